@@ -1,0 +1,9 @@
+"""Optimizer, schedule, hooks, checkpoints and launching."""
+
+from slotcon_mm.engine.checkpoint_hook import PlainCheckpointHook
+from slotcon_mm.engine.lars import LARS
+from slotcon_mm.engine.sample_seed_hook import SampleSeedHook
+from slotcon_mm.engine.schedule import WarmupCosineLR
+from slotcon_mm.engine.throughput_hook import ThroughputHook
+
+__all__ = ["LARS", "PlainCheckpointHook", "SampleSeedHook", "ThroughputHook", "WarmupCosineLR"]

@@ -1,0 +1,94 @@
+"""Layer-wise adaptive rate scaling."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from slotcon_mm.registry import OPTIMIZERS
+
+__all__ = ["LARS", "scale_by_trust_ratio"]
+
+
+@OPTIMIZERS.register_module()
+class LARS(Optimizer):
+    """SGD with momentum whose matrices and kernels are scaled by a trust ratio (You et al., 2017).
+
+    For tensors of more than one dimension: g = grad + weight_decay p; g = g * eta |p| / |g| (factor 1 where a norm is
+    0). For biases and BN weights g = grad: no decay, no ratio. Then mu = momentum mu + g; p = p - lr mu.
+
+    mmpretrain's LARS differs: |grad| + decay |p| in place of |g|, lr inside the momentum, two host syncs a tensor.
+
+    Args:
+        params: Parameters or groups of them.
+        lr: Learning rate.
+        momentum: Of the scaled gradients.
+        weight_decay: Decay of tensors of more than one dimension.
+        trust_coefficient: eta.
+    """
+
+    def __init__(
+        self,
+        params: Iterable[Any],
+        lr: float,
+        momentum: float = 0.9,
+        weight_decay: float = 1e-5,
+        trust_coefficient: float = 0.001,
+    ) -> None:
+        if lr < 0 or weight_decay < 0 or trust_coefficient <= 0 or not 0 <= momentum < 1:
+            raise ValueError(
+                "expected lr and weight_decay of 0 or more, trust_coefficient above 0 and momentum in [0, 1), "
+                f"got {lr}, {weight_decay}, {trust_coefficient} and {momentum}"
+            )
+        defaults = dict(lr=lr, momentum=momentum, weight_decay=weight_decay, trust_coefficient=trust_coefficient)
+        super().__init__(params, defaults)
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], Tensor] | None = None) -> Tensor | None:  # type: ignore[override]
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            params = [p for p in group["params"] if p.grad is not None]
+            if params:
+                self._step_group(params, group)
+        return loss
+
+    def _step_group(self, params: list[Tensor], group: dict[str, Any]) -> None:
+        matrices = [p for p in params if p.ndim > 1]
+        vectors = [p for p in params if p.ndim <= 1]
+        updates = [p.grad for p in vectors]
+        if matrices:
+            scaled = scale_by_trust_ratio(
+                matrices, [p.grad for p in matrices], group["weight_decay"], group["trust_coefficient"]
+            )
+            updates = scaled + updates
+        ordered = matrices + vectors
+        momenta = [self._momentum_buffer(p) for p in ordered]
+        torch._foreach_mul_(momenta, group["momentum"])
+        torch._foreach_add_(momenta, updates)
+        torch._foreach_add_(ordered, momenta, alpha=-group["lr"])
+
+    def _momentum_buffer(self, param: Tensor) -> Tensor:
+        state = self.state[param]
+        if "momentum_buffer" not in state:
+            state["momentum_buffer"] = torch.zeros_like(param)
+        return state["momentum_buffer"]
+
+
+def scale_by_trust_ratio(
+    params: list[Tensor], gradients: list[Tensor], weight_decay: float, trust_coefficient: float
+) -> list[Tensor]:
+    """(grad + weight_decay p) * eta |p| / |grad + weight_decay p| for each tensor, without a host sync."""
+    decayed = list(torch._foreach_add(gradients, params, alpha=weight_decay))
+    param_norm = torch.stack(torch._foreach_norm(params))
+    gradient_norm = torch.stack(torch._foreach_norm(decayed))
+    both = (param_norm > 0) & (gradient_norm > 0)
+    ratio = torch.where(both, trust_coefficient * param_norm / torch.where(both, gradient_norm, 1), 1)
+    torch._foreach_mul_(decayed, list(ratio.unbind()))
+    return decayed

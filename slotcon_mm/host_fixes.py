@@ -1,0 +1,30 @@
+"""The one place for what the host libraries get wrong or leave closed; each with the version that ends it."""
+
+from __future__ import annotations
+
+__all__ = ["apply_host_fixes"]
+
+
+def apply_host_fixes() -> None:
+    allow_configs_of_this_package()
+    keep_multimodal_out_of_mmpretrain()
+
+
+def allow_configs_of_this_package() -> None:
+    """Lets ``_base_ = 'slotcon_mm::...'`` resolve; MMEngine has a fixed table of packages (0.10.7, no release ends it).
+
+    ``mmseg`` is set as well: the table names a distribution that the onedl forks do not have (onedl-mmengine 0.10.12).
+    """
+    from mmengine.config.utils import MODULE2PACKAGE
+
+    MODULE2PACKAGE["slotcon_mm"] = "slotcon_mm"
+    MODULE2PACKAGE["mmseg"] = "mmseg"
+
+
+def keep_multimodal_out_of_mmpretrain() -> None:
+    """mmpretrain 1.2.0 imports its multimodal models where pycocotools and transformers are installed, by names that
+    transformers 4.56 no longer has (https://github.com/xinyu1205/recognize-anything/issues/219): none is needed here.
+    onedl-mmpretrain 1.3 mends it."""
+    import mmpretrain.utils.dependency
+
+    mmpretrain.utils.dependency.WITH_MULTIMODAL = False

@@ -1,0 +1,95 @@
+"""Batch normalisation with statistics over all ranks, on a CPU too, and over counted rows only.
+
+torch's SyncBatchNorm refuses CPU tensors. Count, sum and squared deviations are therefore all-reduced here with
+autograd, so that two gloo processes compute what one process does.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.distributed.nn.functional as dist_autograd
+from mmengine.dist import all_reduce, get_world_size
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from slotcon_mm.models.functional import full_precision
+
+__all__ = ["MaskedBatchNorm1d", "SyncBatchNorm", "convert_sync_batch_norm"]
+
+
+def sum_over_ranks(x: Tensor) -> Tensor:
+    """The sum over ranks, with gradient: each rank's gradient is that of the sum of all ranks' losses."""
+    return dist_autograd.all_reduce(x) if get_world_size() > 1 else x
+
+
+def batch_moments(x_RC: Tensor, weight_R1: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Count (), mean (C,) and biased variance (C,) over the rows of weight 1 of all ranks."""
+    count = weight_R1.sum()
+    all_reduce(count)
+    # one row at least, so that a batch without any gives zeros instead of NaN
+    rows = count.clamp(min=1)
+    mean_C = sum_over_ranks((x_RC * weight_R1).sum(dim=0)) / rows
+    variance_C = sum_over_ranks(((x_RC - mean_C).square() * weight_R1).sum(dim=0)) / rows
+    return count, mean_C, variance_C
+
+
+class MaskedBatchNorm1d(nn.BatchNorm1d):
+    """BatchNorm1d over the rows that count, on all ranks; fewer than two leave the running statistics untouched."""
+
+    def forward(self, x_RC: Tensor, counted_R: Tensor) -> Tensor:
+        if not self.training:
+            return super().forward(x_RC)
+        values_RC = full_precision(x_RC)
+        count, mean_C, variance_C = batch_moments(values_RC, counted_R.to(values_RC.dtype)[:, None])
+        update_running_statistics(self, count, mean_C, variance_C)
+        normalised = (values_RC - mean_C) * (variance_C + self.eps).rsqrt()
+        return (normalised * self.weight + self.bias).to(x_RC.dtype)
+
+
+class SyncBatchNorm(_BatchNorm):
+    """torch's SyncBatchNorm that runs on CPUs as well.
+
+    It does not inherit from it because torch's DistributedDataParallel refuses such layers in CPU models. On one
+    process it is BatchNorm; on several CUDA processes it runs torch's own forward.
+    """
+
+    process_group = None
+
+    def _check_input_dim(self, x: Tensor) -> None:
+        if x.dim() < 2:
+            raise ValueError(f"expected an input of at least 2 dimensions (N, C, ...), got {x.dim()}")
+
+    def _check_non_zero_input_channels(self, x: Tensor) -> None:
+        if x.size(1) == 0:
+            raise ValueError("expected an input with channels, got none")
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or get_world_size() == 1:
+            return super().forward(x)
+        if x.is_cuda:
+            return nn.SyncBatchNorm.forward(self, x)  # type: ignore[arg-type]
+        values_RC = full_precision(x).movedim(1, -1).flatten(0, -2)
+        count, mean_C, variance_C = batch_moments(values_RC, values_RC.new_ones(len(values_RC), 1))
+        update_running_statistics(self, count, mean_C, variance_C)
+        # batch_norm with given moments: its backward would not reach the moments, so the affine map is written out
+        shape = (1, -1) + (1,) * (x.dim() - 2)
+        scale_C = (variance_C + self.eps).rsqrt() * self.weight
+        shift_C = self.bias - mean_C * scale_C
+        return (full_precision(x) * scale_C.view(shape) + shift_C.view(shape)).to(x.dtype)
+
+
+@torch.no_grad()
+def update_running_statistics(norm: _BatchNorm, count: Tensor, mean_C: Tensor, variance_C: Tensor) -> None:
+    """running = (1 - momentum) running + momentum batch, the variance unbiased; no-op below two rows, without a sync."""
+    enough = count >= 2
+    unbiased_C = variance_C * count / (count - 1).clamp(min=1)
+    for running_C, batch_C in ((norm.running_mean, mean_C), (norm.running_var, unbiased_C)):
+        running_C.copy_(torch.where(enough, running_C.lerp(batch_C.to(running_C.dtype), norm.momentum), running_C))
+    norm.num_batches_tracked += enough
+
+
+def convert_sync_batch_norm(module: nn.Module) -> None:
+    """Make every torch SyncBatchNorm of ``module`` one of ours, in place: the same parameters, buffers and names."""
+    for layer in module.modules():
+        if isinstance(layer, nn.SyncBatchNorm):
+            layer.__class__ = SyncBatchNorm

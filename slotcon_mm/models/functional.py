@@ -1,0 +1,121 @@
+"""The mathematics of SlotCon as pure functions: no parameters, no registry, no communication.
+
+Shape suffixes: B images, K prototypes, D channels, H W grid, C slots packed per image, R rows (B * C), N keys.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+from torchvision.ops import roi_align
+
+__all__ = [
+    "align_to_overlap",
+    "assign_pixels",
+    "contrast_slots",
+    "counted_slots",
+    "dense_cross_entropy",
+    "full_precision",
+    "pack_counted",
+    "perplexity",
+    "pool_slots",
+    "score_pixels",
+    "shares_region",
+    "teacher_momentum",
+]
+
+
+def full_precision(x: Tensor) -> Tensor:
+    """At least float32: half precision is promoted, float64 stays."""
+    return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
+
+
+def score_pixels(features_BDHW: Tensor, prototypes_KD: Tensor) -> Tensor:
+    """Cosine of every pixel with every prototype, (B, K, H, W) in [-1, 1] (paper section 3.1)."""
+    return torch.einsum("bdhw,kd->bkhw", F.normalize(features_BDHW, dim=1), F.normalize(prototypes_KD, dim=1))
+
+
+def assign_pixels(scores_BKHW: Tensor, temperature: float) -> Tensor:
+    """Soft assignment of pixels to prototypes: softmax over K, plus 1e-6 so that no slot's mass is zero."""
+    return (scores_BKHW / temperature).softmax(dim=1) + 1e-6
+
+
+def pool_slots(features_BDHW: Tensor, assignment_BKHW: Tensor) -> Tensor:
+    """Slots (B, K, D): pixels (not normalised) averaged with their share of the assignment (paper section 3.2)."""
+    share = assignment_BKHW / assignment_BKHW.sum(dim=(2, 3), keepdim=True)
+    return torch.einsum("bdhw,bkhw->bkd", features_BDHW, share)
+
+
+def shares_region(overlap_boxes_B24: Tensor) -> Tensor:
+    """(B,) bool: whether the two views of a pair share a region, that is, both of its boxes have an area."""
+    return (overlap_boxes_B24[..., 2:] > overlap_boxes_B24[..., :2]).flatten(1).all(dim=1)
+
+
+def align_to_overlap(scores_BKHW: Tensor, boxes_B4: Tensor, flipped_B: Tensor) -> Tensor:
+    """Inverse augmentation: the scores of the shared region, un-flipped, at the same H x W (paper section 3.1).
+
+    ``boxes_B4`` are xyxy in [0, 1] of the view after its flip. The box's edges are those of the pixels, so that
+    ``aligned=True`` (half-pixel centres) is right.
+    """
+    B, _, H, W = scores_BKHW.shape
+    index_B1 = torch.arange(B, device=scores_BKHW.device, dtype=scores_BKHW.dtype)[:, None]
+    size_4 = torch.tensor([W, H, W, H], dtype=scores_BKHW.dtype).to(scores_BKHW.device, non_blocking=True)
+    rois_B5 = torch.cat([index_B1, boxes_B4.to(scores_BKHW.dtype) * size_4], dim=1)
+    aligned = roi_align(scores_BKHW, rois_B5, (H, W), spatial_scale=1.0, sampling_ratio=-1, aligned=True)
+    return torch.where(flipped_B[:, None, None, None], aligned.flip(-1), aligned)
+
+
+def dense_cross_entropy(
+    student_BKHW: Tensor,
+    teacher_BKHW: Tensor,
+    center_1K: Tensor,
+    *,
+    student_temperature: float,
+    teacher_temperature: float,
+) -> Tensor:
+    """Cross entropy of the student's assignment with the teacher's centred one, per pixel (B, H, W) (paper section 3.1)."""
+    target = ((teacher_BKHW - center_1K[:, :, None, None]) / teacher_temperature).softmax(dim=1)
+    return -(target * (student_BKHW / student_temperature).log_softmax(dim=1)).sum(dim=1)
+
+
+def counted_slots(scores_BKHW: Tensor) -> Tensor:
+    """(B, K) bool: slots that win the argmax over prototypes in at least one pixel."""
+    B, K = scores_BKHW.shape[:2]
+    winners_BP = scores_BKHW.argmax(dim=1).flatten(1)
+    return torch.zeros(B, K, dtype=torch.bool, device=scores_BKHW.device).scatter(1, winners_BP, True)
+
+
+def pack_counted(counted_BK: Tensor, capacity: int) -> Tensor:
+    """(B, C) indices of slots, the counted ones first, C = ``capacity``.
+
+    H * W pixels have at most H * W winners, so a capacity of min(K, H * W) holds every counted slot. The static shape
+    is what keeps a training step free of host syncs.
+    """
+    return counted_BK.to(torch.uint8).argsort(dim=1, descending=True, stable=True)[:, :capacity]
+
+
+def contrast_slots(
+    queries_RD: Tensor, keys_ND: Tensor, key_counts_N: Tensor, target_R: Tensor, *, temperature: float
+) -> Tensor:
+    """InfoNCE of each query with its key among all keys that count, (R,), times twice the temperature (paper section 3.2).
+
+    Queries and keys are normalised here; keys that do not count take no part in the softmax.
+    """
+    logits_RN = F.normalize(queries_RD, dim=1) @ F.normalize(keys_ND, dim=1).T / temperature
+    # a finite floor rather than -inf: rows that do not count may have no key at all, and must not become NaN
+    logits_RN = logits_RN.masked_fill(~key_counts_N, torch.finfo(logits_RN.dtype).min / 2)
+    return 2 * temperature * F.cross_entropy(logits_RN, target_R, reduction="none")
+
+
+def teacher_momentum(step: Tensor, total_steps: int, base: float) -> Tensor:
+    """m = 1 - (1 - base)(cos(pi step / total) + 1) / 2: from ``base`` at step 0 to 1 at the end (paper section 4.1)."""
+    return 1 - (1 - base) * ((math.pi * step.double() / total_steps).cos() + 1) / 2
+
+
+def perplexity(counts_K: Tensor) -> Tensor:
+    """exp of the entropy of the shares: 1 if one prototype takes all pixels, K if all are used alike."""
+    share = counts_K / counts_K.sum().clamp(min=1)
+    return torch.special.entr(share).sum().exp()

@@ -1,0 +1,186 @@
+"""The algorithm: student and teacher, two views, two losses.
+
+Shape suffixes: B pairs of views, K prototypes, D channels, H W grid; ``B24`` are two xyxy boxes a pair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from mmengine.logging import MessageHub
+from mmpretrain.models import BaseSelfSupervisor
+from mmpretrain.structures import DataSample
+from torch import Tensor, nn
+
+from slotcon_mm.checks import expect_share
+from slotcon_mm.models.batch_norm import convert_sync_batch_norm
+from slotcon_mm.models.functional import align_to_overlap, counted_slots, shares_region
+from slotcon_mm.models.grouping import Grouping
+from slotcon_mm.models.monitor import health_scalars
+from slotcon_mm.models.teacher import Teacher
+from slotcon_mm.registry import MODELS
+
+__all__ = ["SlotCon"]
+
+Config = dict[str, Any]
+
+
+@MODELS.register_module()
+class SlotCon(BaseSelfSupervisor):
+    """Self-supervised learning by joint semantic grouping and slot contrast (Wen et al., NeurIPS 2022).
+
+    Args:
+        backbone: Any mmpretrain backbone whose last output is a feature map (B, C, H, W).
+        neck: A ``GroupingNeck``: projector and prototypes.
+        group_head: A ``GroupLossHead``; it takes K from the neck.
+        slot_head: A ``SlotLossHead``; it takes D from the neck.
+        group_weight: Share w of the grouping loss; the slot loss has 1 - w.
+        teacher_momentum: Of the first step; it rises to 1 with half a cosine over the run's steps.
+        data_preprocessor: A ``ViewPreprocessor`` by default.
+        init_cfg: As in every MMEngine module.
+    """
+
+    def __init__(
+        self,
+        backbone: Config | nn.Module,
+        neck: Config | nn.Module,
+        group_head: Config | nn.Module,
+        slot_head: Config | nn.Module,
+        group_weight: float = 0.5,
+        teacher_momentum: float = 0.99,
+        data_preprocessor: Config | nn.Module | None = None,
+        init_cfg: Config | list[Config] | None = None,
+    ) -> None:
+        expect_share(group_weight=group_weight)
+        preprocessor = with_type(data_preprocessor or {}, "slotcon_mm.ViewPreprocessor")
+        super().__init__(backbone, build(neck), data_preprocessor=preprocessor, init_cfg=init_cfg)
+        K, D = self.neck.num_prototypes, self.neck.out_channels
+        self.group_head = build(group_head, num_prototypes=K)
+        self.slot_head = build(slot_head, channels=D)
+        expect_same("group_head.num_prototypes", self.group_head.num_prototypes, "neck.num_prototypes", K)
+        expect_same("slot_head.channels", self.slot_head.channels, "neck.out_channels", D)
+        self.group_weight = group_weight
+        self.teacher = Teacher(self.backbone, self.neck, teacher_momentum)
+        convert_sync_batch_norm(self)
+        self.register_load_state_dict_post_hook(copy_student_unless_loaded)
+
+    def init_weights(self) -> None:
+        super().init_weights()
+        self.teacher.copy_student(self.backbone, self.neck)
+
+    def forward(
+        self, inputs: Tensor | list[Tensor], data_samples: list[DataSample] | None = None, mode: str = "tensor"
+    ) -> Any:
+        """``mode='loss'``: losses of a batch of pairs; ``'tensor'``: backbone features; ``'predict'``: groups."""
+        if mode == "predict":
+            return self.predict(inputs, data_samples)
+        return super().forward(inputs, data_samples, mode)
+
+    def loss(self, inputs: list[Tensor], data_samples: list[DataSample]) -> dict[str, Tensor]:
+        """One training step's losses, and the updates of teacher and center that belong to it.
+
+        Args:
+            inputs: Two normalised views (B, 3, H, W).
+            data_samples: B samples with ``overlap_boxes`` (2, 4), xyxy in [0, 1] of each view after its flip, of the
+                region both share (zeros if none), and ``flipped`` (2,) bool.
+
+        Returns:
+            ``loss_group`` and ``loss_slot``, weights applied, and log-only scalars.
+        """
+        boxes_B24, flipped_B2 = stack_geometry(inputs, data_samples)
+
+        momentum = self.teacher.update(self.backbone, self.neck, total_steps())
+        student = [self.neck(self.backbone(view)) for view in inputs]
+        teacher = [self.teacher(view) for view in inputs]
+
+        loss_group = self.group_head(
+            align(student, boxes_B24, flipped_B2), align(teacher, boxes_B24, flipped_B2), shares_region(boxes_B24)
+        )
+        self.group_head.update_center([view.scores for view in teacher])
+        loss_slot = self.slot_head(student, teacher)
+
+        return dict(
+            loss_group=self.group_weight * loss_group,
+            loss_slot=(1 - self.group_weight) * loss_slot,
+            teacher_momentum=momentum,
+            **health_scalars([view.scores for view in teacher], self.group_head.center),
+        )
+
+    @torch.no_grad()
+    def predict(self, inputs: Tensor, data_samples: list[DataSample] | None = None) -> list[DataSample]:
+        """Groups of the teacher for pictures (B, 3, H, W).
+
+        Each sample gets ``group_map`` (H, W) long, the prototype id of every pixel (scores upsampled bilinearly, then
+        argmax), ``slots`` (K, D) and ``counted`` (K,) bool, the slots that win a pixel of the feature map.
+        """
+        grouping = self.teacher(inputs)
+        counted_BK = counted_slots(grouping.scores)
+        scores = F.interpolate(grouping.scores, size=inputs.shape[-2:], mode="bilinear", align_corners=False)
+        samples = [DataSample() for _ in scores] if data_samples is None else data_samples
+        for sample, group_map, slots, counted in zip(
+            samples, scores.argmax(dim=1), grouping.slots, counted_BK, strict=True
+        ):
+            sample.set_field(group_map, "group_map")
+            sample.set_field(slots, "slots")
+            sample.set_field(counted, "counted")
+        return samples
+
+
+def align(views: Sequence[Grouping], boxes_B24: Tensor, flipped_B2: Tensor) -> list[Tensor]:
+    """Each view's scores on the region that both share."""
+    return [align_to_overlap(view.scores, boxes_B24[:, i], flipped_B2[:, i]) for i, view in enumerate(views)]
+
+
+def stack_geometry(inputs: list[Tensor], data_samples: list[DataSample]) -> tuple[Tensor, Tensor]:
+    """Boxes (B, 2, 4) and flips (B, 2) of a batch on its device, after a check of everything's shape."""
+    shapes = [tuple(view.shape) for view in inputs]
+    if len(shapes) != 2 or shapes[0] != shapes[1] or len(shapes[0]) != 4:
+        raise ValueError(f"expected two views of one shape (B, 3, H, W), got {shapes}")
+    if data_samples is None or len(data_samples) != len(inputs[0]):
+        given = "none" if data_samples is None else len(data_samples)
+        raise ValueError(f"expected a data sample for each of the {len(inputs[0])} pairs of views, got {given}")
+    boxes_B24 = torch.stack([torch.as_tensor(sample.overlap_boxes) for sample in data_samples])
+    flipped_B2 = torch.stack([torch.as_tensor(sample.flipped) for sample in data_samples])
+    if boxes_B24.shape[1:] != (2, 4) or flipped_B2.shape[1:] != (2,):
+        raise ValueError(
+            "expected overlap_boxes of shape (2, 4) and flipped of shape (2,) in each data sample, "
+            f"got {tuple(boxes_B24.shape[1:])} and {tuple(flipped_B2.shape[1:])}"
+        )
+    device = inputs[0].device
+    return boxes_B24.to(device, non_blocking=True), flipped_B2.to(device, torch.bool, non_blocking=True)
+
+
+def total_steps() -> int:
+    """The run's number of steps, which the runner leaves in MessageHub (as mmpretrain's CosineEMA reads it)."""
+    steps = MessageHub.get_current_instance().get_info("max_iters")
+    if not steps:
+        raise ValueError(
+            "expected the number of training steps in MessageHub's 'max_iters', got none: train with MMEngine's "
+            "Runner, or call MessageHub.get_current_instance().update_info('max_iters', STEPS) first"
+        )
+    return int(steps)
+
+
+def copy_student_unless_loaded(model: SlotCon, incompatible: Any) -> None:
+    """After loading weights: the teacher starts as the student's copy if they held nothing of a teacher."""
+    parameters = {f"teacher.{name}" for name, _ in model.teacher.named_parameters()}
+    missing = {name[name.find("teacher.") :] for name in incompatible.missing_keys if "teacher." in name}
+    if parameters <= missing:
+        model.teacher.copy_student(model.backbone, model.neck)
+
+
+def with_type(config: Config | nn.Module, name: str) -> Config | nn.Module:
+    return config if isinstance(config, nn.Module) else {"type": name, **config}
+
+
+def build(module: Config | nn.Module, **defaults: Any) -> nn.Module:
+    """Builds a module from its config, with ``defaults`` for what the config leaves open."""
+    return module if isinstance(module, nn.Module) else MODELS.build({**defaults, **module})
+
+
+def expect_same(name: str, value: int, of: str, expected: int) -> None:
+    if value != expected:
+        raise ValueError(f"expected {name} to equal {of} = {expected}, got {value}; leave it out to have it filled in")

@@ -1,0 +1,27 @@
+"""Registries of this package: one child under each of MMEngine's roots.
+
+With ``scope='slotcon_mm'``, a config's ``type='slotcon_mm.SlotCon'`` resolves under any ``default_scope`` (mmpretrain,
+mmdet, mmseg) and without ``custom_imports``: MMEngine imports this module by the scope's name and then ``locations``.
+"""
+
+from mmengine.registry import DATASETS as ROOT_DATASETS
+from mmengine.registry import HOOKS as ROOT_HOOKS
+from mmengine.registry import MODELS as ROOT_MODELS
+from mmengine.registry import OPTIMIZERS as ROOT_OPTIMIZERS
+from mmengine.registry import PARAM_SCHEDULERS as ROOT_PARAM_SCHEDULERS
+from mmengine.registry import TRANSFORMS as ROOT_TRANSFORMS
+from mmengine.registry import Registry
+
+__all__ = ["DATASETS", "HOOKS", "MODELS", "OPTIMIZERS", "PARAM_SCHEDULERS", "TRANSFORMS"]
+
+
+def child(name: str, parent: Registry, location: str) -> Registry:
+    return Registry(name, parent=parent, scope="slotcon_mm", locations=[f"slotcon_mm.{location}"])
+
+
+MODELS = child("model", ROOT_MODELS, "models")
+DATASETS = child("dataset", ROOT_DATASETS, "datasets")
+TRANSFORMS = child("transform", ROOT_TRANSFORMS, "datasets")
+OPTIMIZERS = child("optimizer", ROOT_OPTIMIZERS, "engine")
+PARAM_SCHEDULERS = child("parameter scheduler", ROOT_PARAM_SCHEDULERS, "engine")
+HOOKS = child("hook", ROOT_HOOKS, "engine")

@@ -1,0 +1,30 @@
+"""What is said where a package of OpenMMLab is missing: the one command that mends it."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+__all__ = ["COMMANDS", "require"]
+
+COMMANDS = {
+    "mmengine": "bash tools/setup_env.sh",
+    "mmpretrain": "bash tools/setup_env.sh",
+    "mmcv": "bash tools/setup_env.sh",
+    "mmcv._ext": "bash tools/setup_env.sh det,seg",
+    "mmdet": "bash tools/setup_env.sh det,seg",
+    "mmseg": "bash tools/setup_env.sh det,seg",
+}
+
+
+def require(*modules: str, purpose: str) -> None:
+    """ImportError with the command that installs it, for the first of ``modules`` that is absent.
+
+    They cannot be plain pip requirements: an isolated build of mmcv silently lacks its compiled operators.
+    """
+    for module in modules:
+        parent = module.partition(".")[0]
+        if find_spec(parent) is None or find_spec(module) is None:
+            raise ImportError(
+                f"{purpose} needs {module}, which is not installed. In a checkout of slotcon_mm run\n"
+                f"    {COMMANDS[module]}"
+            )

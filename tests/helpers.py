@@ -1,0 +1,118 @@
+"""Small models, batches and process groups for tests."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.multiprocessing as mp
+from mmengine.logging import MessageHub
+from mmpretrain.structures import DataSample
+from torch import Tensor, nn
+
+from slotcon_mm.models import SlotCon
+
+TOTAL_STEPS = 30
+
+
+class TinyBackbone(nn.Module):
+    """Two convolutions with BN between: (B, 3, H, W) to a tuple with (B, channels, H/4, W/4)."""
+
+    def __init__(self, channels: int = 6, norm: type[nn.Module] = nn.BatchNorm2d) -> None:
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, channels, 3, stride=2, padding=1, bias=False)
+        self.norm1 = norm(channels)
+        self.conv2 = nn.Conv2d(channels, channels, 3, stride=2, padding=1)
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        return (self.conv2(torch.relu(self.norm1(self.conv1(x)))),)
+
+
+def tiny_slotcon(
+    *, num_prototypes: int = 5, norm: type[nn.Module] = nn.BatchNorm2d, seed: int = 0, **kwargs: Any
+) -> SlotCon:
+    """A float64 model whose weights are large enough that every part of the losses moves."""
+    torch.manual_seed(seed)
+    model = SlotCon(
+        backbone=TinyBackbone(norm=norm),
+        neck=dict(
+            type="slotcon_mm.GroupingNeck",
+            in_channels=6,
+            hidden_channels=8,
+            out_channels=7,
+            num_prototypes=num_prototypes,
+        ),
+        group_head=dict(type="slotcon_mm.GroupLossHead"),
+        slot_head=dict(type="slotcon_mm.SlotLossHead", hidden_channels=9),
+        **kwargs,
+    ).double()
+    model.init_weights()
+    with torch.no_grad():
+        for name, value in model.named_parameters():
+            if not name.startswith("teacher.") and "prototypes" not in name:
+                value.add_(0.3 * torch.randn_like(value))
+        for value in model.teacher.parameters():
+            value.add_(0.2 * torch.randn_like(value))
+        model.group_head.center.copy_(0.05 * torch.randn_like(model.group_head.center))
+    return model.train()
+
+
+def random_batch(images: int = 3, size: int = 14, seed: int = 0) -> tuple[list[Tensor], Tensor, Tensor]:
+    """Two float64 views, boxes (B, 2, 4) of which the last pair shares nothing, and flips (B, 2)."""
+    generator = torch.Generator().manual_seed(seed)
+    views = [torch.randn(images, 3, size, size, generator=generator, dtype=torch.float64) for _ in range(2)]
+    corners = torch.rand(images, 2, 2, 2, generator=generator, dtype=torch.float64).sort(dim=2).values
+    boxes = corners.flatten(2)
+    boxes[-1] = 0
+    flipped = torch.rand(images, 2, generator=generator) < 0.5
+    return views, boxes, flipped
+
+
+def as_samples(boxes: Tensor, flipped: Tensor) -> list[DataSample]:
+    samples = []
+    for box, flip in zip(boxes, flipped, strict=True):
+        sample = DataSample()
+        sample.set_field(box, "overlap_boxes")
+        sample.set_field(flip, "flipped")
+        samples.append(sample)
+    return samples
+
+
+def set_total_steps(steps: int = TOTAL_STEPS) -> None:
+    MessageHub.get_current_instance().update_info("max_iters", steps)
+
+
+def run_on_two_processes(function: Callable[..., Any], folder: Path, *args: Any) -> list[Any]:
+    """``function(rank, *args)`` on two gloo processes; what each returns (saved by torch)."""
+    mp.spawn(_on_one, nprocs=2, args=(function, str(folder), args))
+    return [torch.load(folder / f"rank{rank}.pt", weights_only=False) for rank in range(2)]
+
+
+def _on_one(rank: int, function: Callable[..., Any], folder: str, args: tuple[Any, ...]) -> None:
+    torch.set_num_threads(1)
+    os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE="2", LOCAL_WORLD_SIZE="2")
+    torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2)
+    torch.save(function(rank, *args), os.path.join(folder, f"rank{rank}.pt"))
+    torch.distributed.destroy_process_group()
+
+
+def coordinate_picture(width: int, height: int) -> np.ndarray:
+    """Float32 (H, W, 3) whose first two channels are each pixel's x and y centre."""
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    return np.stack([x + 0.5, y + 0.5, np.zeros_like(x)], axis=-1)
+
+
+__all__ = [
+    "TOTAL_STEPS",
+    "TinyBackbone",
+    "as_samples",
+    "coordinate_picture",
+    "random_batch",
+    "run_on_two_processes",
+    "set_total_steps",
+    "tiny_slotcon",
+]
