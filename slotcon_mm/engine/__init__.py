@@ -4,6 +4,7 @@ from slotcon_mm.engine.checkpoint_hook import PlainCheckpointHook
 from slotcon_mm.engine.lars import LARS
 from slotcon_mm.engine.sample_seed_hook import SampleSeedHook
 from slotcon_mm.engine.schedule import WarmupCosineLR
+from slotcon_mm.engine.teacher_steps_hook import TeacherStepsHook
 from slotcon_mm.engine.throughput_hook import ThroughputHook
 
-__all__ = ["LARS", "PlainCheckpointHook", "SampleSeedHook", "ThroughputHook", "WarmupCosineLR"]
+__all__ = ["LARS", "PlainCheckpointHook", "SampleSeedHook", "TeacherStepsHook", "ThroughputHook", "WarmupCosineLR"]

@@ -65,11 +65,15 @@ class SlotCon(BaseSelfSupervisor):
         self.group_weight = group_weight
         self.teacher = Teacher(self.backbone, self.neck, teacher_momentum)
         convert_sync_batch_norm(self)
+        self.holds_teacher_weights = False
         self.register_load_state_dict_post_hook(copy_student_unless_loaded)
 
     def init_weights(self) -> None:
+        """As in every MMEngine module; the teacher starts as the student's copy unless ``init_cfg`` loaded it."""
+        self.holds_teacher_weights = False
         super().init_weights()
-        self.teacher.copy_student(self.backbone, self.neck)
+        if not self.holds_teacher_weights:
+            self.teacher.copy_student(self.backbone, self.neck)
 
     def forward(
         self, inputs: Tensor | list[Tensor], data_samples: list[DataSample] | None = None, mode: str = "tensor"
@@ -168,7 +172,8 @@ def copy_student_unless_loaded(model: SlotCon, incompatible: Any) -> None:
     """After loading weights: the teacher starts as the student's copy if they held nothing of a teacher."""
     parameters = {f"teacher.{name}" for name, _ in model.teacher.named_parameters()}
     missing = {name[name.find("teacher.") :] for name in incompatible.missing_keys if "teacher." in name}
-    if parameters <= missing:
+    model.holds_teacher_weights = not parameters <= missing
+    if not model.holds_teacher_weights:
         model.teacher.copy_student(model.backbone, model.neck)
 
 

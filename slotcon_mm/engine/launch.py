@@ -1,0 +1,113 @@
+"""From a config and the command line to a runner: pretraining, mmdet and mmseg configs alike, on a GPU or a CPU."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config, DictAction
+from mmengine.registry import RUNNERS
+from mmengine.runner import Runner
+
+from slotcon_mm.engine.checkpoint_files import latest_checkpoint, resolve_checkpoint
+from slotcon_mm.engine.cpu_fallbacks import adapt_to_cpu
+from slotcon_mm.engine.device import has_accelerator, select_device
+from slotcon_mm.engine.overrides import merge_overrides
+from slotcon_mm.engine.pretrained import use_pretrained
+from slotcon_mm.requirements import require
+
+__all__ = ["add_common_arguments", "build_runner", "check_enough_pictures", "prepare"]
+
+
+def add_common_arguments(parser: argparse.ArgumentParser) -> None:
+    """What train.py and test.py share."""
+    parser.add_argument("config", help="config file")
+    parser.add_argument("--work-dir", help="folder for logs and checkpoints (default: work_dirs/CONFIG)")
+    parser.add_argument("--cfg-options", nargs="+", action=DictAction, help="overrides of the config, key=value ...")
+    parser.add_argument("--launcher", choices=["none", "pytorch", "slurm", "mpi"], default="none", help="job launcher")
+    parser.add_argument("--device", choices=["cpu"], help="cpu: do not use the GPU")
+    parser.add_argument("--local_rank", "--local-rank", type=int, default=0, help=argparse.SUPPRESS)
+
+
+def prepare(args: argparse.Namespace) -> tuple[Config, list[str]]:
+    """The config to run, and what was adapted to this machine (to be logged)."""
+    os.environ.setdefault("LOCAL_RANK", str(args.local_rank))
+    select_device(args.device)
+    config = Config.fromfile(args.config)
+    merge_overrides(config, args.cfg_options)
+    scope = config.get("default_scope")
+    if scope in ("mmdet", "mmseg"):
+        require(scope, "mmcv._ext", purpose=f"{args.config}")
+    config.launcher = args.launcher
+    if args.work_dir:
+        config.work_dir = args.work_dir
+    elif not config.get("work_dir"):
+        config.work_dir = os.path.join("work_dirs", Path(args.config).stem)
+    return config, []
+
+
+def prepare_training(args: argparse.Namespace) -> tuple[Config, list[str]]:
+    """As ``prepare``, with the options of train.py."""
+    config, notes = prepare(args)
+    if args.amp:
+        turn_on_amp(config)
+    if args.auto_scale_lr:
+        turn_on_lr_scaling(config)
+    if args.pretrained:
+        notes.append(use_pretrained(config, resolve_checkpoint(args.pretrained, "--pretrained")))
+    if args.resume:
+        notes += set_resume(config, args.resume)
+    return config, notes
+
+
+def turn_on_amp(config: Config) -> None:
+    if not has_accelerator():
+        raise ValueError("expected a GPU for --amp, got none that torch can use: leave --amp out to train in fp32")
+    config.optim_wrapper.type = "AmpOptimWrapper"
+    config.optim_wrapper.setdefault("loss_scale", "dynamic")
+
+
+def turn_on_lr_scaling(config: Config) -> None:
+    if not config.get("auto_scale_lr", {}).get("base_batch_size"):
+        raise ValueError("expected auto_scale_lr.base_batch_size in the config for --auto-scale-lr, got none")
+    config.auto_scale_lr.enable = True
+
+
+def set_resume(config: Config, resume: str) -> list[str]:
+    """``latest`` (a bare --resume) and a path must find a checkpoint; ``auto`` starts afresh where there is none."""
+    if resume not in ("latest", "auto"):
+        found: Path | None = resolve_checkpoint(resume, "--resume")
+    else:
+        found = latest_checkpoint(config.work_dir)
+    if found is None and resume == "latest":
+        raise FileNotFoundError(
+            f"expected a checkpoint to resume in {config.work_dir}, got none: mend --work-dir, leave --resume out, or "
+            "use --resume auto, which starts afresh where there is nothing to resume"
+        )
+    config.resume = found is not None
+    config.load_from = str(found) if found else None
+    return [f"--resume auto: resuming {found}" if found else "--resume auto: nothing to resume, starting afresh"]
+
+
+def build_runner(config: Config, notes: list[str]) -> Runner:
+    """A runner for this machine; ``notes`` and what the CPU needs are logged, a line each."""
+    if not has_accelerator():
+        notes = notes + adapt_to_cpu(config)
+    runner = RUNNERS.build(config) if config.get("runner_type") else Runner.from_cfg(config)
+    for note in notes:
+        runner.logger.info(note)
+    return runner
+
+
+def check_enough_pictures(runner: Runner) -> None:
+    """ValueError if an epoch has no step; MMEngine would report success after none."""
+    loader: Any = runner.train_loop.dataloader
+    if len(loader) == 0:
+        world = torch.distributed.get_world_size() if torch.distributed.is_initialized() else 1
+        raise ValueError(
+            f"expected at least a batch of pictures, {loader.batch_size} on each of {world} processes, got "
+            f"{len(loader.dataset)}: lower train_dataloader.batch_size or add pictures"
+        )

@@ -1,0 +1,20 @@
+"""Where in its schedule the teacher starts."""
+
+from __future__ import annotations
+
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+
+from slotcon_mm.registry import HOOKS
+
+__all__ = ["TeacherStepsHook"]
+
+
+@HOOKS.register_module()
+class TeacherStepsHook(Hook):
+    """Sets ``teacher.steps`` to the run's iteration: 0 for a run that starts from weights, the checkpoint's on resume."""
+
+    def before_train(self, runner: Runner) -> None:
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model.teacher.steps.fill_(runner.iter)

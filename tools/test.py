@@ -1,0 +1,38 @@
+#!/usr/bin/env python
+"""Test a checkpoint or a work dir: mmdet, mmseg and unsupervised-segmentation configs.
+
+    python tools/test.py CONFIG work_dirs/RUN
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+import slotcon_mm  # noqa: F401
+from slotcon_mm.engine.checkpoint_files import resolve_checkpoint
+from slotcon_mm.engine.launch import add_common_arguments, build_runner, prepare
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_common_arguments(parser)
+    parser.add_argument("checkpoint", help="checkpoint file or work dir")
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_arguments()
+    try:
+        config, notes = prepare(args)
+        if not config.get("test_dataloader"):
+            raise ValueError(f"expected a config with a test_dataloader, got {args.config}, which only trains")
+        config.load_from = str(resolve_checkpoint(args.checkpoint, "the checkpoint"))
+        runner = build_runner(config, notes)
+    except (ValueError, FileNotFoundError, ImportError, RuntimeError) as error:
+        sys.exit(f"error: {error}")
+    runner.test()
+
+
+if __name__ == "__main__":
+    main()

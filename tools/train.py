@@ -1,0 +1,48 @@
+#!/usr/bin/env python
+"""Train: pretraining, mmdet and mmseg configs alike.
+
+    python tools/train.py configs/slotcon_r50_coco.py
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+import slotcon_mm  # noqa: F401
+from slotcon_mm.engine.launch import (
+    add_common_arguments,
+    build_runner,
+    check_enough_pictures,
+    prepare_training,
+)
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    add_common_arguments(parser)
+    parser.add_argument(
+        "--resume",
+        nargs="?",
+        const="latest",
+        metavar="CKPT|auto",
+        help="continue the work dir's newest checkpoint, or CKPT; auto: start afresh where there is none",
+    )
+    parser.add_argument("--pretrained", metavar="CKPT_OR_WORKDIR", help="weights to start from, at step 0")
+    parser.add_argument("--amp", action="store_true", help="automatic mixed precision")
+    parser.add_argument("--auto-scale-lr", action="store_true", help="scale lr with the true batch")
+    return parser.parse_args()
+
+
+def main() -> None:
+    try:
+        config, notes = prepare_training(parse_arguments())
+        runner = build_runner(config, notes)
+        check_enough_pictures(runner)
+    except (ValueError, FileNotFoundError, ImportError, RuntimeError) as error:
+        sys.exit(f"error: {error}")
+    runner.train()
+
+
+if __name__ == "__main__":
+    main()
