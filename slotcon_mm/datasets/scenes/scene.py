@@ -1,0 +1,133 @@
+"""One scene: surroundings, things with shadows that hide each other, light, and what each pixel is."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from slotcon_mm.datasets.scenes.objects import SHAPES, THINGS
+from slotcon_mm.datasets.scenes.surroundings import STUFF, paint_outdoors, paint_room
+from slotcon_mm.datasets.scenes.textures import PATTERNS, mix, pattern, random_colour, surface_noise
+
+__all__ = ["CLASSES", "Scene", "paint_scene"]
+
+CLASSES = THINGS + STUFF  # a label map holds indices of these
+INDOORS = ("person", "animal", "ball", "crate", "lamp", "vase", "chair")
+OUTDOORS = ("person", "animal", "car", "house", "tree", "ball", "crate")
+# height of a thing as a share of the picture's, standing at its lower edge
+HEIGHTS = dict(person=0.6, animal=0.42, car=0.5, boat=0.6, house=0.85, tree=0.95, ball=0.25, crate=0.35, lamp=0.6, vase=0.4, chair=0.5)  # fmt: skip
+SMALLEST_VISIBLE = 24  # pixels; a thing hidden down to less is part of what hides it
+
+
+class Scene(NamedTuple):
+    """``image`` (h, w, 3) uint8 RGB, ``labels`` (h, w) uint8 indices of CLASSES, ``instances`` (class, (h, w) bool)."""
+
+    image: np.ndarray
+    labels: np.ndarray
+    instances: list[tuple[int, np.ndarray]]
+
+
+def paint_scene(rng: np.random.Generator, width: int = 256, height: int = 192) -> Scene:
+    """Outdoors or a room with 2 to 8 things."""
+    outdoors = rng.random() < 0.65
+    canvas, stuff, horizon, front = (paint_outdoors if outdoors else paint_room)(rng, height, width)
+    canvas = np.ascontiguousarray(canvas, np.float32)
+    labels = (stuff + len(THINGS)).astype(np.uint8)
+    owner = np.zeros((height, width), np.int16)
+    light = rng.choice((-1, 1)) * rng.uniform(0.3, 1)
+    feet = np.sort(rng.uniform(horizon + 0.1 * (height - horizon), 1.02 * height, int(rng.integers(2, 9))))
+    classes = []
+    for number, foot in enumerate(feet, start=1):
+        name = choose_thing(rng, labels, foot, outdoors)
+        scale = (foot - horizon + 0.12 * height) / (1.12 * height - horizon)
+        size = HEIGHTS[name] * height * scale * rng.uniform(0.75, 1.25)
+        place = (rng.uniform(0.03, 0.97) * width, foot)
+        mask = draw_thing(rng, canvas, name, place, max(size, 12.0), light)
+        labels[mask], owner[mask] = THINGS.index(name), number
+        classes.append(THINGS.index(name))
+    image = illuminate(rng, canvas)
+    instances = [(index, owner == number) for number, index in enumerate(classes, start=1)]
+    return Scene(image, labels, [i for i in instances if np.count_nonzero(i[1]) >= SMALLEST_VISIBLE])
+
+
+def choose_thing(rng: np.random.Generator, labels: np.ndarray, foot: float, outdoors: bool) -> str:
+    """A boat where the row is mostly water, else what stands indoors or outdoors."""
+    row = labels[min(int(foot), labels.shape[0] - 1)]
+    if outdoors and np.mean(row == CLASSES.index("water")) > 0.5:
+        return "boat"
+    return str(rng.choice(OUTDOORS if outdoors else INDOORS))
+
+
+def draw_thing(
+    rng: np.random.Generator, canvas: np.ndarray, name: str, place: tuple[float, float], size: float, light: float
+) -> np.ndarray:
+    """Paints a thing and its shadow in place; the mask (h, w) bool of the thing."""
+    height, width = canvas.shape[:2]
+    parts = SHAPES[name](rng)
+    turn = rng.uniform(-0.12, 0.12) if name != "ball" else 0
+    mirror = rng.choice((-1.0, 1.0))
+    stretch = rng.uniform(0.85, 1.2)
+    colours = [(random_colour(rng), random_colour(rng)) for _ in range(3)]
+    patterns = [str(rng.choice(PATTERNS)) for _ in range(3)]
+    periods = rng.uniform(0.08, 0.3, 3) * size
+
+    cast_shadow(rng, canvas, place, size, light)
+    mask = np.zeros((height, width), np.uint8)
+    for part in parts:
+        points = to_picture(part.outline, place, size, mirror, stretch, turn)
+        left, top = np.maximum(np.floor(points.min(axis=0)).astype(int) - 1, 0)
+        right, bottom = np.minimum(np.ceil(points.max(axis=0)).astype(int) + 2, (width, height))
+        if right <= left or bottom <= top:
+            continue
+        cover = np.zeros((bottom - top, right - left), np.uint8)
+        cv2.fillPoly(cover, [np.round((points - (left, top)) * 16).astype(np.int32)], 255, cv2.LINE_AA, shift=4)
+        share = pattern(rng, patterns[part.material], *cover.shape, max(3.0, float(periods[part.material])))
+        paint = mix(share, *colours[part.material]) * part.light * shade(cover.shape, light, name)[..., None]
+        region = canvas[top:bottom, left:right]
+        region += (cover[..., None] / np.float32(255)) * (np.clip(paint, 0, 1) - region)
+        np.maximum(mask[top:bottom, left:right], cover, out=mask[top:bottom, left:right])
+    return mask > 127
+
+
+def to_picture(
+    outline: np.ndarray, place: tuple[float, float], size: float, mirror: float, stretch: float, turn: float
+) -> np.ndarray:
+    """Unit coordinates, y up, to pixels, y down."""
+    x, y = outline[:, 0] * mirror * stretch, outline[:, 1]
+    turned = np.stack([x * np.cos(turn) - y * np.sin(turn), x * np.sin(turn) + y * np.cos(turn)], axis=1)
+    return np.array(place) + turned * (size, -size)
+
+
+def shade(shape: tuple[int, int], light: float, name: str) -> np.ndarray:
+    """Brighter on the side of the light; balls are round."""
+    height, width = shape
+    x = np.linspace(-1, 1, width, dtype=np.float32)[None, :]
+    y = np.linspace(-1, 1, height, dtype=np.float32)[:, None]
+    if name == "ball":
+        return 1.15 - 0.6 * np.clip(np.hypot(x - 0.4 * light, y + 0.4), 0, 1.3)
+    return 1 + 0.25 * light * x - 0.08 * y
+
+
+def cast_shadow(
+    rng: np.random.Generator, canvas: np.ndarray, place: tuple[float, float], size: float, light: float
+) -> None:
+    """A soft dark ellipse on the ground, away from the light."""
+    strength, length = rng.uniform(0.25, 0.6), rng.uniform(0.25, 0.5)
+    shadow = np.zeros(canvas.shape[:2], np.uint8)
+    center = (round(place[0] - light * 0.3 * size), round(place[1] - 0.01 * size))
+    cv2.ellipse(shadow, center, (max(2, round(length * size)), max(1, round(0.07 * size))), 0, 0, 360, 255, -1)
+    soft = cv2.blur(shadow, (5, 5)).astype(np.float32) / 255
+    canvas *= 1 - strength * soft[..., None]
+
+
+def illuminate(rng: np.random.Generator, canvas: np.ndarray) -> np.ndarray:
+    """Brightness, colour of the light, uneven light, haze and sensor noise; to 8 bits."""
+    height, width = canvas.shape[:2]
+    tint = 1 + rng.uniform(-0.15, 0.15, 3).astype(np.float32)
+    uneven = 1 + 0.35 * (surface_noise(rng, "clouds", height, width, zoom=1.5) - 0.5) * rng.random()
+    lit = canvas * tint * rng.uniform(0.65, 1.15) * uneven[..., None]
+    lit = np.clip(lit, 0, 1) ** rng.uniform(0.8, 1.25)
+    grain = rng.standard_normal((height, width, 1), dtype=np.float32) * rng.uniform(0.005, 0.02)
+    return np.clip((lit + grain) * 255, 0, 255).astype(np.uint8)

@@ -1,0 +1,186 @@
+"""Backgrounds: outdoors with a horizon, or a room. Each stuff class has a texture of its own and colours of many."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import cv2
+import numpy as np
+
+from slotcon_mm.datasets.scenes.textures import mix, pattern, random_colour, surface_noise
+
+__all__ = ["STUFF", "paint_outdoors", "paint_room"]
+
+STUFF = ("sky", "mountain", "foliage", "grass", "sand", "water", "wall", "floor")
+# hue, saturation and value of a class, chosen so that they overlap: dusk skies, autumn leaves, red and grey sand
+COLOURS: dict[str, tuple[tuple[tuple[float, float], ...], ...]] = {
+    "sky": (((0.52, 0.66), (0.1, 0.7), (0.5, 1.0)), ((0.0, 0.14), (0.1, 0.6), (0.5, 1.0)), ((0, 1), (0, 0.12), (0.4, 0.95))),
+    "mountain": (((0.0, 0.12), (0.1, 0.5), (0.2, 0.6)), ((0.5, 0.7), (0.1, 0.4), (0.25, 0.7)), ((0.2, 0.4), (0.1, 0.5), (0.2, 0.5))),
+    "foliage": (((0.2, 0.42), (0.3, 0.9), (0.15, 0.6)), ((0.02, 0.14), (0.4, 0.9), (0.25, 0.75))),
+    "grass": (((0.17, 0.4), (0.3, 0.9), (0.25, 0.75)), ((0.08, 0.17), (0.25, 0.7), (0.35, 0.85))),
+    "sand": (((0.06, 0.15), (0.15, 0.6), (0.45, 0.95)), ((0, 1), (0, 0.1), (0.35, 0.9))),
+    "water": (((0.45, 0.65), (0.2, 0.9), (0.2, 0.8)), ((0.02, 0.12), (0.1, 0.5), (0.4, 0.9)), ((0.25, 0.45), (0.1, 0.5), (0.2, 0.6))),
+    "wall": (((0, 1), (0.0, 0.6), (0.3, 0.95)),),
+    "floor": (((0, 1), (0.05, 0.6), (0.25, 0.85)), ((0.03, 0.12), (0.3, 0.8), (0.25, 0.75))),
+}  # fmt: skip
+
+
+def stuff_colours(rng: np.random.Generator, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """A colour of the class and a lighter or darker one beside it."""
+    ranges = COLOURS[name][rng.integers(len(COLOURS[name]))]
+    first = random_colour(rng, *ranges)
+    return first, np.clip(first * rng.uniform(0.55, 0.8) if rng.random() < 0.5 else first * 1.3 + 0.05, 0, 1)
+
+
+def paint_sky(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
+    first, second = stuff_colours(rng, "sky")
+    slope = np.linspace(0, 1, height, dtype=np.float32)[:, None].repeat(width, axis=1)
+    clouds = np.clip((surface_noise(rng, "clouds", height, width) - rng.uniform(0.35, 0.8)) * 3, 0, 1)
+    return mix(clouds, mix(slope, first, second), np.ones(3, np.float32) * rng.uniform(0.75, 1))
+
+
+def paint_noise(name: str, stuff: str, zoom: tuple[float, float], contrast: float) -> Callable[..., np.ndarray]:
+    """A painter of ``stuff`` by a noise whose grain grows towards the bottom, as on ground seen from a height."""
+
+    def paint(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
+        first, second = stuff_colours(rng, stuff)
+        noise = surface_noise(rng, name, height, width, zoom=rng.uniform(*zoom))
+        return mix(np.clip(0.5 + contrast * (noise - 0.5), 0, 1), first, second)
+
+    return paint
+
+
+def recede(texture: np.ndarray) -> np.ndarray:
+    """The texture seen as a plane that recedes to the picture's top edge."""
+    height, width = texture.shape[:2]
+    depth = np.linspace(0.12, 1, height, dtype=np.float32)
+    rows = (height - 1) * (1 - np.log(depth) / np.log(depth[0]))
+    spread = (np.arange(width, dtype=np.float32) - width / 2)[None, :] / (0.35 + 0.65 * depth[:, None])
+    columns = np.abs((spread + width / 2 + width * 4) % (2 * width - 2) - (width - 1))
+    return cv2.remap(texture, columns, np.repeat(rows[:, None], width, axis=1), cv2.INTER_LINEAR)
+
+
+def paint_wall(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
+    """Plaster, bricks or wallpaper."""
+    first, second = stuff_colours(rng, "wall")
+    kind = rng.integers(3)
+    if kind == 0:
+        return mix(0.5 * surface_noise(rng, "clouds", height, width), first, second)
+    if kind == 1:
+        return mix(bricks(height, width, rng.uniform(9, 16)), first, second)
+    u = np.arange(width, dtype=np.float32) * (2 * np.pi / rng.uniform(8, 28))
+    return mix(np.clip(0.5 + 3 * np.sin(u), 0, 1)[None, :].repeat(height, axis=0), first, second)
+
+
+def bricks(height: int, width: int, course: float) -> np.ndarray:
+    """1 in the joints of a running bond."""
+    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+    row = np.floor(y / course)
+    along = (x + (row % 2) * course) % (2 * course)
+    return ((y % course < 1.5) | (along < 1.5)).astype(np.float32)
+
+
+def paint_floor(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
+    """Planks, tiles or a carpet, receding."""
+    first, second = stuff_colours(rng, "floor")
+    kind = rng.integers(3)
+    if kind == 0:
+        fibres = surface_noise(rng, "fibres", width, height, zoom=2).T.copy()
+        joints = (np.arange(width) % int(rng.integers(14, 26)) < 1.5).astype(np.float32)[None, :]
+        return recede(mix(np.clip(0.6 * fibres + joints, 0, 1), first, second))
+    if kind == 1:
+        period = rng.uniform(22, 40)
+        y, x = np.mgrid[0:height, 0:width].astype(np.float32)
+        checks = np.clip(0.5 + 6 * np.sin(2 * np.pi * x / period) * np.sin(2 * np.pi * y / period), 0, 1)
+        return recede(mix(checks, first, second))
+    woven = pattern(rng, "dots", height, width, rng.uniform(6, 12)) * 0.5 + 0.5 * surface_noise(rng, "grains", height, width)
+    return recede(mix(woven, first, second))
+
+
+GROUNDS = {
+    "grass": paint_noise("blades", "grass", (0.7, 1.4), 1.2),
+    "sand": paint_noise("grains", "sand", (0.6, 1.2), 0.55),
+    "water": paint_noise("waves", "water", (0.7, 1.6), 1.1),
+}
+paint_mountain = paint_noise("rock", "mountain", (0.8, 1.8), 1.2)
+paint_foliage = paint_noise("leaves", "foliage", (0.8, 2.0), 1.6)
+
+
+def ridge(rng: np.random.Generator, width: int, base: float, rise: float, cells: int) -> np.ndarray:
+    """(width,) rows of a skyline above ``base``."""
+    profile = fractal_line(rng, width, cells)
+    return base - rise * profile
+
+
+def fractal_line(rng: np.random.Generator, width: int, cells: int) -> np.ndarray:
+    total = np.zeros(width, np.float32)
+    for octave in range(4):
+        knots = rng.random((1, (cells << octave) + 1), dtype=np.float32)
+        total += cv2.resize(knots, (width, 1), interpolation=cv2.INTER_CUBIC)[0] / 2**octave
+    return np.clip((total - total.min()) / max(float(np.ptp(total)), 1e-3), 0, 1)
+
+
+def below(line: np.ndarray, height: int) -> np.ndarray:
+    """(height, width) float mask of what lies below a line of rows, its edge softened over a pixel."""
+    return np.clip(np.arange(height, dtype=np.float32)[:, None] - line[None, :] + 0.5, 0, 1)
+
+
+def lay(canvas: np.ndarray, labels: np.ndarray, mask: np.ndarray, paint: np.ndarray, stuff: str) -> None:
+    """Paints ``stuff`` in place where the mask says."""
+    canvas += mask[..., None] * (paint - canvas)
+    labels[mask > 0.5] = STUFF.index(stuff)
+
+
+def paint_outdoors(rng: np.random.Generator, height: int, width: int) -> tuple[np.ndarray, np.ndarray, int, str]:
+    """Sky, often mountains or foliage, and one or two grounds.
+
+    Returns:
+        The picture (h, w, 3) in [0, 1], its stuff (h, w) as indices of ``STUFF``, the horizon's row and the stuff that
+        the front consists of.
+    """
+    canvas = paint_sky(rng, height, width)
+    labels = np.zeros((height, width), np.uint8)
+    horizon = int(height * rng.uniform(0.3, 0.6))
+    if rng.random() < 0.6:
+        line = ridge(rng, width, horizon + 2, height * rng.uniform(0.08, 0.3), int(rng.integers(2, 5)))
+        lay(canvas, labels, below(line, height), paint_mountain(rng, height, width), "mountain")
+    if rng.random() < 0.6:
+        line = ridge(rng, width, horizon + 3, height * rng.uniform(0.04, 0.18), int(rng.integers(5, 14)))
+        lay(canvas, labels, below(line, height), paint_foliage(rng, height, width), "foliage")
+    names = rng.permutation(list(GROUNDS))
+    tilt = np.linspace(-1, 1, width, dtype=np.float32) * rng.uniform(-3, 3)
+    front = ground(rng, canvas, labels, horizon + tilt, str(names[0]))
+    if rng.random() < 0.55:
+        shore = horizon + (height - horizon) * rng.uniform(0.3, 0.75)
+        line = shore + height * 0.08 * (fractal_line(rng, width, 3) - 0.5) + tilt * rng.uniform(0, 8)
+        front = ground(rng, canvas, labels, np.maximum(line, horizon + 4), str(names[1]))
+    return canvas, labels, horizon, front
+
+
+def ground(rng: np.random.Generator, canvas: np.ndarray, labels: np.ndarray, line: np.ndarray, stuff: str) -> str:
+    height, width = labels.shape
+    top = max(0, int(line.min()))
+    texture = np.zeros_like(canvas)
+    texture[top:] = recede(GROUNDS[stuff](rng, height - top, width).astype(np.float32))
+    lay(canvas, labels, below(line, height), texture, stuff)
+    return stuff
+
+
+def paint_room(rng: np.random.Generator, height: int, width: int) -> tuple[np.ndarray, np.ndarray, int, str]:
+    """Wall and floor, at times a window onto sky; as ``paint_outdoors``."""
+    canvas = paint_wall(rng, height, width).astype(np.float32)
+    labels = np.full((height, width), STUFF.index("wall"), np.uint8)
+    edge = int(height * rng.uniform(0.4, 0.7))
+    if rng.random() < 0.4:
+        w, h = int(width * rng.uniform(0.18, 0.35)), int(edge * rng.uniform(0.4, 0.7))
+        left, top = int(rng.integers(4, width - w - 4)), int(rng.integers(2, max(3, edge - h - 6)))
+        mask = np.zeros((height, width), np.float32)
+        mask[top : top + h, left : left + w] = 1
+        cv2.rectangle(canvas, (left - 3, top - 3), (left + w + 2, top + h + 2), random_colour(rng).tolist(), -1)
+        lay(canvas, labels, mask, paint_sky(rng, height, width), "sky")
+    line = np.full(width, edge, np.float32) + np.linspace(-1, 1, width, dtype=np.float32) * rng.uniform(-12, 12)
+    floor = np.zeros_like(canvas)
+    top = max(0, int(line.min()))
+    floor[top:] = paint_floor(rng, height - top, width)
+    lay(canvas, labels, below(line, height), floor, "floor")
+    return canvas, labels, edge, "floor"

@@ -1,0 +1,33 @@
+#!/usr/bin/env python
+"""Generate a data set of scenes in COCO's layout.
+
+python tools/make_scenes.py data/scenes
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from slotcon_mm.datasets.scenes import write_scenes
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("root", help="folder to write")
+    parser.add_argument("--num-train", type=int, default=1000, help="pictures in train2017 (default: 1000)")
+    parser.add_argument("--num-val", type=int, default=200, help="pictures in val2017 (default: 200)")
+    parser.add_argument("--width", type=int, default=256)
+    parser.add_argument("--height", type=int, default=192)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    args = vars(parser.parse_args())
+    try:
+        write_scenes(args.pop("root"), **args)
+    except (ValueError, FileExistsError) as error:
+        sys.exit(f"error: {error}")
+
+
+if __name__ == "__main__":
+    main()
