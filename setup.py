@@ -1,0 +1,42 @@
+"""Packaging. For an environment that is known to work use tools/setup_env.sh; this states the bounds."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+HERE = Path(__file__).parent
+VERSION = re.search(r'__version__ = "(.+)"', (HERE / "slotcon_mm/__init__.py").read_text())[1]
+
+# mmcv is not among them: an isolated build of it silently lacks its operators. Importing without it says what to run.
+OPENMMLAB = ["mmengine>=0.10.6,<1.0", "mmpretrain>=1.2.0,<2.0"]
+
+setup(
+    name="slotcon_mm",
+    version=VERSION,
+    description="SlotCon (NeurIPS 2022) for MMPretrain and MMEngine: pretraining on unlabelled pictures of scenes",
+    long_description=(HERE / "README.md").read_text(encoding="utf-8"),
+    long_description_content_type="text/markdown",
+    license="Apache-2.0",
+    python_requires=">=3.10,<3.13",
+    packages=find_packages(include=["slotcon_mm", "slotcon_mm.*"]),
+    # configs, tools and model-index.yml, which `_base_ = 'slotcon_mm::...'` and mim look for below the package
+    package_data={"slotcon_mm": [".mim/**/*", ".mim/*"]},
+    install_requires=[
+        "torch>=2.1",
+        "torchvision>=0.16",
+        "numpy>=1.26,<3",
+        "scipy>=1.11,<2",
+        "matplotlib>=3.8,<4",
+        "pycocotools>=2.0.7,<3",
+        "tqdm>=4.60,<5",
+    ],
+    extras_require={
+        "openmmlab": OPENMMLAB,
+        "det": [*OPENMMLAB, "mmdet>=3.3.0,<4.0"],
+        "seg": [*OPENMMLAB, "mmsegmentation>=1.2.2,<2.0", "ftfy", "regex"],
+        "tests": ["pytest>=8", "hypothesis>=6", "ruff>=0.9", "mypy>=1.10"],
+    },
+)

@@ -1,0 +1,46 @@
+"""Fixtures, and the rule that no test is left out without a word."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.logging import MMLogger
+
+import slotcon_mm  # noqa: F401
+from slotcon_mm.datasets.scenes import write_scenes
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "gpu" in item.keywords and not torch.cuda.is_available():
+            item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))
+        if "real_pictures" in item.keywords and not os.environ.get("SLOTCON_TEST_DATA"):
+            item.add_marker(pytest.mark.skip(reason="needs SLOTCON_TEST_DATA, a folder of pictures in COCO's layout"))
+
+
+@pytest.fixture(autouse=True)
+def _quiet_and_repeatable() -> Iterator[None]:
+    torch.manual_seed(0)
+    torch.set_num_threads(2)
+    MMLogger.get_current_instance().setLevel("WARNING")
+    yield
+    torch.set_default_dtype(torch.float32)
+
+
+@pytest.fixture(scope="session")
+def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A small data set of generated scenes in COCO's layout."""
+    root = tmp_path_factory.mktemp("scenes")
+    write_scenes(root, num_train=16, num_val=6, width=128, height=96, seed=3, workers=1)
+    return root
+
+
+@pytest.fixture
+def real_pictures() -> Path:
+    return Path(os.environ["SLOTCON_TEST_DATA"])

@@ -1,0 +1,34 @@
+"""The grouping loss's head: its center, and what it refuses."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from reference import slotcon as reference
+
+from slotcon_mm.models import GroupLossHead
+
+
+def test_center_moves_by_a_tenth_to_the_mean_score_of_both_views():
+    head = GroupLossHead(4).double()
+    head.center.copy_(torch.randn(1, 4))
+    views = [torch.rand(2, 4, 3, 5, dtype=torch.float64) for _ in range(2)]
+    expected = reference.next_center(head.center[0], views)
+    head.update_center(views)
+    torch.testing.assert_close(head.center[0], expected)
+
+
+def test_loss_does_not_move_the_center():
+    head = GroupLossHead(4)
+    scores = [torch.rand(1, 4, 2, 2) for _ in range(2)]
+    head(scores, scores, torch.tensor([True]))
+    assert head.center.abs().max() == 0
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [dict(num_prototypes=0), dict(student_temperature=0), dict(teacher_temperature=-1), dict(center_momentum=1.1)],
+)
+def test_values_out_of_range_are_refused(arguments):
+    with pytest.raises(ValueError, match=next(iter(arguments))):
+        GroupLossHead(**arguments)

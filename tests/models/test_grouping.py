@@ -1,0 +1,48 @@
+"""The neck: initial weights, and what it refuses."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from slotcon_mm.models import GroupingNeck
+
+
+def test_projector_and_prototypes_are_drawn_as_the_paper_draws_them():
+    neck = GroupingNeck(in_channels=512, hidden_channels=1024, out_channels=64, num_prototypes=300)
+    neck.init_weights()
+    for layer in (0, 3, 6):
+        assert neck.projector[layer].weight.std().item() == pytest.approx(0.02, rel=0.03)
+        assert neck.projector[layer].bias.abs().max() == 0
+    for layer in (1, 4):
+        assert torch.equal(neck.projector[layer].weight, torch.ones(1024))
+    assert neck.prototypes.std().item() == pytest.approx(1, rel=0.03)
+    # "cut at -2 and 2" is absolute, a hundred standard deviations: the tails are a normal's
+    assert neck.projector[3].weight.abs().max() > 0.08
+
+
+def test_it_groups_the_last_feature_map():
+    neck = GroupingNeck(in_channels=4, hidden_channels=8, out_channels=5, num_prototypes=6).eval()
+    feature = torch.randn(2, 4, 3, 2)
+    scores, slots = neck((torch.randn(2, 9, 6, 4), feature))
+    assert scores.shape == (2, 6, 3, 2)
+    assert slots.shape == (2, 6, 5)
+    torch.testing.assert_close(neck(feature).scores, scores)
+
+
+def test_features_that_are_no_map_are_refused_with_the_fix():
+    with pytest.raises(ValueError, match="out_type='featmap'"):
+        GroupingNeck(in_channels=4, hidden_channels=4)(torch.randn(2, 4))
+
+
+def test_features_of_another_width_are_refused():
+    with pytest.raises(ValueError, match=r"expected 4 channels \(neck.in_channels\).*got 5"):
+        GroupingNeck(in_channels=4, hidden_channels=4)(torch.randn(2, 5, 2, 2))
+
+
+@pytest.mark.parametrize(
+    "arguments", [dict(num_prototypes=1), dict(temperature=0.0), dict(out_channels=0), dict(hidden_channels=-1)]
+)
+def test_sizes_out_of_range_are_refused(arguments):
+    with pytest.raises(ValueError, match=next(iter(arguments))):
+        GroupingNeck(**arguments)

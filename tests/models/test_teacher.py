@@ -1,0 +1,53 @@
+"""The teacher: how its parameters move and its statistics do not."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from helpers import TinyBackbone
+from reference import slotcon as reference
+
+from slotcon_mm.models import GroupingNeck, Teacher
+
+
+@pytest.fixture
+def student() -> tuple[TinyBackbone, GroupingNeck]:
+    return TinyBackbone(), GroupingNeck(in_channels=6, hidden_channels=4, out_channels=3, num_prototypes=5)
+
+
+def test_parameters_follow_the_schedule_from_the_first_step(student):
+    teacher = Teacher(*student).double()
+    backbone, neck = (part.double() for part in student)
+    expected = neck.prototypes.detach().clone()
+    for step in range(4):
+        with torch.no_grad():
+            neck.prototypes.add_(1)
+        momentum = teacher.update(backbone, neck, 4)
+        m = reference.momentum(step, 4)
+        assert float(momentum) == pytest.approx(m)
+        expected = m * expected + (1 - m) * neck.prototypes.detach()
+        torch.testing.assert_close(teacher.neck.prototypes, expected)
+    assert int(teacher.steps) == 4
+
+
+def test_updates_leave_batch_statistics_alone(student):
+    backbone, neck = student
+    teacher = Teacher(backbone, neck)
+    backbone.norm1.running_mean.fill_(7)
+    teacher.update(backbone, neck, 10)
+    teacher.copy_student(backbone, neck)
+    assert teacher.backbone.norm1.running_mean.abs().max() == 0
+
+
+def test_it_has_no_trainable_parameter_and_gives_no_gradient(student):
+    teacher = Teacher(*student)
+    grouping = teacher(torch.randn(2, 3, 8, 8, requires_grad=True))
+    assert not any(parameter.requires_grad for parameter in teacher.parameters())
+    assert not grouping.scores.requires_grad
+    assert not grouping.slots.requires_grad
+
+
+@pytest.mark.parametrize("momentum", [-0.1, 1.0])
+def test_a_momentum_out_of_range_is_refused(student, momentum):
+    with pytest.raises(ValueError, match="teacher_momentum"):
+        Teacher(*student, momentum)

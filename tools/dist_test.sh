@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# tools/dist_test.sh CONFIG CHECKPOINT GPUS [arguments of test.py]
+# Environment: NNODES, NODE_RANK, PORT, MASTER_ADDR. Without a GPU, GPUS is a number of CPU processes.
+set -euo pipefail
+here=$(dirname "${BASH_SOURCE[0]}")
+[ $# -ge 3 ] || { echo "usage: tools/dist_test.sh CONFIG CHECKPOINT GPUS [arguments of test.py]" >&2; exit 2; }
+. "$here/find_python.sh"
+exec "$PYTHON" -m torch.distributed.run \
+    --nnodes "${NNODES:-1}" --node_rank "${NODE_RANK:-0}" --nproc_per_node "$3" \
+    --master_addr "${MASTER_ADDR:-127.0.0.1}" --master_port "${PORT:-29500}" \
+    "$here/test.py" "$1" "$2" --launcher pytorch "${@:4}"

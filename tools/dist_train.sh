@@ -1,0 +1,11 @@
+#!/usr/bin/env bash
+# tools/dist_train.sh CONFIG GPUS [arguments of train.py]
+# Environment: NNODES, NODE_RANK, PORT, MASTER_ADDR. Without a GPU, GPUS is a number of CPU processes.
+set -euo pipefail
+here=$(dirname "${BASH_SOURCE[0]}")
+[ $# -ge 2 ] || { echo "usage: tools/dist_train.sh CONFIG GPUS [arguments of train.py]" >&2; exit 2; }
+. "$here/find_python.sh"
+exec "$PYTHON" -m torch.distributed.run \
+    --nnodes "${NNODES:-1}" --node_rank "${NODE_RANK:-0}" --nproc_per_node "$2" \
+    --master_addr "${MASTER_ADDR:-127.0.0.1}" --master_port "${PORT:-29500}" \
+    "$here/train.py" "$1" --launcher pytorch "${@:3}"

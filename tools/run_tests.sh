@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# All checks: format, lint, types, tests. Sets up what it needs; arguments go to pytest.
+#
+#   bash tools/run_tests.sh
+#   SLOTCON_TEST_DATA=FOLDER bash tools/run_tests.sh      also the tests on real pictures (a folder in COCO's layout)
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+if [ -n "${PYTHON:-}${VIRTUAL_ENV:-}${CONDA_PREFIX:-}" ] && . tools/find_python.sh && "$PYTHON" -c "import pytest, hypothesis, mypy, slotcon_mm, mmcv._ext" 2>/dev/null; then
+    :  # an environment of the caller's that has everything
+else
+    bash tools/setup_env.sh det,seg
+    PYTHON=$PWD/.venv/bin/python
+fi
+"$PYTHON" -m ruff format --check .
+"$PYTHON" -m ruff check .
+"$PYTHON" -m mypy
+exec "$PYTHON" -m pytest "$@"
