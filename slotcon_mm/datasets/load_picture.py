@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import cv2
 import mmcv
 import numpy as np
 from mmcv.transforms import BaseTransform
@@ -31,7 +32,7 @@ def read_picture(path: str) -> np.ndarray:
     Raises:
         ValueError: It is not a picture that OpenCV reads, or is cut off.
     """
-    image = mmcv.imfrombytes(Path(path).read_bytes(), flag="color", channel_order="rgb")
-    if image is None:
-        raise ValueError(f"expected a readable picture, got {path}: replace or remove that file")
-    return image
+    try:
+        return mmcv.imfrombytes(Path(path).read_bytes(), flag="color", channel_order="rgb")
+    except cv2.error as error:
+        raise ValueError(f"expected a readable picture, got {path}: replace or remove that file") from error

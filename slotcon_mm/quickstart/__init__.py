@@ -1,0 +1,1 @@
+"""The ten-minute tour; ``python -m slotcon_mm.quickstart``."""

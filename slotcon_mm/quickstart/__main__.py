@@ -1,0 +1,36 @@
+"""The ten-minute tour: pretrain a small SlotCon on two CPU cores and look at what it groups.
+
+bash tools/quickstart.sh                 on generated scenes, with scores
+bash tools/quickstart.sh --data FOLDER   on your own pictures, without labels and so without scores
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from slotcon_mm.quickstart.run import run_quickstart
+
+__all__ = ["main"]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        "quickstart", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--data", type=Path, help="folder of pictures, in place of generated scenes")
+    parser.add_argument("--work-dir", type=Path, default=Path("work_dirs/quickstart"))
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--epochs", type=int, help="epochs of training (default: the config's)")
+    parser.add_argument("--lr", type=float, help="learning rate (default: the config's; 0 shows that it is learning)")
+    args = parser.parse_args()
+    try:
+        report = run_quickstart(args.data, args.work_dir, seed=args.seed, epochs=args.epochs, lr=args.lr)
+    except (ValueError, FileExistsError) as error:
+        sys.exit(f"error: {error}")
+    print(f"report: {report}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,43 @@
+"""What quickstart needs of a run besides its result: a progress line, the losses of every step, the untrained groups."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from tqdm import tqdm
+
+__all__ = ["ProgressHook"]
+
+CURVES = ("loss_group", "loss_slot", "prototype_perplexity")
+
+
+class ProgressHook(Hook):
+    """A progress bar with the time left; ``curves`` collects the scalars of every step.
+
+    Args:
+        before: Called with the initialised model before the first step.
+    """
+
+    priority = "LOW"
+
+    def __init__(self, before: Callable[[Any], None]) -> None:
+        self.before = before
+        self.curves: dict[str, list[float]] = {name: [] for name in CURVES}
+
+    def before_train(self, runner: Runner) -> None:
+        self.before(runner.model)
+        self.bar = tqdm(total=runner.max_iters, desc="pretraining", unit="step", dynamic_ncols=True)
+
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
+    ) -> None:
+        for name in CURVES:
+            self.curves[name].append(float((outputs or {})[name]))
+        self.bar.set_postfix_str(f"loss {float((outputs or {})['loss']):.2f}", refresh=False)
+        self.bar.update()
+
+    def after_train(self, runner: Runner) -> None:
+        self.bar.close()

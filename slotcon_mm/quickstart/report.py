@@ -1,0 +1,95 @@
+"""One HTML file that shows a run: scores, curves, and pictures with their groups before and after."""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import matplotlib
+import numpy as np
+
+from slotcon_mm.visualization import overlay_groups
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt  # noqa: E402
+
+__all__ = ["Row", "write_curves", "write_report"]
+
+STYLE = """
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 1120px; margin: 2rem auto; padding: 0 1rem; color: #222; }
+table { border-collapse: collapse; margin: 1rem 0; } td, th { padding: .3rem .9rem; border-bottom: 1px solid #ddd; }
+td:not(:first-child), th:not(:first-child) { text-align: right; } tr.main { font-weight: bold; background: #f3f7ff; }
+.pictures { display: grid; gap: 6px; margin: 1rem 0; } .pictures img { width: 100%; display: block; }
+.pictures div { text-align: center; font-weight: bold; } .curves { max-width: 100%; }
+"""
+
+
+class Row(NamedTuple):
+    """A line of the score table."""
+
+    name: str
+    mean_iou: float
+    pixel_accuracy: float
+    main: bool = False
+
+
+def write_report(
+    path: Path,
+    *,
+    title: str,
+    summary: str,
+    rows: Sequence[Row],
+    note: str,
+    columns: dict[str, Sequence[np.ndarray]],
+    curves: Path,
+) -> None:
+    """``columns`` are named lists of pictures (H, W, 3) uint8 RGB, shown side by side."""
+    table = "".join(
+        f"<tr{' class=main' if row.main else ''}><td>{html.escape(row.name)}</td>"
+        f"<td>{100 * row.mean_iou:.1f}</td><td>{100 * row.pixel_accuracy:.1f}</td></tr>"
+        for row in rows
+    )
+    scores = f"<table><tr><th>groups</th><th>mIoU %</th><th>pixel accuracy %</th></tr>{table}</table>" if rows else ""
+    heads = "".join(f"<div>{html.escape(name)}</div>" for name in columns)
+    cells = "".join(
+        f"<img src='{as_data_url(image)}' alt='{html.escape(name)}'>"
+        for images in zip(*columns.values(), strict=True)
+        for name, image in zip(columns, images, strict=True)
+    )
+    curve = base64.b64encode(curves.read_bytes()).decode()
+    path.write_text(
+        f"<!doctype html><html lang='en'><meta charset='utf-8'><title>{html.escape(title)}</title>"
+        f"<style>{STYLE}</style><h1>{html.escape(title)}</h1><p>{html.escape(summary)}</p>{scores}"
+        f"<p>{html.escape(note)}</p><h2>Groups</h2>"
+        f"<div class='pictures' style='grid-template-columns: repeat({len(columns)}, 1fr)'>{heads}{cells}</div>"
+        f"<h2>Training</h2><img class='curves' src='data:image/png;base64,{curve}' alt='loss curves'></html>",
+        encoding="utf-8",
+    )
+
+
+def write_curves(path: Path, curves: dict[str, Sequence[float]]) -> None:
+    """A PNG with a panel for each named series over training steps."""
+    figure, axes = plt.subplots(1, len(curves), figsize=(3.6 * len(curves), 2.8), constrained_layout=True)
+    for axis, (name, values) in zip(np.atleast_1d(axes), curves.items(), strict=True):
+        axis.plot(range(1, len(values) + 1), values, linewidth=1, color="#3465a4")
+        axis.set_title(name.replace("_", " "))
+        axis.set_xlabel("step")
+        axis.grid(alpha=0.3)
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=110)
+    plt.close(figure)
+    path.write_bytes(buffer.getvalue())
+
+
+def as_data_url(image: np.ndarray) -> str:
+    encoded = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 88])[1]
+    return "data:image/jpeg;base64," + base64.b64encode(encoded.tobytes()).decode()
+
+
+def overlays(images: np.ndarray, maps: np.ndarray) -> list[np.ndarray]:
+    return [overlay_groups(image, groups) for image, groups in zip(images, maps, strict=True)]

@@ -1,0 +1,130 @@
+"""Quickstart from data to report."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mmengine.config import Config
+from mmengine.runner import Runner
+
+from slotcon_mm.datasets.picture_folder import list_pictures
+from slotcon_mm.datasets.scenes import CLASSES, write_scenes
+from slotcon_mm.engine.launch import build_runner, check_enough_pictures
+from slotcon_mm.quickstart.baselines import best_colour_kmeans, supervised_fcn
+from slotcon_mm.quickstart.groups import GroupedPictures, group_pictures
+from slotcon_mm.quickstart.labelled_pictures import LabelledPictures, read_labelled, read_unlabelled
+from slotcon_mm.quickstart.progress_hook import ProgressHook
+from slotcon_mm.quickstart.report import Row, overlays, write_curves, write_report
+
+__all__ = ["run_quickstart"]
+
+CONFIG = Path(__file__).parents[1] / ".mim/configs/slotcon_r18_quickstart.py"
+NUM_TRAIN, NUM_HELD_OUT, NUM_SHOWN = 1000, 200, 12
+PROTOTYPES_WITHOUT_LABELS = 32
+FCN_STEPS = 250
+
+
+def run_quickstart(data: Path | None, work_dir: Path, *, seed: int, epochs: int | None, lr: float | None) -> Path:
+    """Pretrains and writes checkpoint, curves, scores and the report into ``work_dir``; returns the report's path."""
+    work_dir.mkdir(parents=True, exist_ok=True)
+    root = data or work_dir / "scenes"
+    if data is None and not (root / "annotations/instances_val2017.json").is_file():
+        write_scenes(root, num_train=NUM_TRAIN, num_val=NUM_HELD_OUT, workers=os.cpu_count() or 1)
+    config = make_config(data, root, work_dir, seed=seed, epochs=epochs, lr=lr)
+    pictures = read_unlabelled(root, NUM_SHOWN) if data else read_labelled(root, "val2017", NUM_HELD_OUT)
+
+    groups: dict[str, GroupedPictures] = {}
+    progress = ProgressHook(lambda model: groups.update(before=group_pictures(model, pictures, len(CLASSES))))
+    runner = build_runner(config, [])
+    check_enough_pictures(runner)
+    runner.register_hook(progress)
+    runner.train()
+    groups["after"] = group_pictures(runner.model, pictures, len(CLASSES))
+
+    rows = [] if data else compare(config, root, pictures, groups, seed)
+    write_curves(work_dir / "curves.png", progress.curves)
+    report = work_dir / "report.html"
+    write_report(report, rows=rows, columns=make_columns(pictures, groups), curves=work_dir / "curves.png",
+                 **describe(data, config, runner))  # fmt: skip
+    save_scores(work_dir / "scores.json", rows, seed)
+    for row in rows:
+        print(f"{row.name:42s} mIoU {100 * row.mean_iou:5.1f} %   pixel accuracy {100 * row.pixel_accuracy:5.1f} %")
+    return report
+
+
+def make_config(
+    data: Path | None, root: Path, work_dir: Path, *, seed: int, epochs: int | None, lr: float | None
+) -> Config:
+    config = Config.fromfile(CONFIG)
+    config.work_dir, config.launcher, config.log_level = str(work_dir), "none", "WARNING"
+    config.randomness = dict(seed=seed)
+    dataset = config.train_dataloader.dataset
+    dataset.data_root = str(root)
+    if data:
+        dataset.folders = [""]
+        config.model.neck.num_prototypes = PROTOTYPES_WITHOUT_LABELS
+        if epochs is None:
+            # as many steps as on the scenes, whatever the number of pictures
+            epochs = max(1, round(config.train_cfg.max_epochs * NUM_TRAIN / max(1, len(list_pictures(root)))))
+    config.train_cfg.max_epochs = epochs or config.train_cfg.max_epochs
+    config.param_scheduler.warmup = min(config.param_scheduler.warmup, config.train_cfg.max_epochs / 4)
+    if lr is not None:
+        config.optim_wrapper.optimizer.lr = lr
+    return config
+
+
+def compare(
+    config: Config, root: Path, pictures: LabelledPictures, groups: dict[str, GroupedPictures], seed: int
+) -> list[Row]:
+    """The score table: this run, the baselines and the ceiling."""
+    print("scoring the baselines: k-means on colour, and a small supervised network as the ceiling (a minute)")
+    train = read_labelled(root, "train2017", NUM_TRAIN)
+    scores = {
+        "colour k-means (best of RGB, Lab, smooth Lab)": best_colour_kmeans(pictures, len(CLASSES), seed=seed),
+        "SlotCon before training": groups["before"].scores,
+        "SlotCon after training": groups["after"].scores,
+        "supervised FCN, the ceiling": supervised_fcn(
+            config.model.backbone, config.model.neck.in_channels, train, pictures, len(CLASSES),
+            steps=FCN_STEPS, seed=seed,
+        ),
+    }  # fmt: skip
+    return [Row(name, s.mean_iou, s.pixel_accuracy, "after" in name) for name, s in scores.items() if s is not None]
+
+
+def make_columns(pictures: LabelledPictures, groups: dict[str, GroupedPictures]) -> dict[str, list[np.ndarray]]:
+    """The pictures to show, with groups in the colours of the classes they stand for where there are labels."""
+    images = pictures.images[:NUM_SHOWN]
+    columns = {"picture": list(images)}
+    for when, grouped in groups.items():
+        maps = grouped.maps[:NUM_SHOWN]
+        columns[when] = overlays(images, maps if grouped.classes is None else grouped.classes[maps])
+    if pictures.labels is not None:
+        columns["labels"] = overlays(images, pictures.labels[:NUM_SHOWN])
+    return columns
+
+
+def describe(data: Path | None, config: Config, runner: Runner) -> dict[str, Any]:
+    """Title and words of the report."""
+    size = f"{len(runner.train_dataloader.dataset)} pictures, {config.train_cfg.max_epochs} epochs"
+    if data:
+        return dict(
+            title="SlotCon quickstart on your pictures",
+            summary=f"A small SlotCon, pretrained on {size} of {data}. Each colour is a prototype.",
+            note="There are no labels, so there is no score: look whether a colour means the same thing everywhere.",
+        )
+    return dict(
+        title="SlotCon quickstart",
+        summary=f"A small SlotCon, pretrained without labels on {size} of generated scenes; shown are held-out scenes.",
+        note=f"Groups are matched one to one with the {len(CLASSES)} classes (Hungarian matching on pixels of all "
+        f"{NUM_HELD_OUT} held-out scenes); mIoU is their mean, small things included. Colours are those of the class "
+        "that a group is matched to.",
+    )
+
+
+def save_scores(path: Path, rows: list[Row], seed: int) -> None:
+    scores = {row.name: dict(mean_iou=row.mean_iou, pixel_accuracy=row.pixel_accuracy) for row in rows}
+    path.write_text(json.dumps(dict(seed=seed, scores=scores), indent=2) + "\n")
