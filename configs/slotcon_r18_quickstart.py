@@ -1,6 +1,6 @@
 """A SlotCon for two CPU cores and five minutes: what tools/quickstart.sh runs on generated scenes.
 
-    python tools/train.py configs/slotcon_r18_quickstart.py
+python tools/train.py configs/slotcon_r18_quickstart.py
 """
 
 _base_ = "./slotcon_r50_coco.py"
@@ -22,7 +22,9 @@ train_dataloader = dict(
     ),
 )
 train_cfg = dict(max_epochs=15)
-optim_wrapper = dict(_delete_=True, type="OptimWrapper", optimizer=dict(type="slotcon_mm.LARS", lr=1.0, weight_decay=1e-5))
+optim_wrapper = dict(
+    _delete_=True, type="OptimWrapper", optimizer=dict(type="slotcon_mm.LARS", lr=1.0, weight_decay=1e-5)
+)
 auto_scale_lr = dict(enable=False)
 param_scheduler = dict(warmup=1)
 default_hooks = dict(logger=dict(interval=31), checkpoint=dict(interval=100))

@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """Test a checkpoint or a work dir: mmdet, mmseg and unsupervised-segmentation configs.
 
-    python tools/test.py CONFIG work_dirs/RUN
+python tools/test.py CONFIG work_dirs/RUN
 """
 
 from __future__ import annotations

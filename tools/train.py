@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """Train: pretraining, mmdet and mmseg configs alike.
 
-    python tools/train.py configs/slotcon_r50_coco.py
+python tools/train.py configs/slotcon_r50_coco.py
 """
 
 from __future__ import annotations

@@ -58,7 +58,7 @@ def propose_crop(
     rng: np.random.Generator, width: int, height: int, scale: Sequence[float], ratio: Sequence[float]
 ) -> Crop | None:
     """One draw: area uniform in ``scale``, aspect log-uniform in ``ratio``, place uniform; None if it does not fit."""
-    drawn_area = width * height * rng.uniform(*scale)
+    drawn_area = width * height * rng.uniform(scale[0], scale[1])
     aspect = math.exp(rng.uniform(math.log(ratio[0]), math.log(ratio[1])))
     crop_width = round(math.sqrt(drawn_area * aspect))
     crop_height = round(math.sqrt(drawn_area / aspect))

@@ -29,6 +29,9 @@ class PlainCheckpointHook(CheckpointHook):
         **kwargs: Of MMEngine's CheckpointHook.
     """
 
+    max_keep_ckpts: int
+    keep_ckpt_ids: deque[int]
+
     def __init__(self, *args: Any, keep_every: int = 0, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if keep_every < 0:

@@ -31,7 +31,7 @@ def load_from_safe_local(filename: str, map_location: str | Callable | torch.dev
             "code. Checkpoints that this package writes hold none. For a file that you trust, save its 'state_dict' "
             f"anew with torch.save and load that.\ntorch says: {str(error).splitlines()[0]}"
         ) from None
-    except (RuntimeError, EOFError) as error:
+    except Exception as error:  # a damaged file can stumble anywhere in the unpickler
         raise ValueError(
             f"expected a checkpoint, got {filename}, which torch cannot read (cut off?): {error}"
         ) from error

@@ -15,7 +15,7 @@ def adapt_to_cpu(config: Config) -> list[str]:
     notes = []
     optim_wrapper = config.get("optim_wrapper") or {}
     if optim_wrapper.get("type") == "AmpOptimWrapper":
-        optim_wrapper.type = "OptimWrapper"
+        optim_wrapper["type"] = "OptimWrapper"
         for name in ("loss_scale", "dtype", "use_fsdp"):
             optim_wrapper.pop(name, None)
         notes.append("CPU: training in fp32 in place of the config's automatic mixed precision")
@@ -41,11 +41,10 @@ def adapt_processes(config: Config) -> list[str]:
 
 def replace_sync_bn(node: Any) -> bool:
     """Sets every norm of type SyncBN below ``node`` to BN; whether there was one."""
-    if isinstance(node, list | tuple):
-        return any([replace_sync_bn(item) for item in node])
-    if not isinstance(node, dict):
-        return False
-    found = node.get("type") == "SyncBN"
+    found = isinstance(node, dict) and node.get("type") == "SyncBN"
     if found:
         node["type"] = "BN"
-    return any([found, *(replace_sync_bn(value) for value in node.values())])
+    children = node.values() if isinstance(node, dict) else node if isinstance(node, list | tuple) else ()
+    for child in children:
+        found = replace_sync_bn(child) or found
+    return found

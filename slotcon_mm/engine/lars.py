@@ -62,10 +62,10 @@ class LARS(Optimizer):
     def _step_group(self, params: list[Tensor], group: dict[str, Any]) -> None:
         matrices = [p for p in params if p.ndim > 1]
         vectors = [p for p in params if p.ndim <= 1]
-        updates = [p.grad for p in vectors]
+        updates = gradients_of(vectors)
         if matrices:
             scaled = scale_by_trust_ratio(
-                matrices, [p.grad for p in matrices], group["weight_decay"], group["trust_coefficient"]
+                matrices, gradients_of(matrices), group["weight_decay"], group["trust_coefficient"]
             )
             updates = scaled + updates
         ordered = matrices + vectors
@@ -79,6 +79,10 @@ class LARS(Optimizer):
         if "momentum_buffer" not in state:
             state["momentum_buffer"] = torch.zeros_like(param)
         return state["momentum_buffer"]
+
+
+def gradients_of(params: list[Tensor]) -> list[Tensor]:
+    return [p.grad for p in params if p.grad is not None]
 
 
 def scale_by_trust_ratio(

@@ -13,7 +13,7 @@ __all__ = ["TeacherStepsHook"]
 
 @HOOKS.register_module()
 class TeacherStepsHook(Hook):
-    """Sets ``teacher.steps`` to the run's iteration: 0 for a run that starts from weights, the checkpoint's on resume."""
+    """Sets ``teacher.steps`` to the run's iteration: 0 where it starts from weights, the checkpoint's on resume."""
 
     def before_train(self, runner: Runner) -> None:
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model

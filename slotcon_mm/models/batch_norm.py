@@ -36,7 +36,7 @@ def batch_moments(x_RC: Tensor, weight_R1: Tensor) -> tuple[Tensor, Tensor, Tens
 class MaskedBatchNorm1d(nn.BatchNorm1d):
     """BatchNorm1d over the rows that count, on all ranks; fewer than two leave the running statistics untouched."""
 
-    def forward(self, x_RC: Tensor, counted_R: Tensor) -> Tensor:
+    def forward(self, x_RC: Tensor, counted_R: Tensor) -> Tensor:  # type: ignore[override]
         if not self.training:
             return super().forward(x_RC)
         values_RC = full_precision(x_RC)
@@ -80,7 +80,11 @@ class SyncBatchNorm(_BatchNorm):
 
 @torch.no_grad()
 def update_running_statistics(norm: _BatchNorm, count: Tensor, mean_C: Tensor, variance_C: Tensor) -> None:
-    """running = (1 - momentum) running + momentum batch, the variance unbiased; no-op below two rows, without a sync."""
+    """running = (1 - momentum) running + momentum batch, the variance unbiased; nothing below two rows, and no sync."""
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    assert norm.num_batches_tracked is not None
+    assert norm.momentum is not None
     enough = count >= 2
     unbiased_C = variance_C * count / (count - 1).clamp(min=1)
     for running_C, batch_C in ((norm.running_mean, mean_C), (norm.running_var, unbiased_C)):
@@ -92,4 +96,4 @@ def convert_sync_batch_norm(module: nn.Module) -> None:
     """Make every torch SyncBatchNorm of ``module`` one of ours, in place: the same parameters, buffers and names."""
     for layer in module.modules():
         if isinstance(layer, nn.SyncBatchNorm):
-            layer.__class__ = SyncBatchNorm
+            layer.__class__ = SyncBatchNorm  # type: ignore[assignment]

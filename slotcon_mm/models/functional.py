@@ -76,7 +76,7 @@ def dense_cross_entropy(
     student_temperature: float,
     teacher_temperature: float,
 ) -> Tensor:
-    """Cross entropy of the student's assignment with the teacher's centred one, per pixel (B, H, W) (paper section 3.1)."""
+    """Cross entropy of the student's assignment with the teacher's centred one, (B, H, W) (paper section 3.1)."""
     target = ((teacher_BKHW - center_1K[:, :, None, None]) / teacher_temperature).softmax(dim=1)
     return -(target * (student_BKHW / student_temperature).log_softmax(dim=1)).sum(dim=1)
 
@@ -100,7 +100,7 @@ def pack_counted(counted_BK: Tensor, capacity: int) -> Tensor:
 def contrast_slots(
     queries_RD: Tensor, keys_ND: Tensor, key_counts_N: Tensor, target_R: Tensor, *, temperature: float
 ) -> Tensor:
-    """InfoNCE of each query with its key among all keys that count, (R,), times twice the temperature (paper section 3.2).
+    """InfoNCE of each query with its key among all keys that count, (R,), times 2 temperature (paper section 3.2).
 
     Queries and keys are normalised here; keys that do not count take no part in the softmax.
     """

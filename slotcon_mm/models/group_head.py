@@ -63,7 +63,7 @@ class GroupLossHead(BaseModule):
     @torch.no_grad()
     def update_center(self, teacher_scores: Sequence[Tensor]) -> None:
         """center = 0.9 center + 0.1 mean of the un-aligned teacher scores over views, pixels and ranks."""
-        total_K = sum(scores.sum(dim=(0, 2, 3)) for scores in teacher_scores)
+        total_K = torch.stack([scores.sum(dim=(0, 2, 3)) for scores in teacher_scores]).sum(dim=0)
         pixels = sum(scores.shape[0] * scores.shape[2] * scores.shape[3] for scores in teacher_scores)
         packed = torch.cat([total_K, total_K.new_full((1,), pixels)])
         all_reduce(packed)

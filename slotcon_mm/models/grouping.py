@@ -52,7 +52,9 @@ class GroupingNeck(BaseModule):
             temperature=temperature,
         )
         if num_prototypes < 2:
-            raise ValueError(f"expected num_prototypes of 2 or more, got {num_prototypes}: one prototype groups nothing")
+            raise ValueError(
+                f"expected num_prototypes of 2 or more, got {num_prototypes}: one prototype groups nothing"
+            )
         self.in_channels = in_channels
         self.out_channels = out_channels
         self.num_prototypes = num_prototypes

@@ -39,7 +39,7 @@ class Predictor(nn.Sequential):
             nn.Linear(hidden_channels, channels),
         )
 
-    def forward(self, x_RD: Tensor, counted_R: Tensor) -> Tensor:
+    def forward(self, x_RD: Tensor, counted_R: Tensor) -> Tensor:  # type: ignore[override]
         for layer in self:
             x_RD = layer(x_RD, counted_R) if isinstance(layer, MaskedBatchNorm1d) else layer(x_RD)
         return x_RD
@@ -50,6 +50,6 @@ def init_mlp(mlp: nn.Sequential) -> None:
     for layer in mlp:
         if isinstance(layer, nn.Conv2d | nn.Linear):
             trunc_normal_(layer.weight, std=0.02)
-            nn.init.zeros_(layer.bias)
+            nn.init.constant_(layer.bias, 0)  # type: ignore[arg-type]
         elif isinstance(layer, MaskedBatchNorm1d | SyncBatchNorm):
             layer.reset_parameters()

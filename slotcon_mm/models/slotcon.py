@@ -18,8 +18,10 @@ from torch import Tensor, nn
 from slotcon_mm.checks import expect_share
 from slotcon_mm.models.batch_norm import convert_sync_batch_norm
 from slotcon_mm.models.functional import align_to_overlap, counted_slots, shares_region
-from slotcon_mm.models.grouping import Grouping
+from slotcon_mm.models.group_head import GroupLossHead
+from slotcon_mm.models.grouping import Grouping, GroupingNeck
 from slotcon_mm.models.monitor import health_scalars
+from slotcon_mm.models.slot_head import SlotLossHead
 from slotcon_mm.models.teacher import Teacher
 from slotcon_mm.registry import MODELS
 
@@ -42,6 +44,10 @@ class SlotCon(BaseSelfSupervisor):
         data_preprocessor: A ``ViewPreprocessor`` by default.
         init_cfg: As in every MMEngine module.
     """
+
+    neck: GroupingNeck
+    group_head: GroupLossHead
+    slot_head: SlotLossHead
 
     def __init__(
         self,
@@ -75,9 +81,7 @@ class SlotCon(BaseSelfSupervisor):
         if not self.holds_teacher_weights:
             self.teacher.copy_student(self.backbone, self.neck)
 
-    def forward(
-        self, inputs: Tensor | list[Tensor], data_samples: list[DataSample] | None = None, mode: str = "tensor"
-    ) -> Any:
+    def forward(self, inputs: Any, data_samples: list[DataSample] | None = None, mode: str = "tensor") -> Any:
         """``mode='loss'``: losses of a batch of pairs; ``'tensor'``: backbone features; ``'predict'``: groups."""
         if mode == "predict":
             return self.predict(inputs, data_samples)
@@ -181,7 +185,7 @@ def with_type(config: Config | nn.Module, name: str) -> Config | nn.Module:
     return config if isinstance(config, nn.Module) else {"type": name, **config}
 
 
-def build(module: Config | nn.Module, **defaults: Any) -> nn.Module:
+def build(module: Config | nn.Module, **defaults: Any) -> Any:
     """Builds a module from its config, with ``defaults`` for what the config leaves open."""
     return module if isinstance(module, nn.Module) else MODELS.build({**defaults, **module})
 

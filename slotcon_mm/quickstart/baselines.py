@@ -27,9 +27,8 @@ def best_colour_kmeans(pictures: LabelledPictures, num_classes: int, *, seed: in
     return max(scores, key=lambda score: score.mean_iou)
 
 
-def colour_kmeans(
-    features: np.ndarray, pictures: LabelledPictures, num_classes: int, seed: int
-) -> SegmentationScores:
+def colour_kmeans(features: np.ndarray, pictures: LabelledPictures, num_classes: int, seed: int) -> SegmentationScores:
+    assert pictures.labels is not None
     pixels = features.reshape(-1, 3).astype(np.float32)
     sample = np.random.default_rng(seed).choice(len(pixels), SAMPLED_PIXELS, replace=False)
     groups = vq(pixels, kmeans(pixels[sample], num_classes, seed=seed, restarts=3))[0]
@@ -48,6 +47,8 @@ def supervised_fcn(
     seed: int,
 ) -> SegmentationScores:
     """A fully convolutional network of the same backbone, trained with the labels: the ceiling."""
+    assert train.labels is not None
+    assert held_out.labels is not None
     torch.manual_seed(seed)
     encoder = MODELS.build(backbone)
     encoder.init_weights()

@@ -25,7 +25,7 @@ def read_labelled(root: Path, split: str, count: int) -> LabelledPictures:
     """The first pictures of a split and their label maps."""
     paths = [Path(path) for path in list_pictures(root, [split])[:count]]
     maps = [root / "stuffthingmaps" / split / f"{path.stem}.png" for path in paths]
-    labels = [cv2.imread(str(path), cv2.IMREAD_GRAYSCALE) for path in maps]
+    labels = [np.asarray(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)) for path in maps]
     return LabelledPictures(np.stack([read_picture(str(path)) for path in paths]), np.stack(labels))
 
 

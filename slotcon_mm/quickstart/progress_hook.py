@@ -1,4 +1,4 @@
-"""What quickstart needs of a run besides its result: a progress line, the losses of every step, the untrained groups."""
+"""What quickstart needs of a run besides its result: progress, every step's losses, the untrained groups."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -16,7 +16,7 @@ import numpy as np
 from slotcon_mm.visualization import overlay_groups
 
 matplotlib.use("Agg")
-import matplotlib.pyplot as plt  # noqa: E402
+import matplotlib.pyplot as plt
 
 __all__ = ["Row", "write_curves", "write_report"]
 
@@ -45,7 +45,7 @@ def write_report(
     summary: str,
     rows: Sequence[Row],
     note: str,
-    columns: dict[str, Sequence[np.ndarray]],
+    columns: Mapping[str, Sequence[np.ndarray]],
     curves: Path,
 ) -> None:
     """``columns`` are named lists of pictures (H, W, 3) uint8 RGB, shown side by side."""
@@ -72,7 +72,7 @@ def write_report(
     )
 
 
-def write_curves(path: Path, curves: dict[str, Sequence[float]]) -> None:
+def write_curves(path: Path, curves: Mapping[str, Sequence[float]]) -> None:
     """A PNG with a panel for each named series over training steps."""
     figure, axes = plt.subplots(1, len(curves), figsize=(3.6 * len(curves), 2.8), constrained_layout=True)
     for axis, (name, values) in zip(np.atleast_1d(axes), curves.items(), strict=True):

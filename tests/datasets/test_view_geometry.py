@@ -31,8 +31,8 @@ def draw_pair(seed: int, width: int, height: int) -> list[Crop]:
 @given(width=sides, height=sides, seed=st.integers(0, 2**32))
 def test_crops_lie_within_the_picture(width, height, seed):
     for crop in draw_pair(seed, width, height):
-        assert 0 <= crop.left
-        assert 0 <= crop.top
+        assert crop.left >= 0
+        assert crop.top >= 0
         assert 1 <= crop.width <= width - crop.left
         assert 1 <= crop.height <= height - crop.top
 

@@ -35,7 +35,9 @@ def test_the_matching_keeps_as_many_pixels_as_any_one_to_one_matching(rows):
     assert len(taken) == len(set(taken)) == min(confusion.shape)
     groups, classes = confusion.shape
     small, large, table = (groups, classes, confusion) if groups <= classes else (classes, groups, confusion.T)
-    assert kept == max(sum(table[i, p] for i, p in enumerate(order)) for order in itertools.permutations(range(large), small))
+    assert kept == max(
+        sum(table[i, p] for i, p in enumerate(order)) for order in itertools.permutations(range(large), small)
+    )
 
 
 def test_perfect_groups_under_other_names_score_one():

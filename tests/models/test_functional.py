@@ -123,7 +123,9 @@ def test_contrast_is_cross_entropy_over_the_keys_that_count():
 
 def test_contrast_without_any_key_is_finite_with_finite_gradient():
     queries = torch.randn(2, D, requires_grad=True)
-    losses = F.contrast_slots(queries, torch.randn(2, D), torch.zeros(2, dtype=torch.bool), torch.arange(2), temperature=0.2)
+    losses = F.contrast_slots(
+        queries, torch.randn(2, D), torch.zeros(2, dtype=torch.bool), torch.arange(2), temperature=0.2
+    )
     torch.where(torch.tensor([False, False]), losses, 0).sum().backward()
     assert losses.isfinite().all()
     assert queries.grad.abs().max() == 0
@@ -140,7 +142,9 @@ def test_teacher_momentum_rises_from_its_base_to_one_with_half_a_cosine():
 def test_perplexity_is_one_for_one_prototype_and_k_for_all_alike():
     assert float(F.perplexity(torch.tensor([9.0, 0, 0, 0]))) == pytest.approx(1)
     assert float(F.perplexity(torch.full((4,), 3.0))) == pytest.approx(4)
-    assert float(F.perplexity(torch.tensor([1.0, 3.0]))) == pytest.approx(math.exp(-0.25 * math.log(0.25) - 0.75 * math.log(0.75)))
+    assert float(F.perplexity(torch.tensor([1.0, 3.0]))) == pytest.approx(
+        math.exp(-0.25 * math.log(0.25) - 0.75 * math.log(0.75))
+    )
 
 
 def test_half_precision_is_promoted_and_double_kept():

@@ -48,7 +48,9 @@ def test_solarize_inverts_values_of_128_and_above():
 
 def test_jitter_applies_each_pictures_operations_in_its_own_order(images):
     order = torch.tensor([[0, 1, 2, 3], [3, 2, 1, 0], [1, 3, 0, 2], [2, 0, 3, 1]])
-    factors = torch.tensor([[1.3, 0.7, 1.1, 0.08], [0.7, 1.2, 0.9, -0.1], [1.0, 1.4, 0.8, 0.02], [0.6, 0.6, 1.2, -0.05]])
+    factors = torch.tensor(
+        [[1.3, 0.7, 1.1, 0.08], [0.7, 1.2, 0.9, -0.1], [1.0, 1.4, 0.8, 0.02], [0.6, 0.6, 1.2, -0.05]]
+    )
     chosen = torch.tensor([True, True, False, True])
     functions = (tv.adjust_brightness, tv.adjust_contrast, tv.adjust_saturation, tv.adjust_hue)
     expected = images.clone()
@@ -86,6 +88,8 @@ def test_every_operation_keeps_values_in_range(images):
 
 def test_rows_that_are_not_named_stay_as_they_are(images):
     changed = images.clone()
-    photometric.apply_to_rows(changed, torch.tensor([2, 0]), lambda rows, add: rows + add[:, None, None, None], torch.arange(4.0))
+    photometric.apply_to_rows(
+        changed, torch.tensor([2, 0]), lambda rows, add: rows + add[:, None, None, None], torch.arange(4.0)
+    )
     torch.testing.assert_close(changed, images + torch.tensor([0.0, 0, 2, 0])[:, None, None, None])
     assert torch.equal(changed[1], images[1])

@@ -30,7 +30,9 @@ def test_losses_gradients_and_state_of_a_step_equal_the_reference():
     torch.testing.assert_close(result["loss_slot"].item(), expected[1], **EXACT)
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
-            torch.testing.assert_close(parameter.grad, reference.grads[name], **EXACT, msg=lambda m, n=name: f"{n}: {m}")
+            torch.testing.assert_close(
+                parameter.grad, reference.grads[name], **EXACT, msg=lambda m, n=name: f"{n}: {m}"
+            )
     assert_same_state(model, reference)
 
 
@@ -126,7 +128,12 @@ def test_mmengine_loading_treats_the_teacher_alike():
 
 def test_state_dict_names_are_those_that_configs_of_other_packages_rely_on():
     names = set(tiny_slotcon().state_dict())
-    assert {"backbone.conv1.weight", "neck.prototypes", "teacher.backbone.conv1.weight", "teacher.neck.prototypes"} < names
+    assert {
+        "backbone.conv1.weight",
+        "neck.prototypes",
+        "teacher.backbone.conv1.weight",
+        "teacher.neck.prototypes",
+    } < names
     assert {"teacher.steps", "group_head.center", "slot_head.predictor.0.weight", "neck.projector.0.weight"} < names
     assert {n.split(".")[0] for n in names} == {"backbone", "neck", "teacher", "group_head", "slot_head"}
 

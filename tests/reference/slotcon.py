@@ -22,7 +22,9 @@ def scores(features: Tensor, prototypes: Tensor) -> Tensor:
     """(B, D, H, W), (K, D) -> (B, K, H, W)."""
     B, _, H, W = features.shape
     rows = [
-        torch.stack([torch.stack([cosine(p, features[b, :, y, x]) for y in range(H) for x in range(W)]) for p in prototypes])
+        torch.stack(
+            [torch.stack([cosine(p, features[b, :, y, x]) for y in range(H) for x in range(W)]) for p in prototypes]
+        )
         for b in range(B)
     ]
     return torch.stack(rows).view(B, len(prototypes), H, W)

@@ -115,23 +115,33 @@ def animal(rng: np.random.Generator) -> list[Part]:
     swing = rng.uniform(-0.08, 0.08, 4)
     parts = [
         Part(limb(x, h, x + s, 0, 0.07), 0, light)
-        for x, s, light in zip((-long + 0.08, long - 0.08, -long + 0.02, long - 0.03), swing, (0.6, 0.6, 0.9, 0.9), strict=True)
+        for x, s, light in zip(
+            (-long + 0.08, long - 0.08, -long + 0.02, long - 0.03), swing, (0.6, 0.6, 0.9, 0.9), strict=True
+        )
     ]
     parts.append(Part(limb(-long, h + 0.05, -long - 0.14, h + rng.uniform(-0.12, 0.2), 0.045), 0, 0.8))
     neck = (long + rng.uniform(0.02, 0.12), h + rng.uniform(0.1, 0.32))
     parts += [Part(limb(long - 0.06, h + 0.02, *neck, 0.12), 0), Part(ellipse(0, h, long, thick), 0)]
-    parts.append(Part(polygon((neck[0] - 0.08, neck[1]), (neck[0] - 0.05, neck[1] + 0.18), (neck[0], neck[1] + 0.06)), 1))
+    parts.append(
+        Part(polygon((neck[0] - 0.08, neck[1]), (neck[0] - 0.05, neck[1] + 0.18), (neck[0], neck[1] + 0.06)), 1)
+    )
     return [*parts, Part(ellipse(neck[0] + 0.05, neck[1] + 0.02, 0.12, 0.085), 0, 1.1)]
 
 
 def boat(rng: np.random.Generator) -> list[Part]:
     h, mast = rng.uniform(0.14, 0.22), rng.uniform(-0.15, 0.15)
     hull = polygon((-0.36, 0), (0.34, 0), (0.5, h), (-0.48, h))
-    parts = [Part(hull, 0), Part(box(-0.48, h, 0.5, h + 0.03), 1, 1.2), Part(box(mast - 0.015, h, mast + 0.015, 0.98), 1, 0.5)]
+    parts = [
+        Part(hull, 0),
+        Part(box(-0.48, h, 0.5, h + 0.03), 1, 1.2),
+        Part(box(mast - 0.015, h, mast + 0.015, 0.98), 1, 0.5),
+    ]
     reach = rng.uniform(0.25, 0.42)
     parts.append(Part(polygon((mast + 0.03, h + 0.08), (mast + reach, h + 0.08), (mast + 0.03, 0.95)), 2))
     if rng.random() < 0.6:
-        parts.append(Part(polygon((mast - 0.03, h + 0.08), (mast - 0.7 * reach, h + 0.08), (mast - 0.03, 0.8)), 2, 0.85))
+        parts.append(
+            Part(polygon((mast - 0.03, h + 0.08), (mast - 0.7 * reach, h + 0.08), (mast - 0.03, 0.8)), 2, 0.85)
+        )
     return parts
 
 
@@ -162,7 +172,6 @@ def chair(rng: np.random.Generator) -> list[Part]:
 
 
 SHAPES: dict[str, Callable[[np.random.Generator], list[Part]]] = {
-    function.__name__: function
-    for function in (person, animal, car, boat, house, tree, ball, crate, lamp, vase, chair)
+    function.__name__: function for function in (person, animal, car, boat, house, tree, ball, crate, lamp, vase, chair)
 }
 THINGS = tuple(SHAPES)

@@ -17,7 +17,10 @@ CLASSES = THINGS + STUFF  # a label map holds indices of these
 INDOORS = ("person", "animal", "ball", "crate", "lamp", "vase", "chair")
 OUTDOORS = ("person", "animal", "car", "house", "tree", "ball", "crate")
 # height of a thing as a share of the picture's, standing at its lower edge
-HEIGHTS = dict(person=0.6, animal=0.42, car=0.5, boat=0.6, house=0.85, tree=0.95, ball=0.25, crate=0.35, lamp=0.6, vase=0.4, chair=0.5)  # fmt: skip
+HEIGHTS = dict(
+    person=0.6, animal=0.42, car=0.5, boat=0.6, house=0.85, tree=0.95, ball=0.25, crate=0.35, lamp=0.6,
+    vase=0.4, chair=0.5,
+)  # fmt: skip
 SMALLEST_VISIBLE = 24  # pixels; a thing hidden down to less is part of what hides it
 
 
@@ -32,7 +35,7 @@ class Scene(NamedTuple):
 def paint_scene(rng: np.random.Generator, width: int = 256, height: int = 192) -> Scene:
     """Outdoors or a room with 2 to 8 things."""
     outdoors = rng.random() < 0.65
-    canvas, stuff, horizon, front = (paint_outdoors if outdoors else paint_room)(rng, height, width)
+    canvas, stuff, horizon = (paint_outdoors if outdoors else paint_room)(rng, height, width)
     canvas = np.ascontiguousarray(canvas, np.float32)
     labels = (stuff + len(THINGS)).astype(np.uint8)
     owner = np.zeros((height, width), np.int16)
@@ -83,7 +86,7 @@ def draw_thing(
             continue
         cover = np.zeros((bottom - top, right - left), np.uint8)
         cv2.fillPoly(cover, [np.round((points - (left, top)) * 16).astype(np.int32)], 255, cv2.LINE_AA, shift=4)
-        share = pattern(rng, patterns[part.material], *cover.shape, max(3.0, float(periods[part.material])))
+        share = pattern(rng, patterns[part.material], bottom - top, right - left, max(3.0, periods[part.material]))
         paint = mix(share, *colours[part.material]) * part.light * shade(cover.shape, light, name)[..., None]
         region = canvas[top:bottom, left:right]
         region += (cover[..., None] / np.float32(255)) * (np.clip(paint, 0, 1) - region)

@@ -14,15 +14,27 @@ __all__ = ["STUFF", "paint_outdoors", "paint_room"]
 STUFF = ("sky", "mountain", "foliage", "grass", "sand", "water", "wall", "floor")
 # hue, saturation and value of a class, chosen so that they overlap: dusk skies, autumn leaves, red and grey sand
 COLOURS: dict[str, tuple[tuple[tuple[float, float], ...], ...]] = {
-    "sky": (((0.52, 0.66), (0.1, 0.7), (0.5, 1.0)), ((0.0, 0.14), (0.1, 0.6), (0.5, 1.0)), ((0, 1), (0, 0.12), (0.4, 0.95))),
-    "mountain": (((0.0, 0.12), (0.1, 0.5), (0.2, 0.6)), ((0.5, 0.7), (0.1, 0.4), (0.25, 0.7)), ((0.2, 0.4), (0.1, 0.5), (0.2, 0.5))),
+    "sky": (
+        ((0.52, 0.66), (0.1, 0.7), (0.5, 1.0)),
+        ((0.0, 0.14), (0.1, 0.6), (0.5, 1.0)),
+        ((0, 1), (0, 0.12), (0.4, 0.95)),
+    ),
+    "mountain": (
+        ((0.0, 0.12), (0.1, 0.5), (0.2, 0.6)),
+        ((0.5, 0.7), (0.1, 0.4), (0.25, 0.7)),
+        ((0.2, 0.4), (0.1, 0.5), (0.2, 0.5)),
+    ),
     "foliage": (((0.2, 0.42), (0.3, 0.9), (0.15, 0.6)), ((0.02, 0.14), (0.4, 0.9), (0.25, 0.75))),
     "grass": (((0.17, 0.4), (0.3, 0.9), (0.25, 0.75)), ((0.08, 0.17), (0.25, 0.7), (0.35, 0.85))),
     "sand": (((0.06, 0.15), (0.15, 0.6), (0.45, 0.95)), ((0, 1), (0, 0.1), (0.35, 0.9))),
-    "water": (((0.45, 0.65), (0.2, 0.9), (0.2, 0.8)), ((0.02, 0.12), (0.1, 0.5), (0.4, 0.9)), ((0.25, 0.45), (0.1, 0.5), (0.2, 0.6))),
+    "water": (
+        ((0.45, 0.65), (0.2, 0.9), (0.2, 0.8)),
+        ((0.02, 0.12), (0.1, 0.5), (0.4, 0.9)),
+        ((0.25, 0.45), (0.1, 0.5), (0.2, 0.6)),
+    ),
     "wall": (((0, 1), (0.0, 0.6), (0.3, 0.95)),),
     "floor": (((0, 1), (0.05, 0.6), (0.25, 0.85)), ((0.03, 0.12), (0.3, 0.8), (0.25, 0.75))),
-}  # fmt: skip
+}
 
 
 def stuff_colours(rng: np.random.Generator, name: str) -> tuple[np.ndarray, np.ndarray]:
@@ -93,7 +105,9 @@ def paint_floor(rng: np.random.Generator, height: int, width: int) -> np.ndarray
         y, x = np.mgrid[0:height, 0:width].astype(np.float32)
         checks = np.clip(0.5 + 6 * np.sin(2 * np.pi * x / period) * np.sin(2 * np.pi * y / period), 0, 1)
         return recede(mix(checks, first, second))
-    woven = pattern(rng, "dots", height, width, rng.uniform(6, 12)) * 0.5 + 0.5 * surface_noise(rng, "grains", height, width)
+    woven = pattern(rng, "dots", height, width, rng.uniform(6, 12)) * 0.5 + 0.5 * surface_noise(
+        rng, "grains", height, width
+    )
     return recede(mix(woven, first, second))
 
 
@@ -131,12 +145,11 @@ def lay(canvas: np.ndarray, labels: np.ndarray, mask: np.ndarray, paint: np.ndar
     labels[mask > 0.5] = STUFF.index(stuff)
 
 
-def paint_outdoors(rng: np.random.Generator, height: int, width: int) -> tuple[np.ndarray, np.ndarray, int, str]:
+def paint_outdoors(rng: np.random.Generator, height: int, width: int) -> tuple[np.ndarray, np.ndarray, int]:
     """Sky, often mountains or foliage, and one or two grounds.
 
     Returns:
-        The picture (h, w, 3) in [0, 1], its stuff (h, w) as indices of ``STUFF``, the horizon's row and the stuff that
-        the front consists of.
+        The picture (h, w, 3) in [0, 1], its stuff (h, w) as indices of ``STUFF``, and the horizon's row.
     """
     canvas = paint_sky(rng, height, width)
     labels = np.zeros((height, width), np.uint8)
@@ -149,24 +162,23 @@ def paint_outdoors(rng: np.random.Generator, height: int, width: int) -> tuple[n
         lay(canvas, labels, below(line, height), paint_foliage(rng, height, width), "foliage")
     names = rng.permutation(list(GROUNDS))
     tilt = np.linspace(-1, 1, width, dtype=np.float32) * rng.uniform(-3, 3)
-    front = ground(rng, canvas, labels, horizon + tilt, str(names[0]))
+    ground(rng, canvas, labels, horizon + tilt, str(names[0]))
     if rng.random() < 0.55:
         shore = horizon + (height - horizon) * rng.uniform(0.3, 0.75)
         line = shore + height * 0.08 * (fractal_line(rng, width, 3) - 0.5) + tilt * rng.uniform(0, 8)
-        front = ground(rng, canvas, labels, np.maximum(line, horizon + 4), str(names[1]))
-    return canvas, labels, horizon, front
+        ground(rng, canvas, labels, np.maximum(line, horizon + 4), str(names[1]))
+    return canvas, labels, horizon
 
 
-def ground(rng: np.random.Generator, canvas: np.ndarray, labels: np.ndarray, line: np.ndarray, stuff: str) -> str:
+def ground(rng: np.random.Generator, canvas: np.ndarray, labels: np.ndarray, line: np.ndarray, stuff: str) -> None:
     height, width = labels.shape
     top = max(0, int(line.min()))
     texture = np.zeros_like(canvas)
     texture[top:] = recede(GROUNDS[stuff](rng, height - top, width).astype(np.float32))
     lay(canvas, labels, below(line, height), texture, stuff)
-    return stuff
 
 
-def paint_room(rng: np.random.Generator, height: int, width: int) -> tuple[np.ndarray, np.ndarray, int, str]:
+def paint_room(rng: np.random.Generator, height: int, width: int) -> tuple[np.ndarray, np.ndarray, int]:
     """Wall and floor, at times a window onto sky; as ``paint_outdoors``."""
     canvas = paint_wall(rng, height, width).astype(np.float32)
     labels = np.full((height, width), STUFF.index("wall"), np.uint8)
@@ -183,4 +195,4 @@ def paint_room(rng: np.random.Generator, height: int, width: int) -> tuple[np.nd
     top = max(0, int(line.min()))
     floor[top:] = paint_floor(rng, height - top, width)
     lay(canvas, labels, below(line, height), floor, "floor")
-    return canvas, labels, edge, "floor"
+    return canvas, labels, edge
