@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-__all__ = ["expect_positive", "expect_share"]
+__all__ = ["UserError", "expect_positive", "expect_share"]
+
+
+class UserError(ValueError):
+    """What a user can mend, found only while a run is under way; the tools print it without a traceback."""
 
 
 def expect_positive(**values: float) -> None:

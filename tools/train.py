@@ -10,6 +10,7 @@ import argparse
 import sys
 
 import slotcon_mm  # noqa: F401
+from slotcon_mm.checks import UserError
 from slotcon_mm.engine.launch import (
     add_common_arguments,
     build_runner,
@@ -41,7 +42,10 @@ def main() -> None:
         check_enough_pictures(runner)
     except (ValueError, FileNotFoundError, ImportError, RuntimeError) as error:
         sys.exit(f"error: {error}")
-    runner.train()
+    try:
+        runner.train()
+    except UserError as error:
+        sys.exit(f"error: {error}")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ from typing import Any
 from mmengine.config import Config
 from torch import Tensor
 
+from slotcon_mm.checks import UserError
 from slotcon_mm.engine.checkpoint_loading import load_from_safe_local
 
 __all__ = ["check_fit", "state_dict_of", "use_pretrained"]
@@ -37,7 +38,7 @@ def state_dict_of(checkpoint: Mapping[str, Any]) -> Mapping[str, Tensor]:
 
 
 def check_fit(model: Mapping[str, Tensor], loaded: Mapping[str, Tensor], *, every: bool) -> None:
-    """ValueError if ``loaded`` is of another model: no tensor fits, or, with ``every``, one does not.
+    """UserError if ``loaded`` is of another model: no tensor fits, or, with ``every``, one does not.
 
     A tensor fits where name and shape are the same.
     """
@@ -48,7 +49,7 @@ def check_fit(model: Mapping[str, Tensor], loaded: Mapping[str, Tensor], *, ever
     ]
     missing, unexpected = sorted(set(model) - set(loaded)), sorted(set(loaded) - set(model))
     if shapes or not fitting or (every and (missing or unexpected)):
-        raise ValueError(
+        raise UserError(
             "expected a checkpoint of this model, got one of another: "
             f"{len(fitting)} of {len(model)} tensors fit; of another shape: {listing(shapes)}; "
             f"missing: {listing(missing)}; unexpected: {listing(unexpected)}"
