@@ -20,7 +20,8 @@ for argument in "$@"; do
 done
 cache=${SLOTCON_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/slotcon_mm}
 log=$(mktemp -t slotcon_mm-setup.XXXXXX)
-trap 'rm -f "$log"' EXIT
+unfinished=""  # what a failed step would leave half made
+trap 'rm -f "$log"; [ -z "$unfinished" ] || rm -rf "$unfinished"' EXIT
 
 fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
 
@@ -103,7 +104,9 @@ free_gb=$(($(df -Pk . | awk 'NR == 2 {print $4}') / 1048576))
 
 if [ -z "$active" ] && ! [ -x "$python" ]; then
     base_python=$(find_supported_python)
-    step "making .venv with $("$base_python" --version)" "$base_python" -m venv .venv || { rm -rf .venv; exit 1; }
+    unfinished=.venv
+    step "making .venv with $("$base_python" --version)" "$base_python" -m venv .venv
+    unfinished=""
 fi
 pip() { "$python" -m pip --disable-pip-version-check --no-input "$@"; }
 install() { pip install --constraint tools/constraints.txt "$@"; }

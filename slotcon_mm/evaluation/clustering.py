@@ -7,6 +7,8 @@ from scipy.cluster.vq import kmeans2, vq
 
 __all__ = ["kmeans", "merge_prototypes"]
 
+LEAST_SHARE = 0.001
+
 
 def kmeans(points_ND: np.ndarray, num_clusters: int, *, seed: int, restarts: int = 10) -> np.ndarray:
     """(G, D) centroids of the best of several starts by k-means++.
@@ -23,12 +25,13 @@ def kmeans(points_ND: np.ndarray, num_clusters: int, *, seed: int, restarts: int
     return min(runs, key=lambda centroids: float(np.square(vq(points_ND, centroids)[1]).sum()))
 
 
-def merge_prototypes(prototypes_KD: np.ndarray, num_groups: int, *, seed: int = 0) -> np.ndarray:
-    """(K,) the group of each prototype: k-means of the normalised prototypes into ``num_groups``.
+def merge_prototypes(prototypes_KD: np.ndarray, pixels_K: np.ndarray, num_groups: int, *, seed: int = 0) -> np.ndarray:
+    """(K,) the group of each prototype: k-means of the normalised prototypes in use into ``num_groups``.
 
-    With as many groups as prototypes each is its own.
+    In use are those that win a thousandth of all pixels (``pixels_K`` counts them); the others join the nearest group.
+    Where no more are in use than groups are asked for, each has its own.
     """
-    if len(prototypes_KD) == num_groups:
-        return np.arange(num_groups)
     directions = prototypes_KD / np.linalg.norm(prototypes_KD, axis=1, keepdims=True)
-    return vq(directions, kmeans(directions, num_groups, seed=seed))[0]
+    in_use = directions[pixels_K > LEAST_SHARE * pixels_K.sum()]
+    centroids = in_use if len(in_use) <= num_groups else kmeans(in_use, num_groups, seed=seed)
+    return vq(directions, centroids)[0]

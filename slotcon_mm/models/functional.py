@@ -91,8 +91,8 @@ def counted_slots(scores_BKHW: Tensor) -> Tensor:
 def pack_counted(counted_BK: Tensor, capacity: int) -> Tensor:
     """(B, C) indices of slots, the counted ones first, C = ``capacity``.
 
-    H * W pixels have at most H * W winners, so a capacity of min(K, H * W) holds every counted slot. The static shape
-    is what keeps a training step free of host syncs.
+    H * W pixels have at most H * W winners, so a capacity of min(K, H * W) holds every counted slot. A static shape is
+    what keeps a training step free of host syncs.
     """
     return counted_BK.to(torch.uint8).argsort(dim=1, descending=True, stable=True)[:, :capacity]
 

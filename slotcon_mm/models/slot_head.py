@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from mmengine.dist import all_gather, get_rank
+from mmengine.dist import all_gather, all_reduce, get_rank
 from mmengine.model import BaseModule
 from torch import Tensor
 
@@ -45,9 +45,8 @@ class SlotLossHead(BaseModule):
 
     def _contrast(self, student: Grouping, teacher: Grouping) -> Tensor:
         """NCE(i, j): slots that count in both views are queries, the teacher's that count in view j are keys."""
-        _, K, H, W = teacher.scores.shape
         counted_BK = counted_slots(teacher.scores)
-        packed_BC = pack_counted(counted_BK, min(K, H * W))
+        packed_BC = pack_counted(counted_BK, slot_capacity(counted_BK, pixels=teacher.scores[0, 0].numel()))
         is_key_R = counted_BK.gather(1, packed_BC).flatten()
         is_query_R = is_key_R & counted_slots(student.scores).gather(1, packed_BC).flatten()
         queries_RD = full_precision(self.predictor(pick_slots(student.slots, packed_BC), is_query_R))
@@ -61,6 +60,19 @@ class SlotLossHead(BaseModule):
         loss, queries = mean_over_ranks(counted_R.sum(), is_query_R.sum().to(counted_R.dtype))
         # one query has no other to differ from, and its batch statistics no variance
         return torch.where(queries >= 2, loss, 0 * loss)
+
+
+def slot_capacity(counted_BK: Tensor, *, pixels: int) -> int:
+    """Slots to pack per image: room for every counted one, the same on all ranks.
+
+    On a device it is the static bound min(K, pixels), since reading the true number would wait for the device. A CPU
+    has nothing to wait for, and fewer rows are faster there. The loss does not depend on it.
+    """
+    if counted_BK.device.type != "cpu":
+        return min(counted_BK.shape[1], pixels)
+    largest = counted_BK.sum(dim=1).max()
+    all_reduce(largest, op="max")
+    return int(largest)
 
 
 def pick_slots(slots_BKD: Tensor, packed_BC: Tensor) -> Tensor:

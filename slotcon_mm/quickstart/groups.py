@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 
 from slotcon_mm.evaluation import SegmentationScores, confusion_matrix, match_one_to_one, score_matched
 from slotcon_mm.evaluation.clustering import merge_prototypes
@@ -13,6 +14,7 @@ from slotcon_mm.quickstart.labelled_pictures import LabelledPictures
 __all__ = ["GroupedPictures", "group_pictures"]
 
 PICTURES_AT_ONCE = 20
+INPUT_SCALE = 0.5  # the scale at which views show a picture on average: 64 pixels for a crop of half its area
 
 
 class GroupedPictures:
@@ -28,22 +30,32 @@ class GroupedPictures:
         self.maps, self.classes, self.scores = maps, classes, scores
 
 
-@torch.no_grad()
 def group_pictures(model: SlotCon, pictures: LabelledPictures, num_classes: int) -> GroupedPictures:
-    """Segments pictures and, where there are labels, merges prototypes into as many groups as there are classes
-    (k-means of the prototypes) and matches those one to one."""
+    """Segments pictures by the teacher's prototypes.
+
+    With labels, the prototypes in use are merged into as many groups as there are classes (k-means of the prototypes),
+    and those are matched one to one.
+    """
     was_training = model.training
     model.eval()
-    maps = []
-    for start in range(0, len(pictures.images), PICTURES_AT_ONCE):
-        batch = torch.from_numpy(pictures.images[start : start + PICTURES_AT_ONCE]).permute(0, 3, 1, 2)
-        inputs = model.data_preprocessor(dict(inputs=batch))["inputs"]
-        maps += [sample.group_map.cpu().numpy() for sample in model(inputs, mode="predict")]
+    batches = range(0, len(pictures.images), PICTURES_AT_ONCE)
+    maps = np.concatenate([segment(model, pictures.images[i : i + PICTURES_AT_ONCE]) for i in batches])
     model.train(was_training)
-    grouped = np.stack(maps)
     if pictures.labels is None:
-        return GroupedPictures(grouped, None, None)
-    merged = merge_prototypes(model.teacher.neck.prototypes.cpu().numpy(), num_classes)
-    confusion = confusion_matrix(merged[grouped], pictures.labels, num_classes, num_classes)
-    matched = match_one_to_one(confusion)
-    return GroupedPictures(grouped, matched[merged], score_matched(confusion, matched))
+        return GroupedPictures(maps, None, None)
+    prototypes = model.teacher.neck.prototypes.cpu().numpy()
+    confusion_KC = confusion_matrix(maps, pictures.labels, len(prototypes), num_classes)
+    merged_K = merge_prototypes(prototypes, confusion_KC.sum(axis=1), num_classes)
+    confusion_GC = np.zeros((num_classes, num_classes), np.int64)
+    np.add.at(confusion_GC, merged_K, confusion_KC)
+    matched_G = match_one_to_one(confusion_GC)
+    return GroupedPictures(maps, matched_G[merged_K], score_matched(confusion_GC, matched_G))
+
+
+@torch.no_grad()
+def segment(model: SlotCon, images_BHW3: np.ndarray) -> np.ndarray:
+    """(B, H, W) prototype ids: pictures go in at the scale of the views, scores come back at full size."""
+    inputs = model.data_preprocessor(dict(inputs=torch.from_numpy(images_BHW3).permute(0, 3, 1, 2)))["inputs"]
+    small = F.interpolate(inputs, scale_factor=INPUT_SCALE, mode="bicubic", antialias=True)
+    scores = F.interpolate(model.teacher(small).scores, size=inputs.shape[-2:], mode="bilinear")
+    return scores.argmax(dim=1).cpu().numpy()

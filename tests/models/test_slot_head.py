@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from slotcon_mm.models import Grouping, SlotLossHead
+from slotcon_mm.models import Grouping, SlotLossHead, slot_head
 
 K, D = 4, 3
 
@@ -57,6 +57,25 @@ def test_no_gradient_reaches_keys(head):
         keys = Grouping(teacher.scores, teacher.slots)
     head([student, student], [Grouping(keys.scores.detach(), keys.slots.detach())] * 2).backward()
     assert student.slots.grad.abs().max() > 0
+
+
+def test_the_loss_does_not_depend_on_how_many_slots_are_packed(head, monkeypatch):
+    """A CPU packs as many as count, a device its static bound: same loss, gradients and statistics."""
+    state = {name: value.clone() for name, value in head.state_dict().items()}
+    results = []
+    for capacity in (None, K):
+        head.load_state_dict(state)
+        head.zero_grad()
+        if capacity:
+            monkeypatch.setattr(slot_head, "slot_capacity", lambda counted, pixels: K)
+        student, teacher = grouping([0, 1, 2]), grouping([0, 1, 3], seed=1)
+        loss = head([student, student], [teacher, teacher])
+        loss.backward()
+        gradients = [parameter.grad.clone() for parameter in head.parameters()]
+        results.append([loss.detach(), student.slots.grad, *gradients, head.predictor[1].running_var.clone()])
+    assert results[0][0] > 0
+    for dynamic, static in zip(*results, strict=True):
+        torch.testing.assert_close(dynamic, static)
 
 
 @pytest.mark.parametrize("arguments", [dict(channels=0), dict(temperature=0.0), dict(hidden_channels=0)])

@@ -1,0 +1,44 @@
+"""Types resolve from any scope; the public surface is what it was."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from mmengine.registry import DefaultScope
+
+from slotcon_mm import registry
+
+
+@pytest.mark.parametrize(
+    ("name", "types"),
+    [
+        ("MODELS", ["SlotCon", "GroupingNeck", "GroupLossHead", "SlotLossHead", "ViewPreprocessor"]),
+        ("DATASETS", ["PictureFolder"]),
+        ("TRANSFORMS", ["PairedViews", "LoadPicture"]),
+        ("OPTIMIZERS", ["LARS"]),
+        ("PARAM_SCHEDULERS", ["WarmupCosineLR"]),
+        ("HOOKS", ["SampleSeedHook", "TeacherStepsHook", "ThroughputHook", "PlainCheckpointHook"]),
+    ],
+)
+def test_the_registered_names_are_the_public_ones(name, types):
+    child = getattr(registry, name)
+    child.import_from_location()
+    assert sorted(child.module_dict) == sorted(types)
+
+
+@pytest.mark.parametrize("scope", ["mmengine", "mmpretrain", "mmdet", "mmseg"])
+def test_types_resolve_under_any_default_scope_without_an_import(scope):
+    code = (
+        "from mmengine.registry import MODELS, DefaultScope\n"
+        f"DefaultScope.get_instance('x', scope_name='{scope}')\n"
+        "neck = MODELS.build(dict(type='slotcon_mm.GroupingNeck', in_channels=4, hidden_channels=4))\n"
+        "print(type(neck).__name__)"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert result.stdout.strip().endswith("GroupingNeck"), result.stderr[-1000:]
+
+
+def test_the_default_scope_is_left_alone():
+    assert DefaultScope.get_current_instance() is None or DefaultScope.get_current_instance().scope_name != "slotcon_mm"
