@@ -4,11 +4,11 @@
 #   bash tools/quickstart.sh
 #   bash tools/quickstart.sh --data FOLDER     your own pictures
 set -euo pipefail
-here=$(dirname "${BASH_SOURCE[0]}")
-if [ -n "${PYTHON:-}${VIRTUAL_ENV:-}${CONDA_PREFIX:-}" ]; then
-    . "$here/find_python.sh"
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+if [ -n "${PYTHON:-}${VIRTUAL_ENV:-}${CONDA_PREFIX:-}" ] && . "$here/find_python.sh" && "$PYTHON" -c "import slotcon_mm" 2>/dev/null; then
+    :  # an environment of the caller's that has everything
 else
     bash "$here/setup_env.sh" base
-    PYTHON=$(cd "$here/.." && pwd)/.venv/bin/python
+    PYTHON=$here/../.venv/bin/python
 fi
 exec "$PYTHON" -m slotcon_mm.quickstart "$@"

@@ -72,7 +72,8 @@ def test_a_missing_venv_module_is_answered_and_nothing_half_made_stays(checkout)
 def test_a_failed_step_is_explained_and_its_log_shown(checkout, output, answer):
     script = (
         'if [ "$1" = -m ]; then mkdir -p .venv/bin;'
-        f' printf "#!/bin/bash\\necho \\"{output}\\"\\nexit 1\\n" > .venv/bin/python; chmod +x .venv/bin/python; exit 0; fi\n'
+        f' printf "#!/bin/bash\\necho \\"{output}\\"\\nexit 1\\n" > .venv/bin/python;'
+        " chmod +x .venv/bin/python; exit 0; fi\n"
         f'exec "{sys.executable}" "$@"'
     )
     result = set_up(checkout, PYTHON=str(stand_in(checkout.parent / "bin", "fit-python", script)))
