@@ -25,7 +25,7 @@ __all__ = ["run_quickstart"]
 CONFIG = Path(__file__).parents[1] / ".mim/configs/slotcon_r18_quickstart.py"
 NUM_TRAIN, NUM_HELD_OUT, NUM_SHOWN = 1000, 200, 12
 PROTOTYPES_WITHOUT_LABELS = 32
-FCN_STEPS = 250
+FCN_STEPS = 700
 
 
 def run_quickstart(data: Path | None, work_dir: Path, *, seed: int, epochs: int | None, lr: float | None) -> Path:
