@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["UserError", "expect_positive", "expect_share"]
-
-
-class UserError(ValueError):
-    """What a user can mend, found only while a run is under way; the tools print it without a traceback."""
+__all__ = ["expect_positive", "expect_share"]
 
 
 def expect_positive(**values: float) -> None:

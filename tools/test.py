@@ -29,7 +29,7 @@ def main() -> None:
             raise ValueError(f"expected a config with a test_dataloader, got {args.config}, which only trains")
         config.load_from = str(resolve_checkpoint(args.checkpoint, "the checkpoint"))
         runner = build_runner(config, notes)
-    except (ValueError, FileNotFoundError, ImportError, RuntimeError) as error:
+    except (ValueError, FileNotFoundError, ImportError) as error:
         sys.exit(f"error: {error}")
     runner.test()
 

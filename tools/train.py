@@ -10,11 +10,10 @@ import argparse
 import sys
 
 import slotcon_mm  # noqa: F401
-from slotcon_mm.checks import UserError
 from slotcon_mm.engine.launch import (
     add_common_arguments,
     build_runner,
-    check_enough_pictures,
+    check_start,
     prepare_training,
 )
 
@@ -39,13 +38,10 @@ def main() -> None:
     try:
         config, notes = prepare_training(parse_arguments())
         runner = build_runner(config, notes)
-        check_enough_pictures(runner)
-    except (ValueError, FileNotFoundError, ImportError, RuntimeError) as error:
+        check_start(runner)
+    except (ValueError, FileNotFoundError, ImportError) as error:
         sys.exit(f"error: {error}")
-    try:
-        runner.train()
-    except UserError as error:
-        sys.exit(f"error: {error}")
+    runner.train()
 
 
 if __name__ == "__main__":

@@ -8,10 +8,8 @@ from typing import Any
 
 from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
-from slotcon_mm.engine.pretrained import check_fit, state_dict_of
 from slotcon_mm.registry import HOOKS
 
 __all__ = ["PlainCheckpointHook", "plain_values"]
@@ -46,8 +44,6 @@ class PlainCheckpointHook(CheckpointHook):
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict[str, Any]) -> None:
         # MMEngine runs meta['config'] as Python if there is one (it writes meta['cfg'])
         checkpoint.get("meta", {}).pop("config", None)
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
-        check_fit(model.state_dict(), state_dict_of(checkpoint), every=bool(runner.cfg.get("resume")))
 
     def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict[str, Any]) -> None:
         outdated = self._rotate(runner, step) if self.max_keep_ckpts > 0 else []

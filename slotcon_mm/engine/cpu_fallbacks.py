@@ -7,6 +7,8 @@ from typing import Any
 import torch
 from mmengine.config import Config
 
+from slotcon_mm.engine.pretrained import is_pretraining
+
 __all__ = ["adapt_to_cpu"]
 
 
@@ -32,7 +34,7 @@ def adapt_processes(config: Config) -> list[str]:
         torch.distributed.init_process_group("gloo")
     config.model_wrapper_cfg = dict(type="MMDistributedDataParallel", device_ids=None, broadcast_buffers=False)
     notes = [f"CPU: {torch.distributed.get_world_size()} processes by gloo in place of NCCL"]
-    if config.model.type == "slotcon_mm.SlotCon":
+    if is_pretraining(config):
         notes.append("CPU: SyncBN by slotcon_mm's all-reduce of count, sum and squared deviations")
     elif replace_sync_bn(config.model):
         notes.append("CPU: BN in place of SyncBN, which torch has on GPUs only; statistics are each process's own")

@@ -19,7 +19,7 @@ def select_device(device: str | None) -> None:
     """Settles on the accelerator, or on the CPU where ``device`` asks for it or there is no other.
 
     Raises:
-        RuntimeError: The driver shows a GPU that torch cannot use, and the CPU was not asked for.
+        ValueError: The driver shows a GPU that torch cannot use, and the CPU was not asked for.
     """
     if device == "cpu" or os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
         # what MMEngine and torch look at, in this process and in the loader's workers
@@ -30,7 +30,7 @@ def select_device(device: str | None) -> None:
     visible = visible_gpu()
     if visible:
         build = f"built for CUDA {torch.version.cuda}" if torch.version.cuda else "built without CUDA"
-        raise RuntimeError(
+        raise ValueError(
             f"expected a GPU that torch can use, got {visible} with torch {torch.__version__} {build}. Update the "
             "driver (torch built for CUDA 13 needs 580 or newer, for CUDA 12 525 or newer), or install a torch built "
             "for an older CUDA; --device cpu trains on the CPU"

@@ -7,19 +7,21 @@ import os
 from pathlib import Path
 from typing import Any
 
-import torch
 from mmengine.config import Config, DictAction
+from mmengine.dist import get_world_size
+from mmengine.model import is_model_wrapper
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from slotcon_mm.engine.checkpoint_files import latest_checkpoint, resolve_checkpoint
+from slotcon_mm.engine.checkpoint_loading import load_from_safe_local
 from slotcon_mm.engine.cpu_fallbacks import adapt_to_cpu
 from slotcon_mm.engine.device import has_accelerator, select_device
 from slotcon_mm.engine.overrides import merge_overrides
-from slotcon_mm.engine.pretrained import use_pretrained
+from slotcon_mm.engine.pretrained import check_fit, is_pretraining, state_dict_of, use_pretrained
 from slotcon_mm.requirements import require
 
-__all__ = ["add_common_arguments", "build_runner", "check_enough_pictures", "prepare"]
+__all__ = ["add_common_arguments", "build_runner", "check_start", "prepare", "prepare_training"]
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,6 +54,10 @@ def prepare(args: argparse.Namespace) -> tuple[Config, list[str]]:
 def prepare_training(args: argparse.Namespace) -> tuple[Config, list[str]]:
     """As ``prepare``, with the options of train.py."""
     config, notes = prepare(args)
+    checkpoint_hook = config.get("default_hooks", {}).get("checkpoint", {})
+    if checkpoint_hook.get("type") == "CheckpointHook":
+        # mmdet's and mmseg's configs: their own checkpoints could not be resumed by torch's safe loader
+        checkpoint_hook["type"] = "slotcon_mm.PlainCheckpointHook"
     if args.amp:
         turn_on_amp(config)
     if args.auto_scale_lr:
@@ -89,7 +95,7 @@ def set_resume(config: Config, resume: str) -> list[str]:
         )
     config.resume = found is not None
     config.load_from = str(found) if found else None
-    return [f"--resume auto: resuming {found}" if found else "--resume auto: nothing to resume, starting afresh"]
+    return [f"--resume: continuing {found}" if found else "--resume auto: nothing to resume, starting afresh"]
 
 
 def build_runner(config: Config, notes: list[str]) -> Runner:
@@ -102,12 +108,15 @@ def build_runner(config: Config, notes: list[str]) -> Runner:
     return runner
 
 
-def check_enough_pictures(runner: Runner) -> None:
-    """ValueError if an epoch has no step; MMEngine would report success after none."""
+def check_start(runner: Runner) -> None:
+    """ValueError for what MMEngine would pass over: too few pictures for a step, or weights of another model."""
     loader: Any = runner.train_loop.dataloader
     if len(loader) == 0:
-        world = torch.distributed.get_world_size() if torch.distributed.is_initialized() else 1
         raise ValueError(
-            f"expected at least a batch of pictures, {loader.batch_size} on each of {world} processes, got "
+            f"expected at least a batch of pictures, {loader.batch_size} on each of {get_world_size()} processes, got "
             f"{len(loader.dataset)}: lower train_dataloader.batch_size or add pictures"
         )
+    resume, path = bool(runner.cfg.get("resume")), runner.cfg.get("load_from")
+    if path and os.path.isfile(path) and (resume or is_pretraining(runner.cfg)):
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        check_fit(model.state_dict(), state_dict_of(load_from_safe_local(path, "cpu")), every=resume)

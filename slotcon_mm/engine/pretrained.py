@@ -9,10 +9,9 @@ from typing import Any
 from mmengine.config import Config
 from torch import Tensor
 
-from slotcon_mm.checks import UserError
 from slotcon_mm.engine.checkpoint_loading import load_from_safe_local
 
-__all__ = ["check_fit", "state_dict_of", "use_pretrained"]
+__all__ = ["check_fit", "is_pretraining", "state_dict_of", "use_pretrained"]
 
 BACKBONE_PREFIXES = ("teacher.backbone.", "backbone.", "")
 
@@ -22,7 +21,7 @@ def use_pretrained(config: Config, checkpoint: Path) -> str:
 
     Step count, optimizer and schedule start afresh.
     """
-    if config.model.type == "slotcon_mm.SlotCon":
+    if is_pretraining(config):
         config.load_from, config.resume = str(checkpoint), False
         return f"--pretrained: student and teacher start from {checkpoint}, at step 0"
     names = state_dict_of(load_from_safe_local(str(checkpoint), "cpu"))
@@ -32,13 +31,17 @@ def use_pretrained(config: Config, checkpoint: Path) -> str:
     return f"--pretrained: the backbone starts from {prefix or '(all tensors)'} of {checkpoint}"
 
 
+def is_pretraining(config: Config) -> bool:
+    return config.model.type == "slotcon_mm.SlotCon"
+
+
 def state_dict_of(checkpoint: Mapping[str, Any]) -> Mapping[str, Tensor]:
     """The weights of a checkpoint, which may be nothing but weights."""
     return checkpoint.get("state_dict", checkpoint)
 
 
 def check_fit(model: Mapping[str, Tensor], loaded: Mapping[str, Tensor], *, every: bool) -> None:
-    """UserError if ``loaded`` is of another model: no tensor fits, or, with ``every``, one does not.
+    """ValueError if ``loaded`` is of another model: no tensor fits, or, with ``every``, one does not.
 
     A tensor fits where name and shape are the same.
     """
@@ -49,7 +52,7 @@ def check_fit(model: Mapping[str, Tensor], loaded: Mapping[str, Tensor], *, ever
     ]
     missing, unexpected = sorted(set(model) - set(loaded)), sorted(set(loaded) - set(model))
     if shapes or not fitting or (every and (missing or unexpected)):
-        raise UserError(
+        raise ValueError(
             "expected a checkpoint of this model, got one of another: "
             f"{len(fitting)} of {len(model)} tensors fit; of another shape: {listing(shapes)}; "
             f"missing: {listing(missing)}; unexpected: {listing(unexpected)}"

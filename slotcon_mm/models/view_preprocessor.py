@@ -46,13 +46,15 @@ class ViewPreprocessor(BaseDataPreprocessor):
 
     def forward(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
         """Views (a list of uint8 (B, 3, H, W), with ``photometric`` draws) or pictures (B, 3, H, W), or a list of B
-        (3, H, W), RGB in 0-255, to normalised floats."""
+        (3, H, W), RGB in 0-255, to normalised floats. Views without draws are only normalised."""
         inputs = data["inputs"]
         with torch.autocast(self.mean.device.type, enabled=False):
             if "photometric" in data:
                 finished: Any = [
                     self._finish(view, select_view(data["photometric"], i)) for i, view in enumerate(inputs)
                 ]
+            elif isinstance(inputs, list | tuple) and inputs[0].dim() == 4:
+                finished = [self._normalise(self._to_unit_range(view)) for view in inputs]
             else:
                 pictures = torch.stack(list(inputs)) if isinstance(inputs, list | tuple) else inputs
                 finished = self._normalise(self._to_unit_range(pictures))

@@ -13,7 +13,7 @@ from mmengine.runner import Runner
 
 from slotcon_mm.datasets.picture_folder import list_pictures
 from slotcon_mm.datasets.scenes import CLASSES, write_scenes
-from slotcon_mm.engine.launch import build_runner, check_enough_pictures
+from slotcon_mm.engine.launch import build_runner, check_start
 from slotcon_mm.quickstart.baselines import best_colour_kmeans, supervised_fcn
 from slotcon_mm.quickstart.groups import GroupedPictures, group_pictures
 from slotcon_mm.quickstart.labelled_pictures import LabelledPictures, read_labelled, read_unlabelled
@@ -40,7 +40,7 @@ def run_quickstart(data: Path | None, work_dir: Path, *, seed: int, epochs: int 
     groups: dict[str, GroupedPictures] = {}
     progress = ProgressHook(lambda model: groups.update(before=group_pictures(model, pictures, len(CLASSES))))
     runner = build_runner(config, [])
-    check_enough_pictures(runner)
+    check_start(runner)
     runner.register_hook(progress)
     runner.train()
     groups["after"] = group_pictures(runner.model, pictures, len(CLASSES))

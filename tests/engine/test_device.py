@@ -22,7 +22,7 @@ def old_driver(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("old_driver")
 def test_training_stops_with_driver_and_fix():
-    with pytest.raises(RuntimeError, match=r"NVIDIA T4 \(driver 470.57.02\).*580 or newer.*--device cpu"):
+    with pytest.raises(ValueError, match=r"NVIDIA T4 \(driver 470.57.02\).*580 or newer.*--device cpu"):
         device.select_device(None)
 
 

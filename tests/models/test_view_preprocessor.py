@@ -68,6 +68,12 @@ def test_pictures_without_draws_are_only_normalised(as_list):
     assert result["data_samples"] is None
 
 
+def test_views_without_draws_are_only_normalised():
+    views = list(torch.randint(0, 256, (2, 3, 3, 5, 7), dtype=torch.uint8))
+    for result, view in zip(ViewPreprocessor()(dict(inputs=views))["inputs"], views, strict=True):
+        torch.testing.assert_close(result, tv.normalize(view.float() / 255, MEAN, STD))
+
+
 def test_its_constants_are_not_in_the_state_dict():
     assert not ViewPreprocessor().state_dict()
 

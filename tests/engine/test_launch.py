@@ -1,0 +1,73 @@
+"""From config and options to what is run."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+
+from slotcon_mm.engine import launch
+
+
+def parse(*arguments: str) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    launch.add_common_arguments(parser)
+    args = parser.parse_args(["--device", "cpu", *arguments])
+    args.resume = args.pretrained = None
+    args.amp = args.auto_scale_lr = False
+    return args
+
+
+@pytest.fixture
+def config_file(tmp_path: Path) -> str:
+    path = tmp_path / "mine.py"
+    path.write_text(
+        "default_scope = 'mmpretrain'\nmodel = dict(type='slotcon_mm.SlotCon')\n"
+        "default_hooks = dict(checkpoint=dict(type='CheckpointHook', interval=1))\n"
+    )
+    return str(path)
+
+
+def test_the_work_dir_is_named_after_the_config_unless_told(config_file):
+    assert launch.prepare(parse(config_file))[0].work_dir == "work_dirs/mine"
+    assert launch.prepare(parse(config_file, "--work-dir", "there"))[0].work_dir == "there"
+
+
+@pytest.mark.parametrize("spelling", ["--local_rank", "--local-rank"])
+def test_both_spellings_of_the_local_rank_are_taken(config_file, spelling):
+    assert parse(config_file, spelling, "3").local_rank == 3
+
+
+def test_checkpoints_of_any_config_are_plain(config_file):
+    config, _ = launch.prepare_training(parse(config_file))
+    assert config.default_hooks.checkpoint == dict(type="slotcon_mm.PlainCheckpointHook", interval=1)
+
+
+def test_amp_wraps_the_optimizer_where_there_is_a_gpu(monkeypatch):
+    monkeypatch.setattr(launch, "has_accelerator", lambda: True)
+    config = Config(dict(optim_wrapper=dict(type="OptimWrapper")))
+    launch.turn_on_amp(config)
+    assert config.optim_wrapper == dict(type="AmpOptimWrapper", loss_scale="dynamic")
+
+
+def test_lr_scaling_needs_a_base_batch():
+    config = Config(dict(auto_scale_lr=dict(enable=False, base_batch_size=16)))
+    launch.turn_on_lr_scaling(config)
+    assert config.auto_scale_lr.enable
+    with pytest.raises(ValueError, match="base_batch_size"):
+        launch.turn_on_lr_scaling(Config({}))
+
+
+def test_resume_auto_and_latest_differ_only_where_there_is_nothing(tmp_path):
+    config = Config(dict(work_dir=str(tmp_path)))
+    assert "starting afresh" in launch.set_resume(config, "auto")[0]
+    assert not config.resume
+    with pytest.raises(FileNotFoundError, match="use --resume auto"):
+        launch.set_resume(config, "latest")
+    (tmp_path / "epoch_2.pth").touch()
+    for resume in ("auto", "latest", str(tmp_path / "epoch_2.pth")):
+        launch.set_resume(config, resume)
+        assert config.resume
+        assert config.load_from.endswith("epoch_2.pth")

@@ -1,0 +1,21 @@
+"""What quickstart keeps of a run."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import torch
+
+from slotcon_mm.quickstart.progress_hook import CURVES, ProgressHook
+
+
+def test_it_calls_back_before_the_first_step_and_keeps_every_steps_scalars():
+    seen = []
+    hook = ProgressHook(seen.append)
+    runner = SimpleNamespace(model="model", max_iters=2)
+    hook.before_train(runner)
+    for step in range(2):
+        hook.after_train_iter(runner, step, outputs=dict.fromkeys([*CURVES, "loss"], torch.tensor(float(step))))
+    hook.after_train(runner)
+    assert seen == ["model"]
+    assert all(hook.curves[name] == [0.0, 1.0] for name in CURVES)
