@@ -13,11 +13,15 @@ def apply_host_fixes() -> None:
 def allow_configs_of_this_package() -> None:
     """Lets ``_base_ = 'slotcon_mm::...'`` resolve; MMEngine has a fixed table of packages (0.10.7, no release ends it).
 
+    The table leads to a distribution's place, which is wrong for editable installs (PEP 660): their metadata lie in
+    site-packages, the package elsewhere. A name that no distribution has makes MMEngine ask the import system, which
+    knows (https://github.com/open-mmlab/mmengine/issues/1158).
+
     ``mmseg`` is set as well: the table names a distribution that the onedl forks do not have (onedl-mmengine 0.10.12).
     """
     from mmengine.config.utils import MODULE2PACKAGE
 
-    MODULE2PACKAGE["slotcon_mm"] = "slotcon_mm"
+    MODULE2PACKAGE["slotcon_mm"] = __name__
     MODULE2PACKAGE["mmseg"] = "mmseg"
 
 

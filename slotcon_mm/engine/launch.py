@@ -19,6 +19,7 @@ from slotcon_mm.engine.cpu_fallbacks import adapt_to_cpu
 from slotcon_mm.engine.device import has_accelerator, select_device
 from slotcon_mm.engine.overrides import merge_overrides
 from slotcon_mm.engine.pretrained import check_fit, is_pretraining, state_dict_of, use_pretrained
+from slotcon_mm.engine.schedule import expect_warmup_within
 from slotcon_mm.requirements import require
 
 __all__ = ["add_common_arguments", "build_runner", "check_start", "prepare", "prepare_training"]
@@ -109,13 +110,16 @@ def build_runner(config: Config, notes: list[str]) -> Runner:
 
 
 def check_start(runner: Runner) -> None:
-    """ValueError for what MMEngine would pass over: too few pictures for a step, or weights of another model."""
+    """ValueError for what would pass unseen or fail late: too few pictures, a long warm-up, another model's weights."""
     loader: Any = runner.train_loop.dataloader
     if len(loader) == 0:
         raise ValueError(
             f"expected at least a batch of pictures, {loader.batch_size} on each of {get_world_size()} processes, got "
             f"{len(loader.dataset)}: lower train_dataloader.batch_size or add pictures"
         )
+    scheduler = runner.cfg.get("param_scheduler")
+    if isinstance(scheduler, dict) and scheduler.get("type") == "slotcon_mm.WarmupCosineLR":
+        expect_warmup_within(scheduler["warmup"], runner.max_epochs)
     resume, path = bool(runner.cfg.get("resume")), runner.cfg.get("load_from")
     if path and os.path.isfile(path) and (resume or is_pretraining(runner.cfg)):
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model

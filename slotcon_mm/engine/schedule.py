@@ -9,7 +9,7 @@ from mmengine.optim import _ParamScheduler
 
 from slotcon_mm.registry import PARAM_SCHEDULERS
 
-__all__ = ["WarmupCosineLR", "warmup_cosine"]
+__all__ = ["WarmupCosineLR", "expect_warmup_within", "warmup_cosine"]
 
 
 @PARAM_SCHEDULERS.register_module()
@@ -42,11 +42,9 @@ class WarmupCosineLR(_ParamScheduler):
     ) -> None:
         if by_epoch:
             raise ValueError("expected convert_to_iter_based=True with by_epoch=True: this schedule moves every step")
-        if begin != 0 or end is None or not 0 <= warmup < end:
-            raise ValueError(
-                f"expected a warm-up shorter than the run of {end} iterations, got {warmup}: "
-                "lower it by --cfg-options param_scheduler.warmup=EPOCHS, or raise train_cfg.max_epochs"
-            )
+        if begin != 0 or end is None:
+            raise ValueError(f"expected a schedule from the run's begin to its end, got {begin} to {end}")
+        expect_warmup_within(warmup, end)
         self.warmup, self.total = int(warmup), end
         self.start_factor, self.eta_min = start_factor, eta_min
         super().__init__(optimizer, "lr", begin, end, last_step, by_epoch, verbose)
@@ -65,6 +63,15 @@ class WarmupCosineLR(_ParamScheduler):
             warmup_cosine(self.last_step, base, self.warmup, self.total, self.start_factor, self.eta_min)
             for base in self.base_values
         ]
+
+
+def expect_warmup_within(warmup: float, length: float) -> None:
+    """ValueError unless the warm-up is shorter than the run; both in epochs, or both in iterations."""
+    if not 0 <= warmup < length:
+        raise ValueError(
+            f"expected a warm-up shorter than the run of {length}, got {warmup}: lower it by --cfg-options "
+            "param_scheduler.warmup=EPOCHS, or raise train_cfg.max_epochs"
+        )
 
 
 def warmup_cosine(step: int, lr: float, warmup: int, total: int, start_factor: float, eta_min: float) -> float:
