@@ -153,14 +153,14 @@ find_cuda() {
     echo "$home"
 }
 
-build_mmcv() {  # folder, with operators: 1 or 0
+build_mmcv() {  # folder, distribution (mmcv-lite is mmcv without operators)
     mkdir -p "$1.part"
-    if [ "$2" = 1 ] && [ "$cuda" != cpu ]; then
+    if [ "$2" = mmcv ] && [ "$cuda" != cpu ]; then
         CUDA_HOME=$(find_cuda)
         export CUDA_HOME FORCE_CUDA=1
     fi
-    MMCV_WITH_OPS=$2 MAX_JOBS=${MAX_JOBS:-$(nproc)} PATH="$environment/bin:$PATH" \
-        pip wheel --verbose --no-build-isolation --no-deps --no-binary mmcv --wheel-dir "$1.part" mmcv==2.1.0
+    MAX_JOBS=${MAX_JOBS:-$(nproc)} PATH="$environment/bin:$PATH" \
+        pip wheel --verbose --no-build-isolation --no-deps --no-binary mmcv --wheel-dir "$1.part" "$2==2.1.0"
     rm -rf "$1"
     mv "$1.part" "$1"
 }
@@ -169,9 +169,9 @@ has_ops() { "$python" -c 'import mmcv._ext' 2>/dev/null; }
 
 if [ "$tier" = det,seg ] && ! ls "$with_ops"/*.whl >/dev/null 2>&1; then
     minutes=$([ "$cuda" = cpu ] && echo "8 to 10" || echo 20)
-    step "building mmcv with operators for $cuda (once; about $minutes minutes on two cores)" build_mmcv "$with_ops" 1
+    step "building mmcv with operators for $cuda (once; about $minutes minutes on two cores)" build_mmcv "$with_ops" mmcv
 elif [ "$tier" = base ] && ! ls "$with_ops"/*.whl "$without_ops"/*.whl >/dev/null 2>&1; then
-    step "building mmcv without operators" build_mmcv "$without_ops" 0
+    step "mmcv without operators" build_mmcv "$without_ops" mmcv-lite
 fi
 wheel=$(ls "$with_ops"/*.whl 2>/dev/null || ls "$without_ops"/*.whl)
 pip uninstall --quiet --yes mmcv mmcv-lite >/dev/null 2>&1 || true
