@@ -58,6 +58,14 @@ class WarmupCosineLR(_ParamScheduler):
             raise ValueError("expected by_epoch=True and a loader of known length with convert_to_iter_based=True")
         return cls(*args, warmup=int(warmup * epoch_length), end=end * epoch_length, by_epoch=False, **kwargs)
 
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Takes the place in the run only: resumed with another ``max_epochs``, a run follows its new length."""
+        self._global_step = state_dict["_global_step"]
+        self.last_step = min(self._global_step, self.total - 1)
+        self._last_value = self._get_value()
+        for group, value in zip(self.optimizer.param_groups, self._last_value, strict=True):
+            group["lr"] = value
+
     def _get_value(self) -> list[float]:
         return [
             warmup_cosine(self.last_step, base, self.warmup, self.total, self.start_factor, self.eta_min)

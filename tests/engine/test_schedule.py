@@ -66,6 +66,19 @@ def test_it_resumes_where_it_stopped():
     assert rates(second, [resumed])[: TOTAL - 20] == pytest.approx(expected[20:])
 
 
+def test_resumed_with_more_epochs_it_follows_the_longer_run():
+    first = wrapper()
+    scheduler = build(first)
+    for _ in range(TOTAL):
+        first.step()
+        scheduler.step()
+    second = wrapper()
+    resumed = build(second, end=2 * EPOCHS)
+    resumed.load_state_dict(scheduler.state_dict())
+    expected = [reference.learning_rate(t, 2.0, W, 2 * TOTAL) for t in range(TOTAL, 2 * TOTAL)]
+    assert rates(second, [resumed]) == pytest.approx(expected)
+
+
 def test_without_warmup_it_starts_at_the_full_rate():
     optim_wrapper = wrapper()
     build(optim_wrapper, warmup=0)
