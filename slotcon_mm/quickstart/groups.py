@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -17,7 +19,7 @@ PICTURES_AT_ONCE = 20
 INPUT_SCALE = 0.5  # the scale at which views show a picture on average: 64 pixels for a crop of half its area
 
 
-class GroupedPictures:
+class GroupedPictures(NamedTuple):
     """Prototype ids of pictures; with labels, the classes they are matched to and the scores.
 
     Attributes:
@@ -26,8 +28,9 @@ class GroupedPictures:
         scores: Of the matched groups; None without labels.
     """
 
-    def __init__(self, maps: np.ndarray, classes: np.ndarray | None, scores: SegmentationScores | None) -> None:
-        self.maps, self.classes, self.scores = maps, classes, scores
+    maps: np.ndarray
+    classes: np.ndarray | None
+    scores: SegmentationScores | None
 
 
 def group_pictures(model: SlotCon, pictures: LabelledPictures, num_classes: int) -> GroupedPictures:
