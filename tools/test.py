@@ -24,11 +24,11 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> None:
     args = parse_arguments()
     try:
-        config, notes = prepare(args)
+        config = prepare(args)
         if not config.get("test_dataloader"):
             raise ValueError(f"expected a config with a test_dataloader, got {args.config}, which only trains")
         config.load_from = str(resolve_checkpoint(args.checkpoint, "the checkpoint"))
-        runner = build_runner(config, notes)
+        runner = build_runner(config, [])
     except (ValueError, FileNotFoundError, ImportError) as error:
         sys.exit(f"error: {error}")
     runner.test()

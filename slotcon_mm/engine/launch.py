@@ -35,8 +35,8 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--local_rank", "--local-rank", type=int, default=0, help=argparse.SUPPRESS)
 
 
-def prepare(args: argparse.Namespace) -> tuple[Config, list[str]]:
-    """The config to run, and what was adapted to this machine (to be logged)."""
+def prepare(args: argparse.Namespace) -> Config:
+    """The config to run."""
     os.environ.setdefault("LOCAL_RANK", str(args.local_rank))
     select_device(args.device)
     config = Config.fromfile(args.config)
@@ -49,12 +49,13 @@ def prepare(args: argparse.Namespace) -> tuple[Config, list[str]]:
         config.work_dir = args.work_dir
     elif not config.get("work_dir"):
         config.work_dir = os.path.join("work_dirs", Path(args.config).stem)
-    return config, []
+    return config
 
 
 def prepare_training(args: argparse.Namespace) -> tuple[Config, list[str]]:
-    """As ``prepare``, with the options of train.py."""
-    config, notes = prepare(args)
+    """As ``prepare``, with the options of train.py; and what they did (to be logged)."""
+    config = prepare(args)
+    notes: list[str] = []
     checkpoint_hook = config.get("default_hooks", {}).get("checkpoint", {})
     if checkpoint_hook.get("type") == "CheckpointHook":
         # mmdet's and mmseg's configs: their own checkpoints could not be resumed by torch's safe loader
