@@ -10,12 +10,7 @@ import argparse
 import sys
 
 import slotcon_mm  # noqa: F401
-from slotcon_mm.engine.launch import (
-    add_common_arguments,
-    build_runner,
-    check_start,
-    prepare_training,
-)
+from slotcon_mm.engine.launch import add_common_arguments, build_runner, check_start, prepare_training
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -28,7 +23,16 @@ def parse_arguments() -> argparse.Namespace:
         metavar="CKPT|auto",
         help="continue the work dir's newest checkpoint, or CKPT; auto: start afresh where there is none",
     )
-    parser.add_argument("--pretrained", metavar="CKPT_OR_WORKDIR", help="weights to start from, at step 0")
+    parser.add_argument(
+        "--pretrained",
+        metavar="CKPT_OR_WORKDIR",
+        help="weights to start from, at step 0; downstream also scratch or torchvision://resnet50 (ImageNet, supervised)",
+    )
+    parser.add_argument(
+        "--pretrained-source",
+        choices=["teacher", "student"],
+        help="whose backbone a downstream model takes (default: the teacher's)",
+    )
     parser.add_argument("--amp", action="store_true", help="automatic mixed precision")
     parser.add_argument("--auto-scale-lr", action="store_true", help="scale lr with the true batch")
     return parser.parse_args()
@@ -36,9 +40,9 @@ def parse_arguments() -> argparse.Namespace:
 
 def main() -> None:
     try:
-        config, notes = prepare_training(parse_arguments())
-        runner = build_runner(config, notes)
-        check_start(runner)
+        start = prepare_training(parse_arguments())
+        runner = build_runner(start.config, start.notes)
+        check_start(runner, start.filling)
     except (ValueError, FileNotFoundError, ImportError) as error:
         sys.exit(f"error: {error}")
     runner.train()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import pickle
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from mmengine.runner.checkpoint import CheckpointLoader
+from torch import Tensor
 
-__all__ = ["load_from_safe_local", "register_safe_loader"]
+__all__ = ["load_from_safe_local", "register_safe_loader", "state_dict_of"]
 
 
 def load_from_safe_local(filename: str, map_location: str | Callable | torch.device | None = None) -> dict[str, Any]:
@@ -28,8 +29,9 @@ def load_from_safe_local(filename: str, map_location: str | Callable | torch.dev
     except pickle.UnpicklingError as error:
         raise ValueError(
             f"expected tensors and plain Python values in {filename}, got other objects, which loading would run as "
-            "code. Checkpoints that this package writes hold none. For a file that you trust, save its 'state_dict' "
-            f"anew with torch.save and load that.\ntorch says: {str(error).splitlines()[0]}"
+            "code. Checkpoints that this package writes hold none. For the authors' files run "
+            "tools/convert_checkpoint.py from-official; for another file that you trust, save its 'state_dict' anew with torch.save and load that."
+            f"\ntorch says: {str(error).splitlines()[0]}"
         ) from None
     except Exception as error:  # a damaged file can stumble anywhere in the unpickler
         raise ValueError(
@@ -44,3 +46,8 @@ def register_safe_loader() -> None:
     by its function's name from the tenth letter on.)
     """
     CheckpointLoader.register_scheme(prefixes="", loader=load_from_safe_local, force=True)
+
+
+def state_dict_of(checkpoint: Mapping[str, Any]) -> Mapping[str, Tensor]:
+    """The weights of a checkpoint, which may be nothing but weights."""
+    return checkpoint.get("state_dict", checkpoint)

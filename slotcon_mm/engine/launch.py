@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from mmengine.config import Config, DictAction
 from mmengine.dist import get_world_size
@@ -14,15 +14,24 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 
 from slotcon_mm.engine.checkpoint_files import latest_checkpoint, resolve_checkpoint
-from slotcon_mm.engine.checkpoint_loading import load_from_safe_local
+from slotcon_mm.engine.checkpoint_loading import load_from_safe_local, state_dict_of
 from slotcon_mm.engine.cpu_fallbacks import adapt_to_cpu
 from slotcon_mm.engine.device import has_accelerator, select_device
 from slotcon_mm.engine.overrides import merge_overrides
-from slotcon_mm.engine.pretrained import check_fit, is_pretraining, state_dict_of, use_pretrained
+from slotcon_mm.engine.pretrained import Filling, check_fit, describe_start, is_pretraining, use_pretrained
 from slotcon_mm.engine.schedule import expect_warmup_within
+from slotcon_mm.engine.verify_filling_hook import VerifyFillingHook
 from slotcon_mm.requirements import require
 
-__all__ = ["add_common_arguments", "build_runner", "check_start", "prepare", "prepare_training"]
+__all__ = ["Start", "add_common_arguments", "build_runner", "check_start", "prepare", "prepare_training"]
+
+
+class Start(NamedTuple):
+    """What training starts from: the config, lines for the log, and what a downstream backbone is filled with."""
+
+    config: Config
+    notes: list[str]
+    filling: Filling | None = None
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,10 +61,9 @@ def prepare(args: argparse.Namespace) -> Config:
     return config
 
 
-def prepare_training(args: argparse.Namespace) -> tuple[Config, list[str]]:
-    """As ``prepare``, with the options of train.py; and what they did (to be logged)."""
+def prepare_training(args: argparse.Namespace) -> Start:
+    """As ``prepare``, with the options of train.py."""
     config = prepare(args)
-    notes: list[str] = []
     checkpoint_hook = config.get("default_hooks", {}).get("checkpoint", {})
     if checkpoint_hook.get("type") == "CheckpointHook":
         # mmdet's and mmseg's configs: their own checkpoints could not be resumed by torch's safe loader
@@ -64,11 +72,20 @@ def prepare_training(args: argparse.Namespace) -> tuple[Config, list[str]]:
         turn_on_amp(config)
     if args.auto_scale_lr:
         turn_on_lr_scaling(config)
-    if args.pretrained:
-        notes.append(use_pretrained(config, resolve_checkpoint(args.pretrained, "--pretrained")))
+    notes: list[str | None] = []
     if args.resume:
-        notes += set_resume(config, args.resume)
-    return config, notes
+        notes.append(set_resume(config, args.resume))
+        if config.resume:
+            return Start(config, [*filter(None, notes)])
+    filling = None
+    if args.pretrained:
+        note, filling = use_pretrained(config, args.pretrained, args.pretrained_source)
+        notes.append(note)
+    elif args.pretrained_source:
+        raise ValueError("expected --pretrained CKPT_OR_WORKDIR with --pretrained-source, got none")
+    else:
+        notes.append(describe_start(config))
+    return Start(config, [*filter(None, notes)], filling)
 
 
 def turn_on_amp(config: Config) -> None:
@@ -84,7 +101,7 @@ def turn_on_lr_scaling(config: Config) -> None:
     config.auto_scale_lr.enable = True
 
 
-def set_resume(config: Config, resume: str) -> list[str]:
+def set_resume(config: Config, resume: str) -> str:
     """``latest`` (a bare --resume) and a path must find a checkpoint; ``auto`` starts afresh where there is none."""
     if resume not in ("latest", "auto"):
         found: Path | None = resolve_checkpoint(resume, "--resume")
@@ -97,7 +114,7 @@ def set_resume(config: Config, resume: str) -> list[str]:
         )
     config.resume = found is not None
     config.load_from = str(found) if found else None
-    return [f"--resume: continuing {found}" if found else "--resume auto: nothing to resume, starting afresh"]
+    return f"--resume: continuing {found}" if found else "--resume auto: nothing to resume, starting afresh"
 
 
 def build_runner(config: Config, notes: list[str]) -> Runner:
@@ -110,8 +127,12 @@ def build_runner(config: Config, notes: list[str]) -> Runner:
     return runner
 
 
-def check_start(runner: Runner) -> None:
+def check_start(runner: Runner, filling: Filling | None = None) -> None:
     """ValueError for what would pass unseen or fail late: too few pictures, a long warm-up, another model's weights."""
+    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    if filling:
+        filling.check(model)
+        runner.register_hook(VerifyFillingHook(filling))
     loader: Any = runner.train_loop.dataloader
     if len(loader) == 0:
         raise ValueError(
@@ -123,5 +144,4 @@ def check_start(runner: Runner) -> None:
         expect_warmup_within(scheduler["warmup"], runner.max_epochs)
     resume, path = bool(runner.cfg.get("resume")), runner.cfg.get("load_from")
     if path and os.path.isfile(path) and (resume or is_pretraining(runner.cfg)):
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         check_fit(model.state_dict(), state_dict_of(load_from_safe_local(path, "cpu")), every=resume)

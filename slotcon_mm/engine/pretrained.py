@@ -3,41 +3,124 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from mmengine.config import Config
-from torch import Tensor
+from mmengine.runner.checkpoint import CheckpointLoader
+from torch import Tensor, nn
 
-from slotcon_mm.engine.checkpoint_loading import load_from_safe_local
+from slotcon_mm.engine.checkpoint_files import resolve_checkpoint
+from slotcon_mm.weights.backbone import Backbone, backbone_of
 
-__all__ = ["check_fit", "is_pretraining", "state_dict_of", "use_pretrained"]
+__all__ = ["Filling", "backbone_tensors", "check_fit", "describe_start", "is_pretraining", "use_pretrained"]
 
-BACKBONE_PREFIXES = ("teacher.backbone.", "backbone.", "")
+SCRATCH = "scratch"
+BACKBONES_SHARE = "layer"  # what a shared head (R50-C4) takes of a backbone: its last stage
 
 
-def use_pretrained(config: Config, checkpoint: Path) -> str:
-    """Fills a pretraining model's student and teacher, or the backbone of a downstream model; returns what was done.
+class Filling(NamedTuple):
+    """What a downstream model's backbone is to be filled with: a checkpoint's."""
 
-    Step count, optimizer and schedule start afresh.
+    file: str
+    backbone: Backbone
+
+    def check(self, model: nn.Module) -> None:
+        """ValueError with the list unless every tensor of the model's backbone is there in its shape, and no other."""
+        try:
+            check_fit(backbone_tensors(model), self.backbone.tensors, every=True)
+        except ValueError as error:
+            raise ValueError(
+                f"--pretrained {self.file} does not fill the backbone: {error}{stem_hint(model)}"
+            ) from None
+
+    def verify(self, model: nn.Module) -> str:
+        """Compares values after the model's initialisation; returns the line for the log."""
+        found = backbone_tensors(model)
+        wanted = self.backbone.tensors
+        filled = [name for name, value in found.items() if value.cpu().equal(wanted[name].to(value.dtype))]
+        if len(filled) != len(found):
+            other = sorted(set(found) - set(filled))
+            raise RuntimeError(f"expected the backbone as in {self.file}, got other values in {listing(other)}")
+        return (
+            f"--pretrained: {len(filled)} of {len(found)} backbone tensors filled from {self.file} "
+            f"({self.backbone.describe()})"
+        )
+
+
+def use_pretrained(config: Config, given: str, source: str | None) -> tuple[str | None, Filling | None]:
+    """Sets where a model's weights come from; step count, optimizer and schedule start afresh.
+
+    A pretraining model: student and teacher start from the file. A downstream model: its backbone does.
+
+    Args:
+        config: Changed in place.
+        given: A checkpoint, a work dir, an address that MMEngine loads (``torchvision://resnet50``), or ``scratch``.
+        source: ``'teacher'`` or ``'student'``; by default the teacher where there is one.
+
+    Returns:
+        A line for the log, if there is something to say yet; and what a downstream backbone is to be filled with.
     """
     if is_pretraining(config):
+        if source is not None:
+            raise ValueError("expected --pretrained-source with a downstream config only: pretraining fills both")
+        checkpoint = resolve_checkpoint(given, "--pretrained")
         config.load_from, config.resume = str(checkpoint), False
-        return f"--pretrained: student and teacher start from {checkpoint}, at step 0"
-    names = state_dict_of(load_from_safe_local(str(checkpoint), "cpu"))
-    prefix = next(prefix for prefix in BACKBONE_PREFIXES if any(name.startswith(prefix) for name in names))
-    config.model.backbone.init_cfg = dict(type="Pretrained", checkpoint=str(checkpoint), prefix=prefix)
+        return f"--pretrained: student and teacher start from {checkpoint}, at step 0", None
+    parts = parts_to_fill(config)
     config.model.pop("pretrained", None)
-    return f"--pretrained: the backbone starts from {prefix or '(all tensors)'} of {checkpoint}"
+    if given == SCRATCH:
+        for part in parts:
+            part.init_cfg = None
+        return "--pretrained scratch: the backbone starts from random weights", None
+    file = given if "://" in given else str(resolve_checkpoint(given, "--pretrained"))
+    backbone = backbone_of(CheckpointLoader.load_checkpoint(file, map_location="cpu"), source)
+    init = dict(type="Pretrained", checkpoint=file)
+    for part in parts:
+        # an empty prefix is no prefix: MMEngine would look for names that begin with a dot
+        part.init_cfg = dict(init, prefix=backbone.prefix) if backbone.prefix else dict(init)
+    return None, Filling(file, backbone)
+
+
+def parts_to_fill(config: Config) -> list[Any]:
+    if not config.model.get("backbone"):
+        raise ValueError(f"expected a model with a backbone for --pretrained, got {config.model.type} without one")
+    shared_head = (config.model.get("roi_head") or {}).get("shared_head")
+    return [config.model.backbone, *([shared_head] if shared_head else [])]
+
+
+def describe_start(config: Config) -> str | None:
+    """A line that says where a downstream backbone starts without ``--pretrained``."""
+    if is_pretraining(config) or not config.model.get("backbone") or config.get("load_from"):
+        return None
+    init = config.model.backbone.get("init_cfg") or {}
+    checkpoint = init.get("checkpoint") if isinstance(init, dict) else None
+    start = config.model.get("pretrained") or checkpoint
+    if start:
+        return f"no --pretrained: the backbone starts from {start}, as the config says"
+    return "no --pretrained CKPT_OR_WORKDIR: the backbone starts from random weights"
+
+
+def backbone_tensors(model: Any) -> dict[str, Tensor]:
+    """The state of a detector's or segmentor's backbone, and of the stage that a shared head took over from it."""
+    tensors = dict(model.backbone.state_dict())
+    shared_head = getattr(getattr(model, "roi_head", None), "shared_head", None)
+    if shared_head is not None:
+        stage = {name: value for name, value in shared_head.state_dict().items() if name.startswith(BACKBONES_SHARE)}
+        tensors.update(stage)
+    return tensors
+
+
+def stem_hint(model: nn.Module) -> str:
+    if not hasattr(model.backbone, "stem"):
+        return ""
+    return (
+        f"\nThe model's {type(model.backbone).__name__} has a deep stem of three convolutions, which a ResNet's "
+        "weights do not fill: set model.backbone.type=ResNet"
+    )
 
 
 def is_pretraining(config: Config) -> bool:
     return config.model.type == "slotcon_mm.SlotCon"
-
-
-def state_dict_of(checkpoint: Mapping[str, Any]) -> Mapping[str, Tensor]:
-    """The weights of a checkpoint, which may be nothing but weights."""
-    return checkpoint.get("state_dict", checkpoint)
 
 
 def check_fit(model: Mapping[str, Tensor], loaded: Mapping[str, Tensor], *, every: bool) -> None:
@@ -59,6 +142,6 @@ def check_fit(model: Mapping[str, Tensor], loaded: Mapping[str, Tensor], *, ever
         )
 
 
-def listing(names: list[str], most: int = 5) -> str:
+def listing(names: list[str], most: int = 20) -> str:
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return (", ".join(names[:most]) or "none") + more

@@ -15,7 +15,7 @@ def parse(*arguments: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     launch.add_common_arguments(parser)
     args = parser.parse_args(["--device", "cpu", *arguments])
-    args.resume = args.pretrained = None
+    args.resume = args.pretrained = args.pretrained_source = None
     args.amp = args.auto_scale_lr = False
     return args
 
@@ -41,7 +41,7 @@ def test_both_spellings_of_the_local_rank_are_taken(config_file, spelling):
 
 
 def test_checkpoints_of_any_config_are_plain(config_file):
-    config, _ = launch.prepare_training(parse(config_file))
+    config = launch.prepare_training(parse(config_file)).config
     assert config.default_hooks.checkpoint == dict(type="slotcon_mm.PlainCheckpointHook", interval=1)
 
 
@@ -62,7 +62,7 @@ def test_lr_scaling_needs_a_base_batch():
 
 def test_resume_auto_and_latest_differ_only_where_there_is_nothing(tmp_path):
     config = Config(dict(work_dir=str(tmp_path)))
-    assert "starting afresh" in launch.set_resume(config, "auto")[0]
+    assert "starting afresh" in launch.set_resume(config, "auto")
     assert not config.resume
     with pytest.raises(FileNotFoundError, match="use --resume auto"):
         launch.set_resume(config, "latest")
@@ -71,3 +71,22 @@ def test_resume_auto_and_latest_differ_only_where_there_is_nothing(tmp_path):
         launch.set_resume(config, resume)
         assert config.resume
         assert config.load_from.endswith("epoch_2.pth")
+
+
+def test_a_resumed_run_keeps_its_weights_whatever_is_pretrained(config_file, tmp_path):
+    args = parse(config_file, "--work-dir", str(tmp_path))
+    args.resume, args.pretrained = "auto", str(tmp_path / "other.pth")
+    (tmp_path / "other.pth").touch()
+    assert launch.prepare_training(args).config.load_from == args.pretrained
+    (tmp_path / "epoch_1.pth").touch()
+    start = launch.prepare_training(args)
+    assert start.config.resume
+    assert start.config.load_from == str(tmp_path / "epoch_1.pth")
+    assert start.notes == [f"--resume: continuing {tmp_path / 'epoch_1.pth'}"]
+
+
+def test_a_source_without_weights_is_refused(config_file):
+    args = parse(config_file)
+    args.pretrained_source = "student"
+    with pytest.raises(ValueError, match="expected --pretrained CKPT_OR_WORKDIR"):
+        launch.prepare_training(args)

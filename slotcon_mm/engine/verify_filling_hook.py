@@ -1,0 +1,22 @@
+"""The line that proves that ``--pretrained`` arrived."""
+
+from __future__ import annotations
+
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+
+from slotcon_mm.engine.pretrained import Filling
+
+__all__ = ["VerifyFillingHook"]
+
+
+class VerifyFillingHook(Hook):
+    """Compares the backbone with the checkpoint once the model's initialisation is over, before the first step."""
+
+    def __init__(self, filling: Filling) -> None:
+        self.filling = filling
+
+    def before_train(self, runner: Runner) -> None:
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        runner.logger.info(self.filling.verify(model))

@@ -1,0 +1,242 @@
+"""Detection and segmentation: the published recipes, trained and tested on tiny data of the real layouts."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import layouts
+import pytest
+import torch
+from mmengine.config import Config
+from mmengine.registry import MODELS as ROOT_MODELS
+from mmengine.registry import init_default_scope
+from mmpretrain.models import ResNet
+from torch import nn
+
+from slotcon_mm.engine import launch
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+DETECTION = sorted(CONFIGS.glob("detection/*.py"))
+SEGMENTATION = sorted(CONFIGS.glob("segmentation/*.py"))
+DATA = {
+    "coco": ("data/coco", layouts.write_coco),
+    "voc": ("data/VOCdevkit", layouts.write_voc),
+    "cityscapes": ("data/cityscapes", layouts.write_cityscapes),
+    "ade20k": ("data/ade/ADEChallengeData2016", layouts.write_ade20k),
+}
+TENSORS = 318  # of a ResNet-50 without classifier: 53 convolutions, 53 norms of 5
+
+
+def build(path: Path) -> tuple[Config, Any]:
+    config = Config.fromfile(path)
+    init_default_scope(config.default_scope)
+    return config, ROOT_MODELS.build(config.model)
+
+
+def load(kind: str, name: str) -> tuple[Config, Any]:
+    return build(CONFIGS / kind / f"{name}.py")
+
+
+@pytest.fixture(scope="module")
+def pretraining(tmp_path_factory) -> Path:
+    """A pretraining checkpoint of a ResNet-50 whose teacher and student differ."""
+    backbone = ResNet(depth=50)
+    state = {f"backbone.{name}": value for name, value in backbone.state_dict().items()}
+    state |= {f"teacher.backbone.{name}": value + 1 for name, value in backbone.state_dict().items()}
+    path = tmp_path_factory.mktemp("pretraining") / "epoch_3.pth"
+    torch.save(dict(state_dict={**state, "teacher.steps": torch.tensor(12)}, meta={}), path)
+    return path
+
+
+def nodes(node: Any) -> Iterator[dict]:
+    """Every dict of a config."""
+    if isinstance(node, dict):
+        yield node
+    for child in node.values() if isinstance(node, dict) else node if isinstance(node, list | tuple) else ():
+        yield from nodes(child)
+
+
+def shrink(config: Config) -> None:
+    """Sizes and lengths for a test; structure, data layout and pipeline stay."""
+    for step in nodes([config.train_dataloader, config.val_dataloader, config.test_dataloader]):
+        if "scale" in step and step.get("type") in ("Resize", "RandomResize"):
+            step["scale"] = (96, 64)
+        elif "scales" in step:
+            step["scales"] = [(96, 64)]
+        elif step.get("type") == "RandomCrop":
+            step["crop_size"] = (65, 65)
+        if "num_workers" in step:
+            step.update(num_workers=0, persistent_workers=False)
+    config.train_dataloader.batch_size = 2
+    if "size" in config.model.data_preprocessor:
+        config.model.data_preprocessor.size = (65, 65)
+    if config.train_cfg.get("type") == "IterBasedTrainLoop":
+        config.train_cfg.update(max_iters=2, val_interval=2)
+    else:
+        config.train_cfg.update(max_epochs=1, val_interval=1)
+    if "rcnn" in config.model.test_cfg:
+        config.model.test_cfg.rcnn.score_thr = 0  # after two steps all scores are low
+    config.default_hooks.logger.interval = 1
+    config.visualizer.vis_backends = []
+
+
+@pytest.mark.parametrize("path", DETECTION + SEGMENTATION, ids=lambda path: path.stem)
+def test_config_trains_two_steps_from_a_pretraining_and_is_tested(path, pretraining, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    root, write = DATA[next(name for name in DATA if name in path.stem.replace("voc0712", "voc"))]
+    write(tmp_path / root)
+    parser = argparse.ArgumentParser()
+    launch.add_common_arguments(parser)
+    args = parser.parse_args([str(path), "--device", "cpu", "--work-dir", "work"])
+    args.resume, args.amp, args.auto_scale_lr = None, False, False
+    args.pretrained, args.pretrained_source = str(pretraining), None
+    start = launch.prepare_training(args)
+    shrink(start.config)
+    runner = launch.build_runner(start.config, start.notes)
+    launch.check_start(runner, start.filling)
+    runner.train()
+    assert runner.iter == 2
+    log = next((tmp_path / "work").glob("*/*.log")).read_text()
+    assert f"{TENSORS} of {TENSORS} backbone tensors filled from {pretraining} (teacher, step 12)" in log
+    metrics = runner.test()
+    assert any(name.endswith(("mIoU", "mAP")) for name in metrics), metrics
+
+
+def batch_norms(model: nn.Module) -> list[nn.Module]:
+    return [module for module in model.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+
+
+@pytest.mark.parametrize("path", DETECTION, ids=lambda path: path.stem)
+def test_detection_follows_the_published_recipe(path):
+    config, model = build(path)
+    assert config.train_dataloader.batch_size == 2
+    assert config.optim_wrapper.optimizer == dict(type="SGD", lr=0.02, momentum=0.9, weight_decay=0.0001)
+    assert config.auto_scale_lr == dict(enable=True, base_batch_size=16)
+    assert all(isinstance(norm, nn.SyncBatchNorm) for norm in batch_norms(model))
+    assert all(parameter.requires_grad for parameter in model.parameters())
+    assert all(norm.training for norm in batch_norms(model.train()))
+    assert model.backbone.init_cfg is None or model.backbone.init_cfg[0]["type"] != "Pretrained"
+    assert list(model.data_preprocessor.mean.flatten()) == pytest.approx([123.675, 116.28, 103.53])
+    assert model.data_preprocessor._channel_conversion
+    bottleneck = model.backbone.layer2[0]
+    assert (bottleneck.conv1.stride, bottleneck.conv2.stride) == ((1, 1), (2, 2))
+    assert dict(type="slotcon_mm.FinalPreciseBNHook", num_samples=3200) in config.custom_hooks
+
+
+@pytest.mark.parametrize(("schedule", "epochs", "milestones"), [("1x", 12, [8, 11]), ("2x", 24, [16, 22])])
+def test_mask_rcnn_fpn_has_the_published_heads_and_schedules(schedule, epochs, milestones):
+    config, model = load("detection", f"mask-rcnn_r50_fpn_{schedule}_coco")
+    assert config.train_cfg.max_epochs == epochs
+    warmup, steps = config.param_scheduler
+    assert (warmup.end, warmup.start_factor, warmup.by_epoch) == (1000, 0.001, False)
+    assert (steps.milestones, steps.end) == (milestones, epochs)
+    head = model.roi_head.bbox_head
+    assert len(head.shared_convs) == 4
+    assert len(head.shared_fcs) == 1
+    for part, norms in ((model.backbone, 53), (model.neck, 8), (head, 4), (model.roi_head.mask_head, 4)):
+        assert len(batch_norms(part)) == norms
+    resize = config.train_dataloader.dataset.pipeline[2]
+    assert [tuple(scale) for scale in resize.scales] == [(1333, s) for s in (640, 672, 704, 736, 768, 800)]
+
+
+@pytest.mark.parametrize("name", ["mask-rcnn_r50-c4_1x_coco", "faster-rcnn_r50-c4_24k_voc0712"])
+def test_c4_shares_the_last_stage_and_has_a_norm_after_it(name):
+    _, model = load("detection", name)
+    assert not hasattr(model.backbone, "layer4")
+    assert len(model.roi_head.shared_head.layer4) == 3
+    assert isinstance(model.roi_head.shared_head.norm, nn.SyncBatchNorm)
+
+
+def test_voc_detection_is_the_24k_schedule_and_scored_over_ten_thresholds():
+    config, _ = load("detection", "faster-rcnn_r50-c4_24k_voc0712")
+    assert config.train_cfg.max_iters == 24000
+    assert config.param_scheduler[1].milestones == [18000, 22000]
+    assert config.val_evaluator.iou_thrs == pytest.approx([0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95])
+    assert [tuple(s) for s in config.train_dataloader.dataset.datasets[0].pipeline[2].scales][::10] == [
+        (1333, 480),
+        (1333, 800),
+    ]
+
+
+RECIPES = {
+    "fcn_r50-d16_voc12aug-513x513_30k": dict(
+        iterations=30000, milestones=[21000, 27000], lr=0.003, per_process=8, classes=21, scale=(2049, 513)
+    ),
+    "fcn_r50-d16_cityscapes-769x769_90k": dict(
+        iterations=90000, milestones=[63000, 81000], lr=0.01, per_process=8, classes=19, scale=(2049, 1025)
+    ),
+}
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_fcn_at_stride_16_follows_the_published_recipe(name):
+    recipe = RECIPES[name]
+    config, model = load("segmentation", name)
+    assert config.train_cfg.max_iters == recipe["iterations"]
+    assert config.train_cfg.val_interval == recipe["iterations"] // 10
+    assert [s.milestones for s in config.param_scheduler] == [recipe["milestones"]]
+    assert config.optim_wrapper.optimizer == dict(type="SGD", lr=recipe["lr"], momentum=0.9, weight_decay=1e-4)
+    assert config.train_dataloader.batch_size == recipe["per_process"]
+    assert_plain_resnet(model, stride=16)
+    assert model.backbone.layer4[0].conv2.dilation == (1, 1)  # contract_dilation
+    assert model.backbone.layer4[1].conv2.dilation == (2, 2)
+    head = model.decode_head
+    convolutions = [layer.conv for layer in head.convs]
+    assert [(c.out_channels, c.dilation, c.kernel_size) for c in convolutions] == [(256, (6, 6), (3, 3))] * 2
+    assert (head.concat_input, head.dropout, head.align_corners) == (False, None, True)
+    assert head.conv_seg.out_channels == recipe["classes"]
+    assert not model.with_auxiliary_head
+    dataset = config.train_dataloader.dataset
+    pipeline = dataset.get("pipeline") or dataset.datasets[0].pipeline
+    assert [step.type for step in pipeline] == [
+        "LoadImageFromFile", "LoadAnnotations", "RandomResize", "RandomCrop", "RandomFlip", "PackSegInputs"
+    ]  # fmt: skip
+    assert (tuple(pipeline[2].scale), tuple(pipeline[2].ratio_range)) == (recipe["scale"], (0.5, 2.0))
+    assert tuple(config.test_dataloader.dataset.pipeline[1].scale) == recipe["scale"]
+
+
+def test_cityscapes_is_tested_by_sliding_and_voc_whole():
+    assert load("segmentation", "fcn_r50-d16_voc12aug-513x513_30k")[0].model.test_cfg.mode == "whole"
+    test = load("segmentation", "fcn_r50-d16_cityscapes-769x769_90k")[0].model.test_cfg
+    assert (test.mode, tuple(test.crop_size), tuple(test.stride)) == ("slide", (769, 769), (513, 513))
+
+
+def test_ade20k_follows_the_published_recipe():
+    config, model = load("segmentation", "fcn_r50-d8_ade20k-512x512_80k")
+    assert config.train_cfg.max_iters == 80000
+    assert [(s.type, s.power, s.eta_min, s.end) for s in config.param_scheduler] == [("PolyLR", 0.9, 1e-4, 80000)]
+    assert config.optim_wrapper.optimizer == dict(type="SGD", lr=0.01, momentum=0.9, weight_decay=5e-4)
+    assert config.train_dataloader.batch_size == 4
+    assert_plain_resnet(model, stride=8)
+    head, auxiliary = model.decode_head, model.auxiliary_head
+    assert (len(head.convs), head.channels, head.concat_input, head.dropout_ratio) == (2, 512, True, 0.1)
+    assert (len(auxiliary.convs), auxiliary.channels, auxiliary.loss_decode.loss_weight) == (1, 256, 0.4)
+    crop = config.train_dataloader.dataset.pipeline[3]
+    assert (tuple(crop.crop_size), crop.cat_max_ratio) == ((512, 512), 0.75)
+    assert any(step.type == "PhotoMetricDistortion" for step in config.train_dataloader.dataset.pipeline)
+
+
+def test_the_linear_probe_trains_one_convolution():
+    _, model = load("segmentation", "linear_r50-d16_voc12aug-513x513_30k")
+    trained = {name: tuple(p.shape) for name, p in model.train().named_parameters() if p.requires_grad}
+    assert trained == {"decode_head.conv_seg.weight": (21, 2048, 1, 1), "decode_head.conv_seg.bias": (21,)}
+    assert not any(norm.training for norm in batch_norms(model.backbone))
+
+
+def assert_plain_resnet(model: Any, *, stride: int) -> None:
+    """A ResNet-50 with the stem of pretraining, trained whole with SyncBN, in pretraining's normalisation."""
+    backbone = model.backbone
+    assert type(backbone).__name__ == "ResNet"
+    assert backbone.conv1.kernel_size == (7, 7)
+    assert all(isinstance(norm, nn.SyncBatchNorm) for norm in batch_norms(model))
+    assert all(norm.training for norm in batch_norms(model.train()))
+    assert all(parameter.requires_grad for parameter in model.parameters())
+    total = 4  # of the stem
+    for layer in (backbone.layer2, backbone.layer3, backbone.layer4):
+        total *= layer[0].conv2.stride[0]
+    assert total == stride
+    assert list(model.data_preprocessor.mean.flatten()) == pytest.approx([123.675, 116.28, 103.53])
+    assert list(model.data_preprocessor.std.flatten()) == pytest.approx([58.395, 57.12, 57.375])
