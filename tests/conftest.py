@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from mmengine.logging import MMLogger
+from mmengine.registry import init_default_scope
 
 import slotcon_mm  # noqa: F401
 from slotcon_mm.datasets.scenes import write_scenes
@@ -28,6 +29,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def _quiet_and_repeatable() -> Iterator[None]:
     torch.manual_seed(0)
     torch.set_num_threads(2)
+    init_default_scope("mmpretrain")  # a runner of an earlier test may have left another
     MMLogger.get_current_instance().setLevel("WARNING")
     yield
     torch.set_default_dtype(torch.float32)

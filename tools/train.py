@@ -26,7 +26,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--pretrained",
         metavar="CKPT_OR_WORKDIR",
-        help="weights to start from, at step 0; downstream also scratch or torchvision://resnet50 (ImageNet, supervised)",
+        help="weights to start from at step 0; downstream also scratch or torchvision://resnet50 (supervised)",
     )
     parser.add_argument(
         "--pretrained-source",

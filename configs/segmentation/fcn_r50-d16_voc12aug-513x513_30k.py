@@ -1,8 +1,8 @@
 """FCN (d6), ResNet-50 at output stride 16, VOC 2012 with the augmented training set, crops of 513, 30,000 iterations.
 
 2 GPUs x 8 pictures = 16, SGD lr 0.003, steps at 21,000 and 27,000, whole pictures in the test. The published config
-normalises pixels of 0 to 255 with mean and std of the 0 to 1 scale, so that they enter the network some 255 times larger
-than in pretraining, which SyncBN absorbs; here they are normalised as in pretraining.
+normalises pixels of 0 to 255 with mean and std of the 0 to 1 scale, so that they enter the network some 255 times
+larger than in pretraining, which SyncBN absorbs; here they are normalised as in pretraining.
 """
 
 _base_ = "mmseg::fcn/fcn_r50-d8_4xb4-20k_voc12aug-512x512.py"

@@ -30,7 +30,8 @@ def load_from_safe_local(filename: str, map_location: str | Callable | torch.dev
         raise ValueError(
             f"expected tensors and plain Python values in {filename}, got other objects, which loading would run as "
             "code. Checkpoints that this package writes hold none. For the authors' files run "
-            "tools/convert_checkpoint.py from-official; for another file that you trust, save its 'state_dict' anew with torch.save and load that."
+            "tools/convert_checkpoint.py from-official; for another "
+            "file that you trust, save its 'state_dict' anew with torch.save and load that."
             f"\ntorch says: {str(error).splitlines()[0]}"
         ) from None
     except Exception as error:  # a damaged file can stumble anywhere in the unpickler

@@ -70,7 +70,7 @@ def test_a_tensor_that_kept_its_random_values_is_found():
     [
         (ResNet(depth=34), "missing: layer1.2.bn1.bias"),
         (ResNet(depth=18, base_channels=32), r"of another shape: layer1.0.bn1.bias \(64,\), expected \(32,\)"),
-        (ResNetV1c(depth=18), "missing: stem.0.weight.*unexpected: bn1.bias.*conv1.weight.*\n.*backbone.type=ResNet"),
+        (ResNetV1c(depth=18), "missing: stem.0.bn.bias.*unexpected: bn1.bias.*conv1.weight.*\n.*backbone.type=ResNet"),
     ],
 )
 def test_another_variant_stops_with_the_list(target, message):
