@@ -19,7 +19,10 @@ from slotcon_mm import registry
         ("TRANSFORMS", ["PairedViews", "LoadPicture"]),
         ("OPTIMIZERS", ["LARS"]),
         ("PARAM_SCHEDULERS", ["WarmupCosineLR"]),
-        ("HOOKS", ["SampleSeedHook", "TeacherStepsHook", "ThroughputHook", "PlainCheckpointHook"]),
+        (
+            "HOOKS",
+            ["FinalPreciseBNHook", "PlainCheckpointHook", "SampleSeedHook", "TeacherStepsHook", "ThroughputHook"],
+        ),
     ],
 )
 def test_the_registered_names_are_the_public_ones(name, types):

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
 from mmpretrain.registry import MODELS
 from scipy.cluster.vq import vq
-from torch import nn
+from torch import Tensor, nn
 
 from slotcon_mm.evaluation import SegmentationScores, confusion_matrix, match_one_to_one, score_matched
 from slotcon_mm.evaluation.clustering import kmeans
@@ -45,13 +47,16 @@ def supervised_fcn(
     *,
     steps: int,
     seed: int,
+    weights: Mapping[str, Tensor] | None = None,
 ) -> SegmentationScores:
-    """A fully convolutional network of the same backbone, trained with the labels: the ceiling."""
+    """A fully convolutional network, trained with the labels, its backbone from ``weights`` or from random ones."""
     assert train.labels is not None
     assert held_out.labels is not None
     torch.manual_seed(seed)
     encoder = MODELS.build(backbone)
     encoder.init_weights()
+    if weights is not None:
+        encoder.load_state_dict(weights, strict=True)
     head = nn.Sequential(nn.Conv2d(channels, channels, 3, padding=1), nn.ReLU(), nn.Conv2d(channels, num_classes, 1))
     parameters = [*encoder.parameters(), *head.parameters()]
     optimizer = torch.optim.AdamW(parameters, lr=1e-3, weight_decay=0.01)
@@ -79,6 +84,6 @@ def supervised_fcn(
     return score_matched(confusion, np.arange(num_classes))
 
 
-def to_input(images: np.ndarray) -> torch.Tensor:
+def to_input(images: np.ndarray) -> Tensor:
     """(B, 3, H, W) floats of about unit variance."""
     return (torch.from_numpy(images).permute(0, 3, 1, 2).float() - 115) / 57

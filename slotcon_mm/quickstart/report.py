@@ -47,14 +47,20 @@ def write_report(
     note: str,
     columns: Mapping[str, Sequence[np.ndarray]],
     curves: Path,
+    transfer: Sequence[Sequence[str]] = (),
+    transfer_note: str = "",
 ) -> None:
-    """``columns`` are named lists of pictures (H, W, 3) uint8 RGB, shown side by side."""
+    """``columns`` are named lists of pictures (H, W, 3) uint8 RGB, shown side by side.
+
+    ``transfer``: rows of benchmark, random, pretrained, difference.
+    """
     table = "".join(
         f"<tr{' class=main' if row.main else ''}><td>{html.escape(row.name)}</td>"
         f"<td>{100 * row.mean_iou:.1f}</td><td>{100 * row.pixel_accuracy:.1f}</td></tr>"
         for row in rows
     )
     scores = f"<table><tr><th>groups</th><th>mIoU %</th><th>pixel accuracy %</th></tr>{table}</table>" if rows else ""
+    transferred = transfer_section(transfer, transfer_note) if transfer else ""
     heads = "".join(f"<div>{html.escape(name)}</div>" for name in columns)
     cells = "".join(
         f"<img src='{as_data_url(image)}' alt='{html.escape(name)}'>"
@@ -65,11 +71,17 @@ def write_report(
     path.write_text(
         f"<!doctype html><html lang='en'><meta charset='utf-8'><title>{html.escape(title)}</title>"
         f"<style>{STYLE}</style><h1>{html.escape(title)}</h1><p>{html.escape(summary)}</p>{scores}"
-        f"<p>{html.escape(note)}</p><h2>Groups</h2>"
+        f"<p>{html.escape(note)}</p>{transferred}<h2>Groups</h2>"
         f"<div class='pictures' style='grid-template-columns: repeat({len(columns)}, 1fr)'>{heads}{cells}</div>"
         f"<h2>Training</h2><img class='curves' src='data:image/png;base64,{curve}' alt='loss curves'></html>",
         encoding="utf-8",
     )
+
+
+def transfer_section(rows: Sequence[Sequence[str]], note: str) -> str:
+    body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
+    head = "".join(f"<th>{name}</th>" for name in ("fine-tuning", "random", "pretrained", "difference"))
+    return f"<h2>Transfer</h2><table><tr>{head}</tr>{body}</table><p>{html.escape(note)}</p>"
 
 
 def write_curves(path: Path, curves: Mapping[str, Sequence[float]]) -> None:

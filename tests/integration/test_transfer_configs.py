@@ -19,7 +19,7 @@ from torch import nn
 from slotcon_mm.engine import launch
 
 CONFIGS = Path(__file__).parents[2] / "configs"
-DETECTION = sorted(CONFIGS.glob("detection/*.py"))
+DETECTION = sorted(CONFIGS.glob("detection/*_r50*.py"))
 SEGMENTATION = sorted(CONFIGS.glob("segmentation/*.py"))
 DATA = {
     "coco": ("data/coco", layouts.write_coco),
