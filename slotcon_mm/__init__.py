@@ -1,13 +1,19 @@
 """SlotCon for MMPretrain and MMEngine: pretraining on unlabelled pictures of scenes.
 
-models      the algorithm and its parts; models.functional is the mathematics
-datasets    picture files to pairs of views; generated scenes
-engine      optimizer, schedule, hooks, checkpoints, launching
-evaluation  scores of groups against labels
-quickstart  the ten-minute tour
+models         the algorithm and its parts; models.functional is the mathematics
+datasets       picture files to pairs of views; label maps; generated scenes
+engine         optimizer, schedule, hooks, checkpoints, launching
+evaluation     scores of groups against labels; the table of transfer results
+weights        to and from the authors' code, torchvision, timm, Detectron2
+visualization  what the groups are: overlays and the sheet of prototypes
+quickstart     the ten-minute tour
+
+``SlotInferencer`` groups pictures: files, folders, arrays or addresses.
 
 Configs name the parts as ``slotcon_mm.SlotCon`` and so on; the registries import what they need.
 """
+
+from typing import Any
 
 from slotcon_mm.requirements import require
 
@@ -19,5 +25,13 @@ from slotcon_mm.host_fixes import apply_host_fixes  # noqa: E402
 apply_host_fixes()
 register_safe_loader()
 
-__all__ = ["__version__"]
+__all__ = ["SlotInferencer", "__version__"]
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    if name == "SlotInferencer":  # imported when asked for: it needs the models, most uses of the package do not
+        from slotcon_mm.inferencer import SlotInferencer
+
+        return SlotInferencer
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -6,13 +6,14 @@ mmdet, mmseg) and without ``custom_imports``: MMEngine imports this module by th
 
 from mmengine.registry import DATASETS as ROOT_DATASETS
 from mmengine.registry import HOOKS as ROOT_HOOKS
+from mmengine.registry import METRICS as ROOT_METRICS
 from mmengine.registry import MODELS as ROOT_MODELS
 from mmengine.registry import OPTIMIZERS as ROOT_OPTIMIZERS
 from mmengine.registry import PARAM_SCHEDULERS as ROOT_PARAM_SCHEDULERS
 from mmengine.registry import TRANSFORMS as ROOT_TRANSFORMS
 from mmengine.registry import Registry
 
-__all__ = ["DATASETS", "HOOKS", "MODELS", "OPTIMIZERS", "PARAM_SCHEDULERS", "TRANSFORMS"]
+__all__ = ["DATASETS", "HOOKS", "METRICS", "MODELS", "OPTIMIZERS", "PARAM_SCHEDULERS", "TRANSFORMS"]
 
 
 def child(name: str, parent: Registry, location: str) -> Registry:
@@ -25,3 +26,4 @@ TRANSFORMS = child("transform", ROOT_TRANSFORMS, "datasets")
 OPTIMIZERS = child("optimizer", ROOT_OPTIMIZERS, "engine")
 PARAM_SCHEDULERS = child("parameter scheduler", ROOT_PARAM_SCHEDULERS, "engine")
 HOOKS = child("hook", ROOT_HOOKS, "engine")
+METRICS = child("metric", ROOT_METRICS, "evaluation")

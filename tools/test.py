@@ -11,7 +11,7 @@ import sys
 
 import slotcon_mm  # noqa: F401
 from slotcon_mm.engine.checkpoint_files import resolve_checkpoint
-from slotcon_mm.engine.launch import add_common_arguments, build_runner, prepare
+from slotcon_mm.engine.launch import add_common_arguments, build_runner, check_test, prepare
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -29,6 +29,7 @@ def main() -> None:
             raise ValueError(f"expected a config with a test_dataloader, got {args.config}, which only trains")
         config.load_from = str(resolve_checkpoint(args.checkpoint, "the checkpoint"))
         runner = build_runner(config, [])
+        check_test(runner)
     except (ValueError, FileNotFoundError, ImportError) as error:
         sys.exit(f"error: {error}")
     runner.test()

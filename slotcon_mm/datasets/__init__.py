@@ -1,7 +1,17 @@
-"""From picture files to pairs of views."""
+"""From picture files to pairs of views, and to pictures with label maps."""
 
+from slotcon_mm.datasets.evaluation_transforms import CentreCrop, LoadLabels, ResizeShortSide
+from slotcon_mm.datasets.labelled_folder import LabelledFolder
 from slotcon_mm.datasets.load_picture import LoadPicture
 from slotcon_mm.datasets.paired_views import PairedViews
 from slotcon_mm.datasets.picture_folder import PictureFolder
 
-__all__ = ["LoadPicture", "PairedViews", "PictureFolder"]
+__all__ = [
+    "CentreCrop",
+    "LabelledFolder",
+    "LoadLabels",
+    "LoadPicture",
+    "PairedViews",
+    "PictureFolder",
+    "ResizeShortSide",
+]

@@ -23,7 +23,7 @@ from slotcon_mm.engine.schedule import expect_warmup_within
 from slotcon_mm.engine.verify_filling_hook import VerifyFillingHook
 from slotcon_mm.requirements import require
 
-__all__ = ["Start", "add_common_arguments", "build_runner", "check_start", "prepare", "prepare_training"]
+__all__ = ["Start", "add_common_arguments", "build_runner", "check_start", "check_test", "prepare", "prepare_training"]
 
 
 class Start(NamedTuple):
@@ -145,3 +145,9 @@ def check_start(runner: Runner, filling: Filling | None = None) -> None:
     resume, path = bool(runner.cfg.get("resume")), runner.cfg.get("load_from")
     if path and os.path.isfile(path) and (resume or is_pretraining(runner.cfg)):
         check_fit(model.state_dict(), state_dict_of(load_from_safe_local(path, "cpu")), every=resume)
+
+
+def check_test(runner: Runner) -> None:
+    """ValueError unless the checkpoint fills the whole model: MMEngine leaves at random what it lacks."""
+    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    check_fit(model.state_dict(), state_dict_of(load_from_safe_local(runner.cfg.load_from, "cpu")), every=True)

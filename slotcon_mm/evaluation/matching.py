@@ -7,15 +7,24 @@ from typing import NamedTuple
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
-__all__ = ["SegmentationScores", "confusion_matrix", "match_one_to_one", "score_matched"]
+__all__ = ["SegmentationScores", "confusion_matrix", "match_majority", "match_one_to_one", "score_matched"]
 
 
 class SegmentationScores(NamedTuple):
-    """Shares in [0, 1]: ``class_iou`` (C,) has NaN for classes in neither labels nor predictions."""
+    """Shares in [0, 1]: ``class_iou`` (C,) has NaN for classes in neither labels nor predictions; and ``hits`` (C,) of
+    ``pixels`` (C,) of each label."""
 
     mean_iou: float
     pixel_accuracy: float
     class_iou: np.ndarray
+    hits: np.ndarray
+    pixels: np.ndarray
+
+    def of_classes(self, chosen_C: np.ndarray) -> tuple[float, float]:
+        """Mean IoU of these classes, and accuracy on the pixels with their labels; NaN where there is nothing."""
+        iou, pixels = self.class_iou[chosen_C], self.pixels[chosen_C].sum()
+        mean_iou = float("nan") if np.isnan(iou).all() else float(np.nanmean(iou))
+        return mean_iou, float(self.hits[chosen_C].sum() / pixels) if pixels else float("nan")
 
 
 def confusion_matrix(groups: np.ndarray, labels: np.ndarray, num_groups: int, num_classes: int) -> np.ndarray:
@@ -41,6 +50,11 @@ def match_one_to_one(confusion_GC: np.ndarray) -> np.ndarray:
     return matched
 
 
+def match_majority(confusion_GC: np.ndarray) -> np.ndarray:
+    """(G,) the class that most pixels of each group have; -1 for groups without pixels."""
+    return np.where(confusion_GC.sum(axis=1) > 0, confusion_GC.argmax(axis=1), -1)
+
+
 def score_matched(confusion_GC: np.ndarray, matched_G: np.ndarray) -> SegmentationScores:
     """Scores of groups that stand for classes; several groups may stand for one class.
 
@@ -58,4 +72,6 @@ def score_matched(confusion_GC: np.ndarray, matched_G: np.ndarray) -> Segmentati
         mean_iou=float(np.nanmean(class_iou)) if (union > 0).any() else float("nan"),
         pixel_accuracy=float(hits.sum() / max(confusion_GC.sum(), 1)),
         class_iou=class_iou,
+        hits=hits,
+        pixels=confusion_GC.sum(axis=0),
     )

@@ -6,6 +6,7 @@ Shape suffixes: B images, K prototypes, D channels, H W grid, C slots packed per
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
@@ -25,6 +26,7 @@ __all__ = [
     "score_pixels",
     "shares_region",
     "teacher_momentum",
+    "upsampled_argmax",
 ]
 
 
@@ -86,6 +88,24 @@ def counted_slots(scores_BKHW: Tensor) -> Tensor:
     B, K = scores_BKHW.shape[:2]
     winners_BP = scores_BKHW.argmax(dim=1).flatten(1)
     return torch.zeros(B, K, dtype=torch.bool, device=scores_BKHW.device).scatter(1, winners_BP, True)
+
+
+def upsampled_argmax(scores_BKHW: Tensor, size: Sequence[int], *, most_values: int = 2**25) -> Tensor:
+    """(B, *size) long: the prototype of every pixel, scores upsampled bilinearly (corners not aligned), then argmax.
+
+    Prototypes are taken in parts so that no more than about ``most_values`` upsampled scores are held at once.
+    """
+    part = max(1, most_values // (len(scores_BKHW) * size[0] * size[1]))
+    winner = torch.zeros(len(scores_BKHW), *size, dtype=torch.long, device=scores_BKHW.device)
+    best = scores_BKHW.new_full(winner.shape, -math.inf)
+    for start in range(0, scores_BKHW.shape[1], part):
+        upsampled = F.interpolate(
+            scores_BKHW[:, start : start + part], size=tuple(size), mode="bilinear", align_corners=False
+        )
+        value, index = upsampled.max(dim=1)
+        winner = torch.where(value > best, index + start, winner)
+        best = torch.maximum(best, value)
+    return winner
 
 
 def pack_counted(counted_BK: Tensor, capacity: int) -> Tensor:

@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from mmengine.logging import MessageHub
 from mmpretrain.models import BaseSelfSupervisor
 from mmpretrain.structures import DataSample
@@ -17,7 +16,7 @@ from torch import Tensor, nn
 
 from slotcon_mm.checks import expect_share
 from slotcon_mm.models.batch_norm import convert_sync_batch_norm
-from slotcon_mm.models.functional import align_to_overlap, counted_slots, shares_region
+from slotcon_mm.models.functional import align_to_overlap, counted_slots, shares_region, upsampled_argmax
 from slotcon_mm.models.group_head import GroupLossHead
 from slotcon_mm.models.grouping import Grouping, GroupingNeck
 from slotcon_mm.models.monitor import health_scalars
@@ -42,6 +41,7 @@ class SlotCon(BaseSelfSupervisor):
         group_weight: Share w of the grouping loss; the slot loss has 1 - w.
         teacher_momentum: Of the first step; it rises to 1 with half a cosine over the run's steps.
         data_preprocessor: A ``ViewPreprocessor`` by default.
+        test_cfg: ``dict(flip=True)``: 'predict' averages the scores with those of the mirrored picture (as STEGO does).
         init_cfg: As in every MMEngine module.
     """
 
@@ -58,6 +58,7 @@ class SlotCon(BaseSelfSupervisor):
         group_weight: float = 0.5,
         teacher_momentum: float = 0.99,
         data_preprocessor: Config | nn.Module | None = None,
+        test_cfg: Config | None = None,
         init_cfg: Config | list[Config] | None = None,
     ) -> None:
         expect_share(group_weight=group_weight)
@@ -69,6 +70,7 @@ class SlotCon(BaseSelfSupervisor):
         expect_same("group_head.num_prototypes", self.group_head.num_prototypes, "neck.num_prototypes", K)
         expect_same("slot_head.channels", self.slot_head.channels, "neck.out_channels", D)
         self.group_weight = group_weight
+        self.flip_in_test = bool((test_cfg or {}).get("flip", False))
         self.teacher = Teacher(self.backbone, self.neck, teacher_momentum)
         convert_sync_batch_norm(self)
         self.holds_teacher_weights = False
@@ -122,18 +124,20 @@ class SlotCon(BaseSelfSupervisor):
         """Groups of the teacher for pictures (B, 3, H, W).
 
         Each sample gets ``group_map`` (H, W) long, the prototype id of every pixel (scores upsampled bilinearly, then
-        argmax), ``slots`` (K, D) and ``counted`` (K,) bool, the slots that win a pixel of the feature map.
+        argmax), ``slots`` (K, D), ``counted`` (K,) bool, the slots that win a pixel of the feature map, and the
+        ``prototypes`` (K, D), the same tensor for all.
         """
         grouping = self.teacher(inputs)
-        counted_BK = counted_slots(grouping.scores)
-        scores = F.interpolate(grouping.scores, size=inputs.shape[-2:], mode="bilinear", align_corners=False)
-        samples = [DataSample() for _ in scores] if data_samples is None else data_samples
-        for sample, group_map, slots, counted in zip(
-            samples, scores.argmax(dim=1), grouping.slots, counted_BK, strict=True
-        ):
+        scores = grouping.scores
+        if self.flip_in_test:
+            scores = (scores + self.teacher(inputs.flip(-1)).scores.flip(-1)) / 2
+        maps = upsampled_argmax(scores, inputs.shape[-2:])
+        samples = [DataSample() for _ in maps] if data_samples is None else data_samples
+        for sample, group_map, slots, counted in zip(samples, maps, grouping.slots, counted_slots(scores), strict=True):
             sample.set_field(group_map, "group_map")
             sample.set_field(slots, "slots")
             sample.set_field(counted, "counted")
+            sample.set_field(self.teacher.neck.prototypes.detach(), "prototypes")
         return samples
 
 

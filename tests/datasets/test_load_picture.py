@@ -18,9 +18,10 @@ def save(path: Path, image: Image.Image, **options) -> str:
     return str(path)
 
 
-def test_colours_come_as_rgb(tmp_path):
+@pytest.mark.parametrize("exif", [True, False])
+def test_colours_come_as_rgb(tmp_path, exif):
     path = save(tmp_path / "red.png", Image.new("RGB", (5, 4), (255, 10, 0)))
-    assert read_picture(path)[0, 0].tolist() == [255, 10, 0]
+    assert read_picture(path, exif=exif)[0, 0].tolist() == [255, 10, 0]
     assert LoadPicture()(dict(img_path=path))["img"].shape == (4, 5, 3)
 
 
@@ -48,6 +49,7 @@ def test_pictures_are_turned_as_their_exif_orientation_says(tmp_path):
     exif[0x0112] = 6
     path = save(tmp_path / "p.jpg", Image.fromarray(GRADIENT), exif=exif)
     assert read_picture(path).shape == (40, 30, 3)
+    assert read_picture(path, exif=False).shape == (30, 40, 3)
 
 
 @pytest.mark.parametrize("content", [b"", b"no picture", b"\xff\xd8\xff\xe0 cut off"])

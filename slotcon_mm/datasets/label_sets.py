@@ -1,0 +1,103 @@
+"""What the values of a label map mean, for each data set that unsupervised segmentation is scored on."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from slotcon_mm.datasets.scenes.objects import THINGS
+from slotcon_mm.datasets.scenes.scene import CLASSES
+
+__all__ = ["IGNORED", "LABEL_SETS", "LabelSet", "classes_of"]
+
+IGNORED = 255
+
+
+class LabelSet(NamedTuple):
+    """Classes, and the class of each value of an 8-bit label map.
+
+    Attributes:
+        names: C of them.
+        table: (256,) uint8, value to class, ``IGNORED`` for values that do not count.
+        things: Names that are things; the others are stuff. Empty: the data set does not tell.
+        impossible: Values that a file of this set never has, and what a file that has them is.
+    """
+
+    names: tuple[str, ...]
+    table: np.ndarray
+    things: frozenset[str] = frozenset()
+    impossible: tuple[int, ...] = ()
+    impossible_because: str = ""
+
+    def is_thing(self) -> np.ndarray:
+        """(C,) bool."""
+        return np.array([name in self.things for name in self.names])
+
+
+def classes_of(labels: np.ndarray, label_set: LabelSet) -> np.ndarray:
+    """A label map (H, W) of 8-bit values as uint8 classes.
+
+    Raises:
+        ValueError: It is of another kind.
+    """
+    if labels.ndim != 2 or labels.dtype != np.uint8:
+        raise ValueError(f"expected an 8-bit label map of one channel, got {labels.dtype} of shape {labels.shape}")
+    if label_set.impossible and (strange := np.intersect1d(labels, label_set.impossible)).size:
+        raise ValueError(f"expected {label_set.impossible_because}, got the value {strange[0]}")
+    return label_set.table[labels]
+
+
+def table(values: dict[int, int]) -> np.ndarray:
+    found = np.full(256, IGNORED, np.uint8)
+    found[list(values)] = list(values.values())
+    return found
+
+
+COCO_THINGS = (
+    "electronic", "appliance", "food-thing", "furniture-thing", "indoor", "kitchen",
+    "accessory", "animal", "outdoor", "person", "sports", "vehicle",
+)  # fmt: skip
+COCO_STUFF = (
+    "ceiling", "floor", "food-stuff", "furniture-stuff", "rawmaterial", "textile", "wall", "window",
+    "building", "ground", "plant", "sky", "solid", "structural", "water",
+)  # fmt: skip
+# of COCO-Stuff's ids 0 to 181, as IIC grouped them and PiCIE and STEGO use them
+COCO_FINE_TO_COARSE = """
+    9 11 11 11 11 11 11 11 11 8 8 8 8 8 8 7 7 7 7 7 7 7 7 7 7 6
+    6 6 6 6 6 6 6 10 10 10 10 10 10 10 10 10 10 5 5 5 5 5 5 5 5 2
+    2 2 2 2 2 2 2 2 2 3 3 3 3 3 3 3 3 3 3 0 0 0 0 0 0 1
+    1 1 1 1 1 4 4 4 4 4 4 4 4 17 17 22 20 20 22 15 25 16 13 12 12 17
+    17 23 15 15 17 15 21 15 25 13 13 13 13 13 22 26 14 14 15 22 21 21 24 20 22 15
+    17 16 15 22 24 21 17 25 16 21 17 22 16 21 21 25 21 26 21 24 20 17 14 21 26 15
+    23 20 21 24 15 24 22 25 15 20 17 17 22 14 18 18 18 18 18 18 18 26 26 19 19 24
+"""
+# ids that COCO-Stuff reserves and never draws; mmseg's conversion to 171 classes closes the gaps
+COCO_UNUSED = (11, 25, 28, 29, 44, 65, 67, 68, 70, 82, 90)
+
+CITYSCAPES = (
+    "road", "sidewalk", "parking", "rail track", "building", "wall", "fence", "guard rail", "bridge", "tunnel",
+    "pole", "polegroup", "traffic light", "traffic sign", "vegetation", "terrain", "sky", "person", "rider",
+    "car", "truck", "bus", "caravan", "trailer", "train", "motorcycle", "bicycle",
+)  # fmt: skip
+VOC = (
+    "background", "aeroplane", "bicycle", "bird", "boat", "bottle", "bus", "car", "cat", "chair", "cow",
+    "diningtable", "dog", "horse", "motorbike", "person", "pottedplant", "sheep", "sofa", "train", "tvmonitor",
+)  # fmt: skip
+
+LABEL_SETS = {
+    "coco-stuff-27": LabelSet(
+        COCO_THINGS + COCO_STUFF,
+        table({fine: int(coarse) for fine, coarse in enumerate(COCO_FINE_TO_COARSE.split())}),
+        frozenset(COCO_THINGS),
+        COCO_UNUSED,
+        "COCO-Stuff's own label maps (ids 0 to 181, stuffthingmaps_trainval2017.zip) rather than mmseg's files of 171 "
+        "classes (*_labelTrainIds.png), whose numbers mean other classes",
+    ),
+    # labelIds 7 to 33, as PiCIE and STEGO
+    "cityscapes-27": LabelSet(CITYSCAPES, table({7 + i: i for i in range(27)}), frozenset(CITYSCAPES[17:])),
+    "voc-21": LabelSet(VOC, table({i: i for i in range(21)}), frozenset(VOC[1:])),
+    # SceneParsing's annotations: 0 is unlabelled
+    "ade20k-150": LabelSet(tuple(f"class {i}" for i in range(1, 151)), table({i + 1: i for i in range(150)})),
+    "scenes": LabelSet(tuple(CLASSES), table({i: i for i in range(len(CLASSES))}), frozenset(THINGS)),
+}

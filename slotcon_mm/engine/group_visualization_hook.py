@@ -1,0 +1,81 @@
+"""Groups of a few fixed pictures while training, in MMEngine's visualisation back ends."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from mmengine.dist import master_only
+from mmengine.hooks import Hook
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+
+from slotcon_mm.checks import expect_positive
+from slotcon_mm.datasets.load_picture import read_picture
+from slotcon_mm.datasets.picture_folder import list_pictures
+from slotcon_mm.models.functional import upsampled_argmax
+from slotcon_mm.registry import HOOKS
+from slotcon_mm.visualization.overlay import overlay_groups
+
+__all__ = ["GroupVisualizationHook"]
+
+
+@HOOKS.register_module()
+class GroupVisualizationHook(Hook):
+    """Draws pictures and their groups, one above the other, every ``interval`` epochs, and before the first.
+
+    They go to every back end of the config's ``visualizer`` (files, TensorBoard, W&B) under the name ``groups``.
+
+    Args:
+        pictures: A folder; pictures spread evenly over its sorted list are taken. By default the training pictures.
+        num_pictures: How many.
+        interval: In epochs.
+        size: Pixels of the pictures' sides as drawn and as grouped: their middle square.
+    """
+
+    priority = "LOW"
+
+    def __init__(self, pictures: str | None = None, num_pictures: int = 6, interval: int = 10, size: int = 224) -> None:
+        expect_positive(num_pictures=num_pictures, interval=interval, size=size)
+        self.pictures, self.num_pictures, self.interval, self.size = pictures, num_pictures, interval, size
+
+    @master_only
+    def before_train(self, runner: Runner) -> None:
+        paths = list_pictures(self.pictures) if self.pictures else []
+        dataset = runner.train_dataloader.dataset
+        count = len(paths) or len(dataset)
+        chosen = np.linspace(0, count - 1, min(self.num_pictures, count)).astype(int)
+        chosen_paths = [paths[i] if paths else dataset.get_data_info(int(i))["img_path"] for i in chosen]
+        self.images = np.stack([middle_square(read_picture(path), self.size) for path in chosen_paths])
+        self.draw(runner)
+
+    @master_only
+    def after_train_epoch(self, runner: Runner) -> None:
+        if self.every_n_epochs(runner, self.interval) or self.is_last_train_epoch(runner):
+            self.draw(runner)
+
+    def draw(self, runner: Runner) -> None:
+        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        maps = group_maps(model, self.images)
+        overlays = [overlay_groups(image, groups) for image, groups in zip(self.images, maps, strict=True)]
+        sheet = np.concatenate([np.concatenate(self.images, axis=1), np.concatenate(overlays, axis=1)])
+        runner.visualizer.add_image("groups", sheet, step=runner.epoch + 1 if runner.iter else 0)
+
+
+def middle_square(image: np.ndarray, size: int) -> np.ndarray:
+    side = min(image.shape[:2])
+    top, left = (image.shape[0] - side) // 2, (image.shape[1] - side) // 2
+    return cv2.resize(image[top : top + side, left : left + side], (size, size), interpolation=cv2.INTER_AREA)
+
+
+@torch.no_grad()
+def group_maps(model: Any, images_BHW3: np.ndarray) -> np.ndarray:
+    """(B, H, W) prototype ids of the teacher in evaluation mode; the model is left as it was."""
+    was_training = model.training
+    model.eval()
+    inputs = model.data_preprocessor(dict(inputs=torch.from_numpy(images_BHW3).permute(0, 3, 1, 2)))["inputs"]
+    scores = model.teacher(inputs).scores
+    model.train(was_training)
+    return upsampled_argmax(scores, inputs.shape[-2:]).cpu().numpy()

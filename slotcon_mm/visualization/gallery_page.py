@@ -1,0 +1,110 @@
+"""A gallery as a folder to browse: thumbnails, ``index.html``, and one contact sheet."""
+
+from __future__ import annotations
+
+import html
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from slotcon_mm.visualization.gallery import Gallery, Occurrence
+from slotcon_mm.visualization.overlay import colour_of
+
+__all__ = ["mark_region", "write_gallery"]
+
+THUMBNAIL, SHEET_ROWS = 112, 40
+STYLE = """
+body { font: 15px/1.45 system-ui, sans-serif; max-width: 1180px; margin: 2rem auto; padding: 0 1rem; color: #222; }
+section { display: grid; grid-template-columns: 190px 1fr; gap: 12px; padding: 10px 0; border-top: 1px solid #ddd; }
+section div { display: flex; flex-wrap: wrap; gap: 4px; } h2 { font-size: 1rem; margin: 0; }
+h2 span { display: inline-block; width: .9em; height: .9em; margin-right: .4em; vertical-align: -.1em; }
+p { margin: .2rem 0; } img { width: 112px; height: 112px; display: block; } nav { columns: 12; margin: 1rem 0; }
+"""
+
+
+def write_gallery(
+    gallery: Gallery, folder: Path, *, read: Callable[[str], np.ndarray], class_names: Sequence[str] = (), title: str
+) -> Path:
+    """Writes the folder; returns the page's path.
+
+    Args:
+        gallery: What to show.
+        folder: Made if it is not there.
+        read: A picture's path to the square (S, S, 3) uint8 RGB that was grouped.
+        class_names: Of labels.
+        title: Of the page.
+    """
+    (folder / "thumbnails").mkdir(parents=True, exist_ok=True)
+    sections: list[str] = []
+    rows: list[np.ndarray] = []
+    for prototype in gallery.by_usage():
+        thumbnails = [thumbnail(read(found.path), found, prototype) for found in gallery.of(prototype)]
+        for number, image in enumerate(thumbnails):
+            write_picture(folder / "thumbnails" / f"{prototype}-{number}.jpg", image)
+        sections.append(section(gallery, prototype, class_names))
+        if len(rows) < SHEET_ROWS:
+            blank = [np.full_like(thumbnails[0], 255)] * (gallery.top - len(thumbnails))
+            rows.append(np.concatenate([label_cell(prototype), *thumbnails, *blank], axis=1))
+    page = folder / "index.html"
+    links = " ".join(f"<a href='#p{prototype}'>{prototype}</a><br>" for prototype in sorted(gallery.by_usage()))
+    summary = (
+        f"{gallery.seen} pictures; {len(sections)} of {len(gallery.best)} prototypes are in use. Shown are the "
+        "pictures whose region has the highest mean cosine with the prototype, the rest of the picture dimmed."
+    )
+    page.write_text(
+        f"<!doctype html><html lang='en'><meta charset='utf-8'><title>{html.escape(title)}</title>"
+        f"<style>{STYLE}</style><h1>{html.escape(title)}</h1><p>{summary}</p><nav>{links}</nav>{''.join(sections)}</html>",
+        encoding="utf-8",
+    )
+    if rows:
+        write_picture(folder / "sheet.png", np.concatenate(rows))
+    return page
+
+
+def section(gallery: Gallery, prototype: int, class_names: Sequence[str]) -> str:
+    colour = "#" + bytes(colour_of(prototype)).hex()
+    share = gallery.pixels_K[prototype] / gallery.pixels_K.sum()
+    lines = [f"{100 * share:.2f} % of pixels", f"in {gallery.pictures_K[prototype]} pictures"]
+    purity = gallery.purity(prototype)
+    if purity:
+        lines.append(f"{100 * purity[1]:.0f} % {html.escape(class_names[purity[0]])}")
+    images = "".join(
+        f"<img loading='lazy' src='thumbnails/{prototype}-{number}.jpg' title='{html.escape(caption(found))}' "
+        f"alt='{html.escape(caption(found))}'>"
+        for number, found in enumerate(gallery.of(prototype))
+    )
+    text = "".join(f"<p>{line}</p>" for line in lines)
+    head = f"<h2><span style='background:{colour}'></span>prototype {prototype}</h2>"
+    return f"<section id='p{prototype}'><aside>{head}{text}</aside><div>{images}</div></section>"
+
+
+def caption(found: Occurrence) -> str:
+    return f"{os.path.basename(found.path)}, cosine {found.score:.2f}"
+
+
+def thumbnail(image: np.ndarray, found: Occurrence, prototype: int) -> np.ndarray:
+    small = cv2.resize(image, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA)
+    return mark_region(small, found.region, colour_of(prototype))
+
+
+def mark_region(image_HW3: np.ndarray, region_hw: np.ndarray, colour_3: np.ndarray) -> np.ndarray:
+    """The picture with all but the region dimmed, and a line of the colour around it."""
+    height, width = image_HW3.shape[:2]
+    soft = cv2.resize(region_hw.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
+    inside = (soft >= 0.5).astype(np.uint8)
+    marked = np.where(inside[..., None], image_HW3, 0.35 * image_HW3 + 40).astype(np.uint8)
+    outlines = cv2.findContours(inside, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
+    return cv2.drawContours(marked, outlines, -1, [int(value) for value in colour_3], 2)
+
+
+def label_cell(prototype: int) -> np.ndarray:
+    cell = np.full((THUMBNAIL, THUMBNAIL, 3), 255, np.uint8)
+    cell[:, -8:] = colour_of(prototype)
+    return cv2.putText(cell, str(prototype), (8, 64), cv2.FONT_HERSHEY_SIMPLEX, 0.9, (30, 30, 30), 2)
+
+
+def write_picture(path: Path, image: np.ndarray) -> None:
+    cv2.imwrite(str(path), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))

@@ -1,0 +1,42 @@
+"""The config that a checkpoint carries as text, read as data: nothing in it is run."""
+
+from __future__ import annotations
+
+import ast
+from typing import Any
+
+__all__ = ["read_plain_config"]
+
+
+def read_plain_config(text: str) -> dict[str, Any]:
+    """The assignments of a config as MMEngine writes it out: literals, and ``dict(...)`` with names.
+
+    MMEngine's own way, ``Config.fromstring``, runs the text as Python.
+
+    Raises:
+        ValueError: It holds anything else.
+    """
+    try:
+        statements = ast.parse(text).body
+    except SyntaxError as error:
+        raise ValueError(f"expected a config, got text that is none: {error}") from None
+    found = {}
+    for statement in statements:
+        if not (isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name)):
+            raise ValueError(f"expected assignments of plain values, got {ast.unparse(statement)[:80]}")
+        found[statement.targets[0].id] = value_of(statement.value)
+    return found
+
+
+def value_of(node: ast.expr) -> Any:
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "dict" and not node.args:
+        return {str(keyword.arg): value_of(keyword.value) for keyword in node.keywords}
+    if isinstance(node, ast.Dict):
+        return {value_of(key): value_of(value) for key, value in zip(node.keys, node.values, strict=True) if key}
+    if isinstance(node, ast.List | ast.Tuple):
+        items = [value_of(item) for item in node.elts]
+        return items if isinstance(node, ast.List) else tuple(items)
+    try:
+        return ast.literal_eval(node)
+    except ValueError:
+        raise ValueError(f"expected plain values, got {ast.unparse(node)[:80]}") from None

@@ -1,0 +1,54 @@
+#!/usr/bin/env python
+"""Group pictures: overlays as PNG, groups as JSON (COCO's RLE masks).
+
+python tools/infer.py work_dirs/slotcon_r50_coco PICTURES... --out-dir groups/
+
+PICTURES are files, folders and addresses; WEIGHTS a work dir, or a raw, published or converted pretraining checkpoint.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+
+from tqdm import tqdm
+
+from slotcon_mm import SlotInferencer
+
+AT_ONCE = 64  # pictures whose results are held
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("weights", metavar="WEIGHTS")
+    parser.add_argument("pictures", metavar="PICTURES", nargs="+")
+    parser.add_argument("--out-dir", default="groups", help="default: groups/")
+    parser.add_argument(
+        "--size", type=int, default=320, help="pixels of the shorter side in the network (default: 320)"
+    )
+    parser.add_argument("--batch-size", type=int, default=8)
+    parser.add_argument("--device", help="cpu, cuda:0, ... (default: a GPU if there is one)")
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_arguments()
+    try:
+        inferencer = SlotInferencer(args.weights, device=args.device, size=args.size, show_progress=False)
+        pictures = inferencer.list_inputs(args.pictures)
+    except (ValueError, OSError) as error:
+        sys.exit(f"error: {error}")
+    unreadable = []
+    with tqdm(total=len(pictures), desc="pictures") as bar:
+        for start in range(0, len(pictures), AT_ONCE):
+            part = pictures[start : start + AT_ONCE]
+            results = inferencer(part, batch_size=args.batch_size, out_dir=args.out_dir)
+            unreadable += [result["name"] for result in results["predictions"] if "error" in result]
+            bar.update(len(part))
+    print(f"{len(pictures) - len(unreadable)} pictures in {args.out_dir}")
+    if unreadable:
+        sys.exit(f"error: {len(unreadable)} could not be read: {', '.join(unreadable[:5])}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,70 @@
+#!/usr/bin/env python
+"""Show what each prototype stands for: its best-fitting pictures in a data set, as a page to browse and a sheet.
+
+python tools/visualize_slots.py work_dirs/slotcon_r50_coco data/coco/val2017 --out-dir prototypes/
+python tools/visualize_slots.py work_dirs/slotcon_r50_coco data/coco/val2017 \\
+    --labels data/coco/stuffthingmaps/val2017 --label-set coco-stuff-27        # adds each prototype's purity
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from mmengine.device import get_device
+
+import slotcon_mm  # noqa: F401
+from slotcon_mm.datasets.label_sets import LABEL_SETS
+from slotcon_mm.engine.checkpoint_files import resolve_checkpoint
+from slotcon_mm.engine.checkpoint_loading import load_from_safe_local
+from slotcon_mm.visualization.fill_gallery import fill_gallery, read_square
+from slotcon_mm.visualization.gallery_page import write_gallery
+from slotcon_mm.weights.build import build_from_checkpoint
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("weights", metavar="WEIGHTS", help="work dir, or a raw, published or converted checkpoint")
+    parser.add_argument("pictures", metavar="FOLDER", help="pictures, nested or not")
+    parser.add_argument("--out-dir", type=Path, default=Path("prototypes"), help="default: prototypes/")
+    parser.add_argument("--top", type=int, default=8, help="pictures of each prototype (default: 8)")
+    parser.add_argument("--size", type=int, default=224, help="pixels of the middle square (default: 224)")
+    parser.add_argument("--labels", help="folder of label maps, a PNG for each picture")
+    parser.add_argument("--label-set", choices=[*LABEL_SETS], help="what their values mean")
+    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--workers", type=int, default=4)
+    parser.add_argument("--device", help="cpu, cuda:0, ... (default: a GPU if there is one)")
+    args = parser.parse_args()
+    if bool(args.labels) != bool(args.label_set):
+        parser.error("expected --labels and --label-set together")
+    return args
+
+
+def main() -> None:
+    args = parse_arguments()
+    try:
+        checkpoint = resolve_checkpoint(args.weights, "WEIGHTS")
+        model = build_from_checkpoint(load_from_safe_local(str(checkpoint), "cpu")).to(args.device or get_device())
+        gallery, unreadable = fill_gallery(
+            model, args.pictures, top=args.top, size=args.size, batch_size=args.batch_size, workers=args.workers,
+            labels=args.labels, label_set=args.label_set,
+        )  # fmt: skip
+    except (ValueError, OSError) as error:
+        sys.exit(f"error: {error}")
+    names = LABEL_SETS[args.label_set].names if args.label_set else ()
+    title = f"Prototypes of {checkpoint}"
+    page = write_gallery(
+        gallery,
+        args.out_dir,
+        read=lambda path: read_square(path, args.size, exif=not args.labels),
+        class_names=names,
+        title=title,
+    )
+    print(page)
+    if unreadable:
+        sys.exit(f"error: {len(unreadable)} pictures could not be read: {'; '.join(unreadable[:3])}")
+
+
+if __name__ == "__main__":
+    main()
