@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-__all__ = ["expect_positive", "expect_share"]
+from collections.abc import Sequence
+
+__all__ = ["expect_positive", "expect_share", "listing"]
 
 
 def expect_positive(**values: float) -> None:
@@ -17,3 +19,9 @@ def expect_share(**values: float) -> None:
     for name, value in values.items():
         if not 0 <= value <= 1:
             raise ValueError(f"expected {name} in [0, 1], got {value}")
+
+
+def listing(names: Sequence[str], most: int = 20) -> str:
+    """Names for a message, cut where they would flood it."""
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return (", ".join(names[:most]) or "none") + more

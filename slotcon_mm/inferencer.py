@@ -151,7 +151,7 @@ def load_input(given: Any) -> dict[str, Any]:
         if "://" in name:
             return dict(name=name, image=mmcv.imfrombytes(get(name), flag="color", channel_order="rgb"))
         return dict(name=name, image=read_picture(name))
-    except (ValueError, OSError, cv2.error) as error:
+    except (ValueError, KeyError, OSError, cv2.error) as error:
         warnings.warn(f"left out: {name}: {error}", stacklevel=2)
         return dict(name=name, error=str(error))
 

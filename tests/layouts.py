@@ -13,7 +13,7 @@ CATEGORIES = CocoDataset.METAINFO["classes"]
 WIDTH, HEIGHT = 96, 64
 BOX = (20, 12, 76, 52)  # of the rectangle, xyxy
 
-__all__ = ["write_ade20k", "write_cityscapes", "write_coco", "write_voc"]
+__all__ = ["write_ade20k", "write_cityscapes", "write_coco", "write_coco_stuff", "write_voc"]
 
 
 def write_coco(root: Path, count: int = 4) -> None:
@@ -41,6 +41,14 @@ def write_coco(root: Path, count: int = 4) -> None:
         (root / "annotations" / f"instances_{split}.json").write_text(json.dumps(content))
 
 
+def write_coco_stuff(root: Path, count: int = 5) -> None:
+    """data/coco: pictures and stuffthingmaps of COCO-Stuff's ids, sky (156) around a person (0)."""
+    for split in ("train2017", "val2017"):
+        for number in range(1, count + 1):
+            write_picture(root / split / f"{number:012d}.jpg", number)
+            write_labels(root / "stuffthingmaps" / split / f"{number:012d}.png", background=156, thing=0)
+
+
 def write_voc(root: Path, count: int = 4) -> None:
     """data/VOCdevkit: VOC2007 and VOC2012 with boxes, label maps and the augmented label maps."""
     for year, sets in {"VOC2007": ("trainval", "test"), "VOC2012": ("trainval",)}.items():
@@ -58,12 +66,13 @@ def write_voc(root: Path, count: int = 4) -> None:
 
 
 def write_cityscapes(root: Path, count: int = 4) -> None:
-    """data/cityscapes: leftImg8bit and gtFine with labelTrainIds."""
+    """data/cityscapes: leftImg8bit and gtFine with labelTrainIds and labelIds."""
     for split in ("train", "val"):
         for number in range(count):
             name = f"town_{number:06d}_000019"
             write_picture(root / "leftImg8bit" / split / "town" / f"{name}_leftImg8bit.png", number)
             write_labels(root / "gtFine" / split / "town" / f"{name}_gtFine_labelTrainIds.png", background=0, thing=13)
+            write_labels(root / "gtFine" / split / "town" / f"{name}_gtFine_labelIds.png", background=7, thing=26)
 
 
 def write_ade20k(root: Path, count: int = 4) -> None:

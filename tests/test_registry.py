@@ -14,14 +14,27 @@ from slotcon_mm import registry
 @pytest.mark.parametrize(
     ("name", "types"),
     [
-        ("MODELS", ["SlotCon", "GroupingNeck", "GroupLossHead", "SlotLossHead", "ViewPreprocessor"]),
-        ("DATASETS", ["PictureFolder"]),
-        ("TRANSFORMS", ["PairedViews", "LoadPicture"]),
+        (
+            "MODELS",
+            ["SlotCon", "GroupingNeck", "GroupLossHead", "LinearProbe", "SlotLossHead", "ViewPreprocessor"],
+        ),
+        ("DATASETS", ["LabelledFolder", "PictureFolder"]),
+        ("TRANSFORMS", ["CentreCrop", "LoadLabels", "LoadPicture", "PairedViews", "ResizeShortSide"]),
+        ("METRICS", ["GroupMetric"]),
         ("OPTIMIZERS", ["LARS"]),
         ("PARAM_SCHEDULERS", ["WarmupCosineLR"]),
         (
             "HOOKS",
-            ["FinalPreciseBNHook", "PlainCheckpointHook", "SampleSeedHook", "TeacherStepsHook", "ThroughputHook"],
+            [
+                "CollapseMonitorHook",
+                "FinalPreciseBNHook",
+                "GroupVisualizationHook",
+                "PixelClustersHook",
+                "PlainCheckpointHook",
+                "SampleSeedHook",
+                "TeacherStepsHook",
+                "ThroughputHook",
+            ],
         ),
     ],
 )

@@ -13,6 +13,9 @@ custom_hooks = [
     dict(type="slotcon_mm.SampleSeedHook"),
     dict(type="slotcon_mm.TeacherStepsHook"),
     dict(type="slotcon_mm.ThroughputHook"),
+    dict(type="slotcon_mm.CollapseMonitorHook", interval=1),
+    # six pictures and their groups, into the back ends of the visualizer
+    dict(type="slotcon_mm.GroupVisualizationHook", num_pictures=6, interval=10),
 ]
 env_cfg = dict(
     cudnn_benchmark=True,

@@ -7,6 +7,20 @@ _base_ = "./slotcon_r50_coco-stuff27.py"
 
 train_cfg = dict(val_interval=50)
 val_cfg = dict(type="ValLoop")
-val_dataloader = {{_base_.test_dataloader}}
-val_dataloader["dataset"].update(images="all", indices=500)
+val_dataloader = dict(
+    batch_size=8,
+    num_workers=4,
+    persistent_workers=True,
+    sampler=dict(type="DefaultSampler", shuffle=False, round_up=False),
+    collate_fn=dict(type="pseudo_collate"),
+    dataset=dict(
+        type="slotcon_mm.LabelledFolder",
+        data_root="data/coco",
+        pictures="val2017",
+        labels="stuffthingmaps/val2017",
+        label_set="coco-stuff-27",
+        indices=500,
+        pipeline={{_base_.test_pipeline}},
+    ),
+)
 val_evaluator = dict(type="slotcon_mm.GroupMetric", label_set="coco-stuff-27", clusters="auto")

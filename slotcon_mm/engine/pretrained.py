@@ -9,6 +9,7 @@ from mmengine.config import Config
 from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor, nn
 
+from slotcon_mm.checks import listing
 from slotcon_mm.engine.checkpoint_files import resolve_checkpoint
 from slotcon_mm.weights.backbone import Backbone, backbone_of
 
@@ -140,8 +141,3 @@ def check_fit(model: Mapping[str, Tensor], loaded: Mapping[str, Tensor], *, ever
             f"{len(fitting)} of {len(model)} tensors fit; of another shape: {listing(shapes)}; "
             f"missing: {listing(missing)}; unexpected: {listing(unexpected)}"
         )
-
-
-def listing(names: list[str], most: int = 20) -> str:
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return (", ".join(names[:most]) or "none") + more

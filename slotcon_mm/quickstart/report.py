@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import io
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -47,12 +48,14 @@ def write_report(
     note: str,
     columns: Mapping[str, Sequence[np.ndarray]],
     curves: Path,
+    sheet: Path,
     transfer: Sequence[Sequence[str]] = (),
     transfer_note: str = "",
 ) -> None:
     """``columns`` are named lists of pictures (H, W, 3) uint8 RGB, shown side by side.
 
-    ``transfer``: rows of benchmark, random, pretrained, difference.
+    ``sheet``: the picture of the prototypes, whose page is beside it; ``transfer``: rows of benchmark, random,
+    pretrained, difference.
     """
     table = "".join(
         f"<tr{' class=main' if row.main else ''}><td>{html.escape(row.name)}</td>"
@@ -68,11 +71,15 @@ def write_report(
         for name, image in zip(columns, images, strict=True)
     )
     curve = base64.b64encode(curves.read_bytes()).decode()
+    prototypes = as_data_url(np.asarray(cv2.imread(str(sheet)))[..., ::-1])
+    page = html.escape(os.path.relpath(sheet.parent / "index.html", path.parent))
     path.write_text(
         f"<!doctype html><html lang='en'><meta charset='utf-8'><title>{html.escape(title)}</title>"
         f"<style>{STYLE}</style><h1>{html.escape(title)}</h1><p>{html.escape(summary)}</p>{scores}"
         f"<p>{html.escape(note)}</p>{transferred}<h2>Groups</h2>"
         f"<div class='pictures' style='grid-template-columns: repeat({len(columns)}, 1fr)'>{heads}{cells}</div>"
+        f"<h2>Prototypes</h2><p>What those used most stand for: the pictures whose region fits each best. "
+        f"<a href='{page}'>All of them</a></p><img class='curves' src='{prototypes}' alt='prototypes'>"
         f"<h2>Training</h2><img class='curves' src='data:image/png;base64,{curve}' alt='loss curves'></html>",
         encoding="utf-8",
     )

@@ -21,11 +21,15 @@ from slotcon_mm.quickstart.labelled_pictures import LabelledPictures, read_label
 from slotcon_mm.quickstart.progress_hook import ProgressHook
 from slotcon_mm.quickstart.report import Row, overlays, write_curves, write_report
 from slotcon_mm.quickstart.transfer import NUM_LABELLED, Comparison, compare_transfer, has_detection
+from slotcon_mm.visualization.fill_gallery import fill_gallery, read_square
+from slotcon_mm.visualization.gallery_page import write_gallery
 
 __all__ = ["run_quickstart"]
 
 CONFIG = Path(__file__).parents[1] / ".mim/configs/slotcon_r18_quickstart.py"
 NUM_TRAIN, NUM_HELD_OUT, NUM_SHOWN = 1000, 200, 12
+SHEET_ROWS, SHEET_COLUMNS = 12, 8
+SQUARE = 96  # pixels: pictures of 256 x 192 at the scale at which views show them
 PROTOTYPES_WITHOUT_LABELS = 32
 FCN_STEPS = 700
 
@@ -51,6 +55,7 @@ def run_quickstart(
     runner.train()
     groups["after"] = group_pictures(runner.model, pictures, len(CLASSES))
 
+    sheet = make_sheet(runner.model, root if data else root / "val2017", work_dir / "prototypes", labelled=not data)
     rows, table = [], []
     if not data:
         train = read_labelled(root, "train2017", NUM_TRAIN)
@@ -60,7 +65,7 @@ def run_quickstart(
             table = compare_transfer(config, checkpoint, root, train, pictures, len(CLASSES), work_dir)
     write_curves(work_dir / "curves.png", progress.curves)
     report = work_dir / "report.html"
-    write_report(report, rows=rows, columns=make_columns(pictures, groups), curves=work_dir / "curves.png",
+    write_report(report, rows=rows, columns=make_columns(pictures, groups), curves=work_dir / "curves.png", sheet=sheet,
                  transfer=[row.cells() for row in table], transfer_note=describe_transfer(table),
                  **describe(data, config, runner))  # fmt: skip
     save_scores(work_dir / "scores.json", rows, table, seed)
@@ -107,6 +112,21 @@ def compare(
         ),
     }  # fmt: skip
     return [Row(name, s.mean_iou, s.pixel_accuracy, "after" in name) for name, s in scores.items() if s is not None]
+
+
+def make_sheet(model: Any, folder: Path, out: Path, *, labelled: bool) -> Path:
+    """Writes the page of prototypes into ``out``; returns its contact sheet."""
+    model.eval()
+    labels = str(folder.parent / "stuffthingmaps/val2017") if labelled else None
+    gallery, _ = fill_gallery(
+        model, str(folder), top=SHEET_COLUMNS, size=SQUARE, batch_size=20, workers=0, labels=labels,
+        label_set="scenes" if labelled else None, most=NUM_HELD_OUT,
+    )  # fmt: skip
+    write_gallery(
+        gallery, out, read=lambda path: read_square(path, SQUARE, exif=not labelled), class_names=CLASSES,
+        title="Prototypes", sheet_rows=SHEET_ROWS,
+    )  # fmt: skip
+    return out / "sheet.png"
 
 
 def make_columns(pictures: LabelledPictures, groups: dict[str, GroupedPictures]) -> dict[str, list[np.ndarray]]:

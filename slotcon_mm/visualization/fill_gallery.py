@@ -27,8 +27,12 @@ __all__ = ["fill_gallery", "read_square"]
 class Squares(Dataset):
     """Middle squares of pictures, with labels where there are some; what cannot be read comes as its message."""
 
-    def __init__(self, folder: str, size: int, labels: str | None, label_set: LabelSet | None) -> None:
-        self.paths, self.folder, self.size = list_pictures(folder), Path(folder), size
+    def __init__(
+        self, folder: str, size: int, labels: str | None, label_set: LabelSet | None, most: int | None
+    ) -> None:
+        paths = list_pictures(folder)
+        chosen = np.linspace(0, len(paths) - 1, min(most or len(paths), len(paths))).astype(int)
+        self.paths, self.folder, self.size = [paths[i] for i in chosen], Path(folder), size
         self.labels, self.label_set = labels, label_set
 
     def __len__(self) -> int:
@@ -62,7 +66,7 @@ def read_square(path: str, size: int, *, exif: bool = True) -> np.ndarray:
 @torch.no_grad()
 def fill_gallery(
     model: SlotCon, folder: str, *, top: int, size: int, batch_size: int, workers: int,
-    labels: str | None = None, label_set: str | None = None,
+    labels: str | None = None, label_set: str | None = None, most: int | None = None,
 ) -> tuple[Gallery, list[str]]:  # fmt: skip
     """The gallery of a folder's pictures, and what was said of those that cannot be read.
 
@@ -75,12 +79,13 @@ def fill_gallery(
         workers: Processes that read.
         labels: Folder of label maps, at the same places.
         label_set: A name of ``LABEL_SETS``.
+        most: Pictures, spread evenly over the folder's sorted list; None: all.
     """
     expect_positive(top=top, size=size, batch_size=batch_size)
     classes = LABEL_SETS[label_set] if label_set else None
     K = model.neck.num_prototypes
     gallery = Gallery(K, top, num_classes=len(classes.names) if classes else 0)
-    loader = DataLoader(Squares(folder, size, labels, classes), batch_size, num_workers=workers, collate_fn=list)
+    loader = DataLoader(Squares(folder, size, labels, classes, most), batch_size, num_workers=workers, collate_fn=list)
     unreadable: list[str] = []
     device = next(model.parameters()).device
     with tqdm(total=len(loader.dataset), desc="pictures") as bar:  # type: ignore[arg-type]

@@ -15,7 +15,7 @@ from slotcon_mm.visualization.overlay import colour_of
 
 __all__ = ["mark_region", "write_gallery"]
 
-THUMBNAIL, SHEET_ROWS = 112, 40
+THUMBNAIL = 112
 STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; max-width: 1180px; margin: 2rem auto; padding: 0 1rem; color: #222; }
 section { display: grid; grid-template-columns: 190px 1fr; gap: 12px; padding: 10px 0; border-top: 1px solid #ddd; }
@@ -26,9 +26,10 @@ p { margin: .2rem 0; } img { width: 112px; height: 112px; display: block; } nav 
 
 
 def write_gallery(
-    gallery: Gallery, folder: Path, *, read: Callable[[str], np.ndarray], class_names: Sequence[str] = (), title: str
-) -> Path:
-    """Writes the folder; returns the page's path.
+    gallery: Gallery, folder: Path, *, read: Callable[[str], np.ndarray], class_names: Sequence[str] = (), title: str,
+    sheet_rows: int = 40,
+) -> Path:  # fmt: skip
+    """Writes the folder, with the contact sheet as ``sheet.png``; returns the page's path.
 
     Args:
         gallery: What to show.
@@ -36,6 +37,7 @@ def write_gallery(
         read: A picture's path to the square (S, S, 3) uint8 RGB that was grouped.
         class_names: Of labels.
         title: Of the page.
+        sheet_rows: Prototypes on the sheet: those that are used most.
     """
     (folder / "thumbnails").mkdir(parents=True, exist_ok=True)
     sections: list[str] = []
@@ -45,7 +47,7 @@ def write_gallery(
         for number, image in enumerate(thumbnails):
             write_picture(folder / "thumbnails" / f"{prototype}-{number}.jpg", image)
         sections.append(section(gallery, prototype, class_names))
-        if len(rows) < SHEET_ROWS:
+        if len(rows) < sheet_rows:
             blank = [np.full_like(thumbnails[0], 255)] * (gallery.top - len(thumbnails))
             rows.append(np.concatenate([label_cell(prototype), *thumbnails, *blank], axis=1))
     page = folder / "index.html"

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from slotcon_mm.checks import listing
 from slotcon_mm.engine.checkpoint_loading import load_from_safe_local, state_dict_of
 from slotcon_mm.weights.formats import export_backbone, is_plain_resnet
 
@@ -89,7 +90,7 @@ def rename(weights: Mapping[str, Tensor], rules: Any) -> dict[str, Tensor]:
     if unmatched or missing:
         raise ValueError(
             "expected the weights of a SlotCon, student and teacher, or of a ResNet backbone; without a counterpart: "
-            f"{', '.join(unmatched) or 'none'}; missing: {', '.join(missing) or 'none'}"
+            f"{listing(unmatched)}; missing: {listing(missing)}"
         )
     return renamed
 

@@ -150,3 +150,15 @@ def test_perplexity_is_one_for_one_prototype_and_k_for_all_alike():
 def test_half_precision_is_promoted_and_double_kept():
     assert F.full_precision(torch.zeros(1, dtype=torch.bfloat16)).dtype == torch.float32
     assert F.full_precision(torch.zeros(1, dtype=torch.float64)).dtype == torch.float64
+
+
+@pytest.mark.parametrize("most_values", [1, 2 * B * 70, 2**25])
+@pytest.mark.parametrize("size", [(7, 10), (2, 3), (H, W)])
+def test_the_upsampled_argmax_is_that_of_all_prototypes_at_once(size, most_values):
+    scores = random_scores(5)
+    everything = torch.nn.functional.interpolate(scores, size=size, mode="bilinear", align_corners=False)
+    assert F.upsampled_argmax(scores, size, most_values=most_values).equal(everything.argmax(dim=1))
+
+
+def test_among_equal_scores_the_first_prototype_wins_in_parts_too():
+    assert F.upsampled_argmax(torch.zeros(1, K, 2, 2), (4, 4), most_values=1).eq(0).all()

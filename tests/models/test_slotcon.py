@@ -152,6 +152,17 @@ def test_predict_gives_each_pixel_its_prototype_and_the_slots():
     assert all(torch.equal(v, before[n]) for n, v in model.state_dict().items())
 
 
+def test_predict_can_average_with_the_mirrored_picture():
+    model = tiny_slotcon(test_cfg=dict(flip=True)).eval()
+    pictures = torch.randn(2, 3, 16, 24, dtype=torch.float64)
+    mirrored = model.teacher(pictures.flip(-1)).scores.flip(-1)
+    scores = (model.teacher(pictures).scores + mirrored) / 2
+    upsampled = torch.nn.functional.interpolate(scores, (16, 24), mode="bilinear")
+    for sample, expected in zip(model(pictures, mode="predict"), upsampled.argmax(dim=1), strict=True):
+        assert sample.group_map.equal(expected)
+        assert sample.prototypes.equal(model.teacher.neck.prototypes)
+
+
 def test_tensor_mode_gives_the_backbones_features():
     model = tiny_slotcon().eval()
     pictures = torch.randn(1, 3, 8, 8, dtype=torch.float64)

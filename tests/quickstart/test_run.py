@@ -22,7 +22,8 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.slow
 def test_on_scenes_it_leaves_checkpoint_curves_scores_and_report(tmp_path):
     report = run.run_quickstart(None, tmp_path, seed=1, epochs=1, lr=None)
-    assert report.read_text().count("data:image/jpeg") == 12 * 4
+    assert report.read_text().count("data:image/jpeg") == 12 * 4 + 1
+    assert (tmp_path / "prototypes/index.html").is_file()
     scores = json.loads((tmp_path / "scores.json").read_text())
     assert scores["seed"] == 1
     assert len(scores["scores"]) == 4

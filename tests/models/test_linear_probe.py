@@ -1,0 +1,61 @@
+"""One trained convolution on frozen features."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from mmpretrain.structures import DataSample
+from torch import Tensor
+
+from slotcon_mm.models import LinearProbe
+
+
+def probe() -> LinearProbe:
+    torch.manual_seed(0)
+    return LinearProbe(dict(type="ResNet", depth=18, base_channels=8, stem_channels=8), in_channels=64, num_classes=4)
+
+
+def labelled(labels: Tensor) -> list[DataSample]:
+    samples = []
+    for label in labels:
+        sample = DataSample()
+        sample.set_field(label, "gt_sem_seg")
+        samples.append(sample)
+    return samples
+
+
+def test_only_the_convolution_learns_and_the_backbone_stays_in_evaluation_mode():
+    model = probe().train()
+    assert {name for name, p in model.named_parameters() if p.requires_grad} == {"classifier.weight", "classifier.bias"}
+    assert not model.backbone.training
+    before = {name: value.clone() for name, value in model.backbone.state_dict().items()}
+    labels = torch.randint(0, 4, (2, 64, 64))
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+    losses = []
+    inputs = torch.randn(2, 3, 64, 64)
+    for _ in range(20):
+        loss = model(inputs, labelled(labels), mode="loss")["loss"]
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        losses.append(float(loss.detach()))
+    assert losses[-1] < losses[0]
+    assert all(value.equal(before[name]) for name, value in model.backbone.state_dict().items())
+
+
+def test_the_loss_is_cross_entropy_at_the_labels_size_without_ignored_pixels():
+    model, inputs = probe().eval(), torch.randn(1, 3, 64, 64)
+    labels = torch.randint(0, 4, (1, 64, 64))
+    labels[:, :40] = 255
+    full = F.interpolate(model(inputs), (64, 64), mode="bilinear")
+    picked = full.log_softmax(1).gather(1, labels.clamp(max=3)[:, None])[:, 0]
+    expected = -picked[labels != 255].mean()
+    torch.testing.assert_close(model(inputs, labelled(labels), mode="loss")["loss"], expected)
+
+
+def test_predictions_are_classes_of_every_pixel():
+    model, inputs = probe().eval(), torch.randn(2, 3, 64, 96)
+    samples = model(inputs, mode="predict")
+    full = F.interpolate(model(inputs), (64, 96), mode="bilinear")
+    assert torch.stack([sample.group_map for sample in samples]).equal(full.argmax(1))
+    assert samples[0].prototypes.shape == (4, 64)

@@ -1,0 +1,84 @@
+"""The converter's command line."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import torchvision
+from mmpretrain.models import ResNet
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+def convert(*arguments: object) -> subprocess.CompletedProcess:
+    command = [sys.executable, "tools/convert_checkpoint.py", *map(str, arguments)]
+    return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory) -> Path:
+    """A work dir with a checkpoint of names and small tensors, its backbones real."""
+    folder = tmp_path_factory.mktemp("run")
+    state = {}
+    for side in ("teacher.", ""):
+        backbone = ResNet(depth=18, base_channels=64).state_dict()
+        state |= {f"{side}backbone.{name}": value for name, value in backbone.items()}
+        state |= {f"{side}neck.projector.0.weight": torch.ones(2), f"{side}neck.prototypes": torch.ones(3, 2)}
+    state |= {"slot_head.predictor.0.weight": torch.ones(2), "group_head.center": torch.ones(1, 3)}
+    state["teacher.steps"] = torch.tensor(9)
+    torch.save(dict(state_dict=state, meta=dict(epoch=4, iter=9), optimizer=dict(state={})), folder / "epoch_4.pth")
+    return folder
+
+
+def test_there_and_back_again_gives_every_bit_back(run, tmp_path):
+    there = convert("to-official", run, tmp_path / "official.pth")
+    assert there.returncode == 0, there.stderr
+    official = torch.load(tmp_path / "official.pth", weights_only=True)
+    official["args"] = argparse.Namespace(arch="resnet18")
+    torch.save(official, tmp_path / "with_args.pth")
+    back = convert("from-official", tmp_path / "with_args.pth", tmp_path / "back.pth")
+    assert back.returncode == 0, back.stderr
+    before = torch.load(run / "epoch_4.pth", weights_only=True)["state_dict"]
+    after = torch.load(tmp_path / "back.pth", weights_only=True)["state_dict"]
+    assert before.keys() == after.keys()
+    assert all(before[name].equal(after[name]) for name in before)
+    sha256 = hashlib.sha256((tmp_path / "back.pth").read_bytes()).hexdigest()
+    assert f"{len(after)} tensors, sha256 {sha256}" in back.stdout
+
+
+@pytest.mark.parametrize(("source", "prefix"), [("teacher", "teacher.backbone."), ("student", "backbone.")])
+def test_a_torchvision_backbone_is_the_one_asked_for(run, tmp_path, source, prefix):
+    done = convert("backbone", run, tmp_path / "b.pth", "--format", "torchvision", "--source", source)
+    assert f"120 tensors ({source}, step 9)" in done.stdout, done.stderr
+    model = torchvision.models.resnet18()
+    missing = model.load_state_dict(torch.load(tmp_path / "b.pth", weights_only=True), strict=False)
+    assert missing.missing_keys == ["fc.weight", "fc.bias"]
+    assert missing.unexpected_keys == []
+    wanted = torch.load(run / "epoch_4.pth", weights_only=True)["state_dict"]
+    assert model.layer2[0].conv1.weight.equal(wanted[f"{prefix}layer2.0.conv1.weight"])
+
+
+def test_a_published_file_has_no_optimizer(run, tmp_path):
+    done = convert("publish", run, tmp_path / "p.pth")
+    path = Path(done.stdout.partition(":")[0])
+    assert path.stem.removeprefix("p-") == hashlib.sha256(path.read_bytes()).hexdigest()[:8]
+    assert set(torch.load(path, weights_only=True)) == {"state_dict", "meta"}
+
+
+def test_errors_are_one_line(run, tmp_path):
+    (tmp_path / "there.pth").touch()
+    for arguments, message in [
+        (("to-official", tmp_path / "absent.pth", tmp_path / "x.pth"), "does not exist"),
+        (("backbone", run, tmp_path / "there.pth"), "remove it first"),
+        (("from-official", run, tmp_path / "x.pth"), "without a counterpart"),
+    ]:
+        done = convert(*arguments)
+        assert done.returncode == 1
+        assert done.stderr.splitlines()[-1].startswith("error: expected")
+        assert message in done.stderr

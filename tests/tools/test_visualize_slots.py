@@ -1,0 +1,34 @@
+"""The page of prototypes, from the command line."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+from mmengine.config import Config
+
+from slotcon_mm.registry import MODELS
+
+REPOSITORY = Path(__file__).parents[2]
+
+
+def test_a_page_and_a_sheet_are_written_with_purity_where_there_are_labels(scenes, tmp_path):
+    config = Config.fromfile(REPOSITORY / "configs/slotcon_r18_quickstart.py")
+    model = MODELS.build({"_scope_": "mmpretrain", **config.model})
+    meta = dict(cfg=Config(dict(model=config.model)).pretty_text)
+    torch.save(dict(state_dict=model.state_dict(), meta=meta), tmp_path / "epoch_1.pth")
+    command = [
+        sys.executable, "tools/visualize_slots.py", str(tmp_path), str(scenes / "val2017"), "--out-dir",
+        str(tmp_path / "out"), "--labels", str(scenes / "stuffthingmaps/val2017"), "--label-set", "scenes",
+        "--size", "64", "--workers", "0", "--device", "cpu", "--top", "3",
+    ]  # fmt: skip
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    text = (tmp_path / "out/index.html").read_text()
+    assert "6 pictures" in text
+    assert "of pixels" in text
+    assert (tmp_path / "out/sheet.png").is_file()
+    done = subprocess.run([*command[:4], "--labels", "x"], cwd=REPOSITORY, capture_output=True, text=True)
+    assert "--labels and --label-set together" in done.stderr
