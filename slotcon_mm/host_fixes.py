@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 __all__ = ["apply_host_fixes"]
 
 
 def apply_host_fixes() -> None:
     allow_configs_of_this_package()
+    keep_default_scope_of_inherited_configs()
     keep_multimodal_out_of_mmpretrain()
 
 
@@ -23,6 +26,21 @@ def allow_configs_of_this_package() -> None:
 
     MODULE2PACKAGE["slotcon_mm"] = __name__
     MODULE2PACKAGE["mmseg"] = "mmseg"
+
+
+def keep_default_scope_of_inherited_configs() -> None:
+    """MMEngine marks what ``_base_ = 'package::...'`` brings with ``_scope_ = 'package'``, and looks up its types there
+    (0.10.7, no release ends it). The configs of this package name types of mmpretrain, mmdet and mmseg, which
+    their ``default_scope`` finds, and prefix their own: they need no mark, and with it nothing of the hosts is found.
+    """
+    from mmengine.config import Config
+
+    mark = Config._dict_to_config_dict
+
+    def mark_others(cfg: Any, scope: str | None = None, has_scope: bool = True) -> Any:
+        return mark(cfg, None if scope == "slotcon_mm" else scope, has_scope)
+
+    Config._dict_to_config_dict = staticmethod(mark_others)
 
 
 def keep_multimodal_out_of_mmpretrain() -> None:

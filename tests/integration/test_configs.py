@@ -109,7 +109,9 @@ def test_an_ablation_changes_one_line(path):
 def test_configs_of_this_package_can_be_inherited_from_elsewhere(tmp_path):
     path = tmp_path / "mine.py"
     path.write_text("_base_ = 'slotcon_mm::ablations/slotcon_r50_coco_k64.py'\n")
-    assert load(path).model.neck.num_prototypes == 64
+    inherited = load(path)
+    assert inherited.model.neck.num_prototypes == 64
+    assert inherited.to_dict() == load(CONFIGS / "ablations/slotcon_r50_coco_k64.py").to_dict()
 
 
 BACKBONES = {

@@ -83,11 +83,8 @@ def shrink(config: Config) -> None:
     config.visualizer.vis_backends = []
 
 
-@pytest.mark.parametrize("path", DETECTION + SEGMENTATION, ids=lambda path: path.stem)
-def test_config_trains_two_steps_from_a_pretraining_and_is_tested(path, pretraining, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    root, write = DATA[next(name for name in DATA if name in path.stem.replace("voc0712", "voc"))]
-    write(tmp_path / root)
+def train_two_steps(path: Path, pretraining: Path) -> Any:
+    """As tools/train.py does; the runner."""
     parser = argparse.ArgumentParser()
     launch.add_common_arguments(parser)
     args = parser.parse_args([str(path), "--device", "cpu", "--work-dir", "work"])
@@ -98,11 +95,41 @@ def test_config_trains_two_steps_from_a_pretraining_and_is_tested(path, pretrain
     runner = launch.build_runner(start.config, start.notes)
     launch.check_start(runner, start.filling)
     runner.train()
+    return runner
+
+
+@pytest.mark.parametrize("path", DETECTION + SEGMENTATION, ids=lambda path: path.stem)
+def test_config_trains_two_steps_from_a_pretraining_and_is_tested(path, pretraining, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    root, write = DATA[next(name for name in DATA if name in path.stem.replace("voc0712", "voc"))]
+    write(tmp_path / root)
+    runner = train_two_steps(path, pretraining)
     assert runner.iter == 2
     log = next((tmp_path / "work").glob("*/*.log")).read_text()
     assert f"{TENSORS} of {TENSORS} backbone tensors filled from {pretraining} (teacher, step 12)" in log
     metrics = runner.test()
     assert any(name.endswith(("mIoU", "mAP")) for name in metrics), metrics
+
+
+def test_the_pages_recipe_for_ones_own_label_maps_trains(pretraining, tmp_path, monkeypatch):
+    """The config that configs/segmentation/README.md shows, with names of this test's folders."""
+    monkeypatch.chdir(tmp_path)
+    layouts.write_coco_stuff(tmp_path / "data/mine")
+    page = (CONFIGS / "segmentation/README.md").read_text().partition("## Your own label maps")[2].partition("##")[0]
+    recipe = "\n".join(line[4:] for line in page.splitlines() if line.startswith("    "))
+    for shown, here in (
+        (
+            "img_path='train', seg_map_path='labels/train'",
+            "img_path='train2017', seg_map_path='stuffthingmaps/train2017'",
+        ),
+        ("img_path='val', seg_map_path='labels/val'", "img_path='val2017', seg_map_path='stuffthingmaps/val2017'"),
+        ("('sky', 'road', 'car')", "tuple(map(str, range(182)))"),
+    ):
+        assert shown in recipe
+        recipe = recipe.replace(shown, here)
+    (tmp_path / "mine.py").write_text(recipe)
+    runner = train_two_steps(tmp_path / "mine.py", pretraining)
+    assert 0 <= runner.test()["mIoU"] <= 100
 
 
 def batch_norms(model: nn.Module) -> list[nn.Module]:
