@@ -25,6 +25,8 @@ from slotcon_mm.requirements import require
 
 __all__ = ["Start", "add_common_arguments", "build_runner", "check_start", "check_test", "prepare", "prepare_training"]
 
+HOSTS = ("mmdet", "mmseg")
+
 
 class Start(NamedTuple):
     """What training starts from: the config, lines for the log, and what a downstream backbone is filled with."""
@@ -48,10 +50,10 @@ def prepare(args: argparse.Namespace) -> Config:
     """The config to run."""
     os.environ.setdefault("LOCAL_RANK", str(args.local_rank))
     select_device(args.device)
-    config = Config.fromfile(args.config)
+    config = read_config(args.config)
     merge_overrides(config, args.cfg_options)
     scope = config.get("default_scope")
-    if scope in ("mmdet", "mmseg"):
+    if scope in HOSTS:
         require(scope, "mmcv._ext", purpose=f"{args.config}")
     config.launcher = args.launcher
     if args.work_dir:
@@ -59,6 +61,17 @@ def prepare(args: argparse.Namespace) -> Config:
     elif not config.get("work_dir"):
         config.work_dir = os.path.join("work_dirs", Path(args.config).stem)
     return config
+
+
+def read_config(path: str) -> Config:
+    """ImportError with the command that installs it where a config inherits from a package that is absent."""
+    try:
+        return Config.fromfile(path)
+    except ImportError as error:
+        for package in HOSTS:
+            if package in str(error):
+                require(package, "mmcv._ext", purpose=path)
+        raise
 
 
 def prepare_training(args: argparse.Namespace) -> Start:

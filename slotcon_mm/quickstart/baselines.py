@@ -1,4 +1,4 @@
-"""What the pretrained groups are compared with: colour alone below, a supervised network above."""
+"""What the pretrained groups are compared with: colour alone, and a network that is given the labels."""
 
 from __future__ import annotations
 

@@ -101,12 +101,12 @@ def compare(
     config: Config, train: LabelledPictures, pictures: LabelledPictures, groups: dict[str, GroupedPictures], seed: int
 ) -> list[Row]:
     """The score table: this run, the baselines and the ceiling."""
-    print("scoring the baselines: k-means on colour, and a small supervised network as the ceiling (a minute)")
+    print("scoring the baselines: k-means on colour, and a small network with all labels (a minute)")
     scores = {
         "colour k-means (best of RGB, Lab, smooth Lab)": best_colour_kmeans(pictures, len(CLASSES), seed=seed),
         "SlotCon before training": groups["before"].scores,
         "SlotCon after training": groups["after"].scores,
-        "supervised FCN, the ceiling": supervised_fcn(
+        "supervised FCN, all labels, random start": supervised_fcn(
             config.model.backbone, config.model.neck.in_channels, train, pictures, len(CLASSES),
             steps=FCN_STEPS, seed=seed,
         ),

@@ -35,6 +35,17 @@ def test_the_work_dir_is_named_after_the_config_unless_told(config_file):
     assert launch.prepare(parse(config_file, "--work-dir", "there")).work_dir == "there"
 
 
+@pytest.mark.parametrize("package", ["mmdet", "mmseg"])
+def test_a_config_of_an_absent_package_is_answered_by_the_command_that_installs_it(package, tmp_path, monkeypatch):
+    def absent(path: str) -> None:
+        raise ImportError(f"{package} is not installed, please install {package} manually")
+
+    monkeypatch.setattr(launch.Config, "fromfile", absent)
+    monkeypatch.setattr("slotcon_mm.requirements.find_spec", lambda name: None if package in name else name)
+    with pytest.raises(ImportError, match=f"mine.py needs {package}.*\n.*bash tools/setup_env.sh det,seg"):
+        launch.prepare(parse(str(tmp_path / "mine.py")))
+
+
 @pytest.mark.parametrize("spelling", ["--local_rank", "--local-rank"])
 def test_both_spellings_of_the_local_rank_are_taken(config_file, spelling):
     assert parse(config_file, spelling, "3").local_rank == 3
