@@ -106,7 +106,7 @@ def compare(
         "colour k-means (best of RGB, Lab, smooth Lab)": best_colour_kmeans(pictures, len(CLASSES), seed=seed),
         "SlotCon before training": groups["before"].scores,
         "SlotCon after training": groups["after"].scores,
-        "supervised FCN, all labels, random start": supervised_fcn(
+        "supervised FCN (all labels): the ceiling": supervised_fcn(
             config.model.backbone, config.model.neck.in_channels, train, pictures, len(CLASSES),
             steps=FCN_STEPS, seed=seed,
         ),
