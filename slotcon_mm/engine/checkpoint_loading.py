@@ -32,12 +32,18 @@ def load_from_safe_local(filename: str, map_location: str | Callable | torch.dev
             "code. Checkpoints that this package writes hold none. For the authors' files run "
             "tools/convert_checkpoint.py from-official; for another "
             "file that you trust, save its 'state_dict' anew with torch.save and load that."
-            f"\ntorch says: {str(error).splitlines()[0]}"
+            f"\ntorch says: {what_was_refused(error)}"
         ) from None
     except Exception as error:  # a damaged file can stumble anywhere in the unpickler
         raise ValueError(
             f"expected a checkpoint, got {filename}, which torch cannot read (cut off?): {error}"
         ) from error
+
+
+def what_was_refused(error: Exception) -> str:
+    """The line of torch's message that names the object; the first one advises to load it all the same."""
+    lines = str(error).splitlines()
+    return next((line.strip() for line in lines if "WeightsUnpickler error" in line), lines[0])
 
 
 def register_safe_loader() -> None:

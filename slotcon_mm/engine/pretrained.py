@@ -70,6 +70,8 @@ def use_pretrained(config: Config, given: str, source: str | None) -> tuple[str 
     parts = parts_to_fill(config)
     config.model.pop("pretrained", None)
     if given == SCRATCH:
+        if source is not None:
+            raise ValueError("expected no --pretrained-source with --pretrained scratch, which loads nothing")
         for part in parts:
             part.init_cfg = None
         return "--pretrained scratch: the backbone starts from random weights", None

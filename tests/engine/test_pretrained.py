@@ -117,6 +117,8 @@ def test_scratch_takes_away_what_the_config_would_load():
     assert "random weights" in note
     assert filling is None
     assert config.model.backbone.init_cfg is None
+    with pytest.raises(ValueError, match="scratch, which loads nothing"):
+        use_pretrained(config, "scratch", "student")
     assert "starts from random weights" in describe_start(config)
 
 
