@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -41,9 +42,9 @@ def load_from_safe_local(filename: str, map_location: str | Callable | torch.dev
 
 
 def what_was_refused(error: Exception) -> str:
-    """The line of torch's message that names the object; the first one advises to load it all the same."""
-    lines = str(error).splitlines()
-    return next((line.strip() for line in lines if "WeightsUnpickler error" in line), lines[0])
+    """What torch's message names; the rest of it advises to load the file all the same."""
+    found = re.search(r"[Uu]nsupported (global: )?\w+ \S+", str(error))
+    return found[0] if found else str(error).splitlines()[0]
 
 
 def register_safe_loader() -> None:
