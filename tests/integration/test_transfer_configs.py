@@ -98,10 +98,7 @@ def train_two_steps(path: Path, pretraining: Path) -> Any:
     return runner
 
 
-# two steps of the 2x schedule are those of 1x
-@pytest.mark.parametrize(
-    "path", [p for p in DETECTION if "2x" not in p.stem] + SEGMENTATION, ids=lambda path: path.stem
-)
+@pytest.mark.parametrize("path", DETECTION + SEGMENTATION, ids=lambda path: path.stem)
 def test_config_trains_two_steps_from_a_pretraining_and_is_tested(path, pretraining, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     root, write = DATA[next(name for name in DATA if name in path.stem.replace("voc0712", "voc"))]
