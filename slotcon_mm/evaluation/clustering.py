@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.cluster.vq import kmeans2, vq
 
-__all__ = ["kmeans", "merge_prototypes"]
+__all__ = ["kmeans", "merge_prototypes", "merge_rows"]
 
 LEAST_SHARE = 0.001
 
@@ -35,3 +35,10 @@ def merge_prototypes(prototypes_KD: np.ndarray, pixels_K: np.ndarray, num_groups
     in_use = directions[pixels_K > LEAST_SHARE * pixels_K.sum()]
     centroids = in_use if len(in_use) <= num_groups else kmeans(in_use, num_groups, seed=seed)
     return vq(directions, centroids)[0]
+
+
+def merge_rows(confusion_KC: np.ndarray, merged_K: np.ndarray, num_groups: int) -> np.ndarray:
+    """(G, C): the rows of prototypes in one group added."""
+    confusion_GC = np.zeros((num_groups, confusion_KC.shape[1]), np.int64)
+    np.add.at(confusion_GC, merged_K, confusion_KC)
+    return confusion_GC

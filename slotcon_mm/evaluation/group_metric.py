@@ -12,7 +12,7 @@ from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger, print_log
 
 from slotcon_mm.datasets.label_sets import LABEL_SETS
-from slotcon_mm.evaluation.clustering import merge_prototypes
+from slotcon_mm.evaluation.clustering import merge_prototypes, merge_rows
 from slotcon_mm.evaluation.matching import confusion_matrix, match_majority, match_one_to_one, score_matched
 from slotcon_mm.registry import METRICS
 
@@ -123,12 +123,10 @@ class GroupMetric(BaseMetric):
         return {name: 100 * value for name, value in metrics.items()}
 
     def merge(self, confusion_KC: np.ndarray) -> np.ndarray:
-        """(C, C): rows of prototypes in one group are added."""
+        """(C, C): as many groups as classes."""
         assert self.prototypes_KD is not None
         merged_K = merge_prototypes(self.prototypes_KD, confusion_KC.sum(axis=1), self.num_classes, seed=self.seed)
-        confusion_GC = np.zeros((self.num_classes, self.num_classes), np.int64)
-        np.add.at(confusion_GC, merged_K, confusion_KC)
-        return confusion_GC
+        return merge_rows(confusion_KC, merged_K, self.num_classes)
 
     def describe(self, num_prototypes: int, how: str) -> str:
         """What the numbers stand for: every choice that moves them."""

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 
 from slotcon_mm.evaluation import SegmentationScores, confusion_matrix, match_one_to_one, score_matched
-from slotcon_mm.evaluation.clustering import merge_prototypes
+from slotcon_mm.evaluation.clustering import merge_prototypes, merge_rows
 from slotcon_mm.models import SlotCon
 from slotcon_mm.quickstart.labelled_pictures import LabelledPictures
 
@@ -49,8 +49,7 @@ def group_pictures(model: SlotCon, pictures: LabelledPictures, num_classes: int)
     prototypes = model.teacher.neck.prototypes.cpu().numpy()
     confusion_KC = confusion_matrix(maps, pictures.labels, len(prototypes), num_classes)
     merged_K = merge_prototypes(prototypes, confusion_KC.sum(axis=1), num_classes)
-    confusion_GC = np.zeros((num_classes, num_classes), np.int64)
-    np.add.at(confusion_GC, merged_K, confusion_KC)
+    confusion_GC = merge_rows(confusion_KC, merged_K, num_classes)
     matched_G = match_one_to_one(confusion_GC)
     return GroupedPictures(maps, matched_G[merged_K], score_matched(confusion_GC, matched_G))
 
