@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["expect_positive", "expect_share", "listing"]
+__all__ = ["RunStoppedError", "expect_positive", "expect_share", "listing", "printable"]
+
+
+class RunStoppedError(RuntimeError):
+    """A run ends for a reason that its message tells whole: the tools print it in place of a traceback."""
 
 
 def expect_positive(**values: float) -> None:
@@ -24,4 +28,9 @@ def expect_share(**values: float) -> None:
 def listing(names: Sequence[str], most: int = 20) -> str:
     """Names for a message, cut where they would flood it."""
     more = f" and {len(names) - most} more" if len(names) > most else ""
-    return (", ".join(names[:most]) or "none") + more
+    return (", ".join(printable(name) for name in names[:most]) or "none") + more
+
+
+def printable(path: str) -> str:
+    """A file's name for messages and pages: bytes that are no UTF-8 are written out as escapes."""
+    return path.encode("utf-8", "backslashreplace").decode("utf-8")

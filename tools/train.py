@@ -10,7 +10,15 @@ import argparse
 import sys
 
 import slotcon_mm  # noqa: F401
-from slotcon_mm.engine.launch import add_common_arguments, build_runner, check_start, prepare_training
+from slotcon_mm.checks import RunStoppedError
+from slotcon_mm.datasets.load_picture import UnreadablePictureError
+from slotcon_mm.engine.launch import (
+    add_common_arguments,
+    build_runner,
+    check_start,
+    lock_for_training,
+    prepare_training,
+)
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -38,14 +46,25 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def last_paragraph(error: Exception) -> str:
+    """The message itself: torch puts a worker's traceback before it."""
+    return str(error).strip().splitlines()[-1].partition(f"{type(error).__name__}: ")[2] or str(error)
+
+
 def main() -> None:
     try:
         start = prepare_training(parse_arguments())
+        lock = lock_for_training(start.config)
         runner = build_runner(start.config, start.notes)
         check_start(runner, start.filling)
-    except (ValueError, FileNotFoundError, ImportError) as error:
+    except (ValueError, FileNotFoundError, ImportError, RunStoppedError) as error:
         sys.exit(f"error: {error}")
-    runner.train()
+    try:
+        runner.train()
+    except (UnreadablePictureError, RunStoppedError) as error:
+        sys.exit(f"error: {last_paragraph(error)}")
+    finally:
+        del lock  # held until here
 
 
 if __name__ == "__main__":

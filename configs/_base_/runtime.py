@@ -11,6 +11,10 @@ default_hooks = dict(
 )
 custom_hooks = [
     dict(type="slotcon_mm.SampleSeedHook"),
+    dict(type="slotcon_mm.StepSeedHook"),
+    dict(type="slotcon_mm.FiniteGuardHook"),
+    dict(type="slotcon_mm.RankAgreementHook"),
+    dict(type="slotcon_mm.UnreadablePicturesHook"),
     dict(type="slotcon_mm.TeacherStepsHook"),
     dict(type="slotcon_mm.ThroughputHook"),
     dict(type="slotcon_mm.CollapseMonitorHook", interval=1),

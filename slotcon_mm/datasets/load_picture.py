@@ -1,18 +1,44 @@
-"""Reading a picture file: 8-bit RGB whatever its kind."""
+"""Reading a picture file: 8-bit RGB whatever its kind, or a reason why not.
+
+| kind | result |
+| --- | --- |
+| grey, palette, 16-bit, CMYK, progressive | converted to 8-bit RGB |
+| alpha | left out |
+| EXIF orientation | the picture is turned |
+| animated | its first frame |
+| wrong extension | read as what it is |
+| 1 x 1, 1 x N | as they are |
+| cut off, empty, no picture, no permission, not there, a loop of links, a pipe, a folder | ``UnreadablePictureError`` |
+| more than 178,956,970 pixels, as its header says | ``UnreadablePictureError``, before memory is taken for it |
+"""
 
 from __future__ import annotations
 
-from pathlib import Path
+import io
+import os
+import stat
+import warnings
 from typing import Any
 
 import cv2
 import mmcv
 import numpy as np
 from mmcv.transforms import BaseTransform
+from PIL import Image
 
+from slotcon_mm.checks import printable
 from slotcon_mm.registry import TRANSFORMS
 
-__all__ = ["LoadPicture", "read_picture"]
+__all__ = ["MOST_PIXELS", "LoadPicture", "UnreadablePictureError", "decode_picture", "picture_bytes", "read_picture"]
+
+MOST_PIXELS = 178_956_970  # above it Pillow speaks of a decompression bomb and refuses (2 x Image.MAX_IMAGE_PIXELS)
+COMMANDS = (
+    "tools/check_dataset.py FOLDER lists all such files; train_dataloader.dataset.unreadable=skip leaves them out"
+)
+
+
+class UnreadablePictureError(ValueError):
+    """A file that is no picture that this package reads; the message names it, the reason and the fix."""
 
 
 @TRANSFORMS.register_module()
@@ -33,15 +59,53 @@ class LoadPicture(BaseTransform):
 
 
 def read_picture(path: str, *, exif: bool = True) -> np.ndarray:
-    """(H, W, 3) uint8 RGB, turned as its EXIF orientation says; grey, palette and 16-bit pictures are converted.
+    """(H, W, 3) uint8 RGB, turned as its EXIF orientation says.
 
     Raises:
-        ValueError: It is not a picture that OpenCV reads, or is cut off.
+        UnreadablePictureError: See the table above.
     """
+    return decode_picture(picture_bytes(path), path, exif=exif)
+
+
+def picture_bytes(path: str) -> bytes:
+    """A regular file's content. A pipe, which would be waited for, is refused like everything else that is no file."""
+    try:
+        if not stat.S_ISREG(os.stat(path).st_mode):
+            raise unreadable(path, "it is no file")
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError as error:
+        raise unreadable(path, error.strerror or str(error)) from error
+
+
+def decode_picture(content: bytes, path: str, *, exif: bool = True) -> np.ndarray:
+    """As ``read_picture``, from a file's content; ``path`` is for messages."""
+    width, height = size_in_header(content)
+    if width * height > MOST_PIXELS:
+        raise unreadable(path, f"{width} x {height} pixels, at most {MOST_PIXELS} are read: cut it into tiles")
     try:
         flag = "color" if exif else "color_ignore_orientation"
         # mmcv 2.1.0 heeds channel_order with the first flag only
-        bgr = mmcv.imfrombytes(Path(path).read_bytes(), flag=flag, channel_order="bgr")
+        bgr = mmcv.imfrombytes(content, flag=flag, channel_order="bgr")
         return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
     except cv2.error as error:
-        raise ValueError(f"expected a readable picture, got {path}: replace or remove that file") from error
+        raise unreadable(path, "empty" if not content else "cut off, or no picture") from error
+
+
+def size_in_header(content: bytes) -> tuple[int, int]:
+    """Width and height; zeros where Pillow does not know the format (OpenCV may, and has its own limit)."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            with Image.open(io.BytesIO(content)) as image:
+                return image.size
+    except Image.DecompressionBombError:
+        return MOST_PIXELS + 1, 1
+    except Exception:  # a damaged header can stumble anywhere; the decoder judges
+        return 0, 0
+
+
+def unreadable(path: str, reason: str) -> UnreadablePictureError:
+    return UnreadablePictureError(
+        f"expected a readable picture, got {printable(path)} ({reason}): replace or remove that file. {COMMANDS}"
+    )

@@ -28,7 +28,7 @@ class PairedViews(BaseTransform):
 
     Result: ``inputs``, two uint8 tensors (3, size, size), cropped, resized (bicubic with antialiasing) and flipped;
     ``photometric``, the draws that ``ViewPreprocessor`` applies to the batch; ``data_samples`` with ``overlap_boxes``
-    (2, 4) and ``flipped`` (2,). Pairs of values are those of view 1 and view 2.
+    (2, 4), ``flipped`` (2,) and the picture's ``img_path``. Pairs of values are those of view 1 and view 2.
 
     Args:
         size: Side of a view in pixels.
@@ -88,7 +88,7 @@ class PairedViews(BaseTransform):
         rng = self.clock.generator(int(results["sample_idx"]))
         crops, flipped = self._draw_geometry(rng, image.shape[1], image.shape[0])
         photometric = [self._draw_photometric(rng, view) for view in (0, 1)]
-        sample = DataSample()
+        sample = DataSample(metainfo=dict(img_path=results.get("img_path", "")))
         sample.set_field(torch.from_numpy(overlap_boxes(crops, flipped)), "overlap_boxes")
         sample.set_field(torch.tensor(flipped), "flipped")
         return dict(

@@ -22,6 +22,10 @@ class SampleClock:
         self._seed_and_epoch[0] = seed
         self._seed_and_epoch[1] = epoch
 
+    @property
+    def seed(self) -> int:
+        return int(self._seed_and_epoch[0])
+
     def generator(self, index: int) -> np.random.Generator:
         seed, epoch = self._seed_and_epoch.tolist()
         return np.random.default_rng([seed, epoch, index])

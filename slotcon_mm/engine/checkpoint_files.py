@@ -3,24 +3,60 @@
 from __future__ import annotations
 
 import re
+import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["latest_checkpoint", "resolve_checkpoint"]
+from mmengine.logging import print_log
+
+__all__ = ["damage_of", "latest_checkpoint", "resolve_checkpoint"]
+
+STEP = re.compile(r"^(?:epoch|iter)_(\d+)\.pth$")
 
 
 def latest_checkpoint(work_dir: str | Path) -> Path | None:
-    """The newest checkpoint of a work dir, which may have been moved since (MMEngine notes an absolute path)."""
-    folder = Path(work_dir)
+    """The newest whole checkpoint of a work dir, which may have been moved since (MMEngine notes an absolute path).
+
+    One that is damaged is named in a warning, and the one before it taken.
+
+    Raises:
+        ValueError: There are checkpoints, and all are damaged.
+    """
+    damaged: list[str] = []
+    for path in candidates(Path(work_dir)):
+        damage = damage_of(path)
+        if damage is None:
+            return path
+        print_log(f"{path} is damaged ({damage}); looking for the checkpoint before it", logger="current", level=30)
+        damaged.append(path.name)
+    if damaged:
+        raise ValueError(f"expected a whole checkpoint in {work_dir}, got damaged ones only: {', '.join(damaged)}")
+    return None
+
+
+def candidates(folder: Path) -> Iterator[Path]:
+    """The one that was noted as the last, then the others from the newest on."""
     note = folder / "last_checkpoint"
-    if note.is_file():
-        noted = folder / Path(note.read_text().strip()).name
-        if noted.is_file():
-            return noted
+    noted = folder / Path(note.read_text(errors="replace").strip()).name if note.is_file() else None
+    if noted and noted.is_file():
+        yield noted
     numbered = [(int(match[1]), path) for path in folder.glob("*.pth") if (match := STEP.search(path.name))]
-    return max(numbered)[1] if numbered else None
+    for _, path in sorted(numbered, reverse=True):
+        if path != noted:
+            yield path
 
 
-STEP = re.compile(r"^(?:epoch|iter)_(\d+)\.pth$")
+def damage_of(path: Path) -> str | None:
+    """What is wrong with a checkpoint as a file: cut off, or bytes that its checksums do not fit.
+
+    Nothing is unpickled.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            wrong = archive.testzip()
+    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError) as error:
+        return f"{type(error).__name__}: {error}"
+    return f"wrong checksum of {wrong}" if wrong else None
 
 
 def resolve_checkpoint(path: str | Path, purpose: str) -> Path:
@@ -28,6 +64,7 @@ def resolve_checkpoint(path: str | Path, purpose: str) -> Path:
 
     Raises:
         FileNotFoundError: There is none; ``purpose`` is the option that asked for it.
+        ValueError: All of a work dir's are damaged.
     """
     given = Path(path).expanduser()
     if given.is_file():

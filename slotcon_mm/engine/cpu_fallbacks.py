@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import torch
 from mmengine.config import Config
 
 from slotcon_mm.engine.pretrained import is_pretraining
+from slotcon_mm.engine.resumable import WAIT_SECONDS
 
 __all__ = ["adapt_to_cpu"]
 
@@ -31,7 +33,7 @@ def adapt_processes(config: Config) -> list[str]:
         raise ValueError(f"expected launcher 'pytorch' without an accelerator, got '{config.launcher}'")
     if not torch.distributed.is_initialized():
         # MMEngine's own start sets a CUDA device; with a group in place it starts none
-        torch.distributed.init_process_group("gloo")
+        torch.distributed.init_process_group("gloo", timeout=timedelta(seconds=WAIT_SECONDS))
     config.model_wrapper_cfg = dict(type="MMDistributedDataParallel", device_ids=None, broadcast_buffers=False)
     notes = [f"CPU: {torch.distributed.get_world_size()} processes by gloo in place of NCCL"]
     if is_pretraining(config):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import cv2
@@ -9,11 +10,12 @@ import numpy as np
 import torch
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
+from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from slotcon_mm.checks import expect_positive
-from slotcon_mm.datasets.load_picture import read_picture
+from slotcon_mm.datasets.load_picture import UnreadablePictureError, read_picture
 from slotcon_mm.datasets.picture_folder import list_pictures
 from slotcon_mm.models.functional import upsampled_argmax
 from slotcon_mm.registry import HOOKS
@@ -48,7 +50,7 @@ class GroupVisualizationHook(Hook):
         count = len(paths) or len(dataset)
         chosen = np.linspace(0, count - 1, min(self.num_pictures, count)).astype(int)
         chosen_paths = [paths[i] if paths else dataset.get_data_info(int(i))["img_path"] for i in chosen]
-        self.images = np.stack([middle_square(read_picture(path), self.size) for path in chosen_paths])
+        self.images = read_squares(chosen_paths, self.size)
         self.draw(runner)
 
     @master_only
@@ -57,11 +59,31 @@ class GroupVisualizationHook(Hook):
             self.draw(runner)
 
     def draw(self, runner: Runner) -> None:
+        """A drawing that fails is said, and training goes on."""
+        if not self.images.size:
+            return
+        try:
+            self.attempt_to_draw(runner)
+        except Exception as error:
+            runner.logger.warning(f"the groups could not be drawn ({type(error).__name__}: {error}); training goes on")
+
+    def attempt_to_draw(self, runner: Runner) -> None:
         model = runner.model.module if is_model_wrapper(runner.model) else runner.model
         maps = group_maps(model, self.images)
         overlays = [overlay_groups(image, groups) for image, groups in zip(self.images, maps, strict=True)]
         sheet = np.concatenate([np.concatenate(self.images, axis=1), np.concatenate(overlays, axis=1)])
         runner.visualizer.add_image("groups", sheet, step=runner.epoch + 1 if runner.iter else 0)
+
+
+def read_squares(paths: Sequence[str], size: int) -> np.ndarray:
+    """(N, size, size, 3) of those that can be read."""
+    squares = []
+    for path in paths:
+        try:
+            squares.append(middle_square(read_picture(path), size))
+        except UnreadablePictureError as error:
+            print_log(f"not drawn: {error}", logger="current", level=30)
+    return np.stack(squares) if squares else np.zeros((0, size, size, 3), np.uint8)
 
 
 def middle_square(image: np.ndarray, size: int) -> np.ndarray:
@@ -75,7 +97,9 @@ def group_maps(model: Any, images_BHW3: np.ndarray) -> np.ndarray:
     """(B, H, W) prototype ids of the teacher in evaluation mode; the model is left as it was."""
     was_training = model.training
     model.eval()
-    inputs = model.data_preprocessor(dict(inputs=torch.from_numpy(images_BHW3).permute(0, 3, 1, 2)))["inputs"]
-    scores = model.teacher(inputs).scores
-    model.train(was_training)
+    try:
+        inputs = model.data_preprocessor(dict(inputs=torch.from_numpy(images_BHW3).permute(0, 3, 1, 2)))["inputs"]
+        scores = model.teacher(inputs).scores
+    finally:
+        model.train(was_training)
     return upsampled_argmax(scores, inputs.shape[-2:]).cpu().numpy()

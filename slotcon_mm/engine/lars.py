@@ -6,12 +6,16 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
+from mmengine.utils import digit_version
 from torch import Tensor
 from torch.optim import Optimizer
 
 from slotcon_mm.registry import OPTIMIZERS
 
 __all__ = ["LARS", "scale_by_trust_ratio"]
+
+# on CPUs too from torch 2.4 on; with decay and ratio in the updates, fused SGD's formula is the last one of LARS
+HAS_FUSED_SGD = digit_version(torch.__version__) >= digit_version("2.4")
 
 
 @OPTIMIZERS.register_module()
@@ -20,6 +24,9 @@ class LARS(Optimizer):
 
     For tensors of more than one dimension: g = grad + weight_decay p; g = g * eta |p| / |g| (factor 1 where a norm is
     0). For biases and BN weights g = grad: no decay, no ratio. Then mu = momentum mu + g; p = p - lr mu.
+
+    A GradScaler's ``grad_scale`` and ``found_inf`` are heeded on the device, as torch's fused optimizers do: a step
+    that overflows changes neither parameters nor momenta, and the host does not wait to learn of it.
 
     mmpretrain's LARS differs: |grad| + decay |p| in place of |g|, lr inside the momentum, two host syncs a tensor.
 
@@ -30,6 +37,8 @@ class LARS(Optimizer):
         weight_decay: Decay of tensors of more than one dimension.
         trust_coefficient: eta.
     """
+
+    _step_supports_amp_scaling = True  # torch's GradScaler looks for it
 
     def __init__(
         self,
@@ -62,17 +71,21 @@ class LARS(Optimizer):
     def _step_group(self, params: list[Tensor], group: dict[str, Any]) -> None:
         matrices = [p for p in params if p.ndim > 1]
         vectors = [p for p in params if p.ndim <= 1]
-        updates = gradients_of(vectors)
+        updates = self._gradients_of(vectors)
         if matrices:
             scaled = scale_by_trust_ratio(
-                matrices, gradients_of(matrices), group["weight_decay"], group["trust_coefficient"]
+                matrices, self._gradients_of(matrices), group["weight_decay"], group["trust_coefficient"]
             )
             updates = scaled + updates
         ordered = matrices + vectors
         momenta = [self._momentum_buffer(p) for p in ordered]
-        torch._foreach_mul_(momenta, group["momentum"])
-        torch._foreach_add_(momenta, updates)
-        torch._foreach_add_(ordered, momenta, alpha=-group["lr"])
+        move(ordered, momenta, updates, group["lr"], group["momentum"], getattr(self, "found_inf", None))
+
+    def _gradients_of(self, params: list[Tensor]) -> list[Tensor]:
+        """The gradients, without the factor that a GradScaler put in."""
+        gradients = [p.grad for p in params if p.grad is not None]
+        scale = getattr(self, "grad_scale", None)
+        return gradients if scale is None or not gradients else list(torch._foreach_div(gradients, scale))
 
     def _momentum_buffer(self, param: Tensor) -> Tensor:
         state = self.state[param]
@@ -81,8 +94,37 @@ class LARS(Optimizer):
         return state["momentum_buffer"]
 
 
-def gradients_of(params: list[Tensor]) -> list[Tensor]:
-    return [p.grad for p in params if p.grad is not None]
+def move(
+    params: list[Tensor],
+    momenta: list[Tensor],
+    updates: list[Tensor],
+    lr: float,
+    momentum: float,
+    found_inf: Tensor | None,
+) -> None:
+    """mu = momentum mu + update; p = p - lr mu, in place; nothing where ``found_inf``, of the device, is 1."""
+    if HAS_FUSED_SGD and laid_out_alike(params, momenta, updates):
+        torch._fused_sgd_(
+            params, updates, momenta, weight_decay=0.0, momentum=momentum, lr=lr, dampening=0.0, nesterov=False,
+            maximize=False, is_first_step=False, grad_scale=None, found_inf=found_inf,
+        )  # fmt: skip
+        return
+    moved = list(torch._foreach_mul(momenta, momentum))
+    torch._foreach_add_(moved, updates)
+    moved_params = list(torch._foreach_add(params, moved, alpha=-lr))
+    if found_inf is not None:
+        stands_still = found_inf.bool()
+        moved = [torch.where(stands_still, old, new) for old, new in zip(momenta, moved, strict=True)]
+        moved_params = [torch.where(stands_still, old, new) for old, new in zip(params, moved_params, strict=True)]
+    torch._foreach_copy_(momenta, moved)
+    torch._foreach_copy_(params, moved_params)
+
+
+def laid_out_alike(*lists: list[Tensor]) -> bool:
+    """Whether the fused kernel, which takes tensors as plain runs of memory, can be used."""
+    kinds = {(t.dtype, t.device) for tensors in lists for t in tensors}
+    strides = (len({t.stride() for t in together}) == 1 for together in zip(*lists, strict=True))
+    return len(kinds) == 1 and all(strides)
 
 
 def scale_by_trust_ratio(

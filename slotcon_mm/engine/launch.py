@@ -5,25 +5,45 @@ from __future__ import annotations
 import argparse
 import os
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 from mmengine.config import Config, DictAction
 from mmengine.dist import get_world_size
 from mmengine.model import is_model_wrapper
 from mmengine.registry import RUNNERS
-from mmengine.runner import Runner
+from mmengine.runner import EpochBasedTrainLoop, Runner
 
 from slotcon_mm.engine.checkpoint_files import latest_checkpoint, resolve_checkpoint
 from slotcon_mm.engine.checkpoint_loading import load_from_safe_local, state_dict_of
 from slotcon_mm.engine.cpu_fallbacks import adapt_to_cpu
 from slotcon_mm.engine.device import has_accelerator, select_device
 from slotcon_mm.engine.overrides import merge_overrides
-from slotcon_mm.engine.pretrained import Filling, check_fit, describe_start, is_pretraining, use_pretrained
+from slotcon_mm.engine.pretrained import (
+    Filling,
+    check_fit,
+    describe_start,
+    fitting_names,
+    is_pretraining,
+    use_pretrained,
+)
+from slotcon_mm.engine.rank_agreement_hook import expect_same_on_all_ranks
+from slotcon_mm.engine.resumable import make_resumable
+from slotcon_mm.engine.run_facts import FACTS, check_facts, facts_of
 from slotcon_mm.engine.schedule import expect_warmup_within
 from slotcon_mm.engine.verify_filling_hook import VerifyFillingHook
+from slotcon_mm.engine.work_dir_lock import lock_work_dir
 from slotcon_mm.requirements import require
 
-__all__ = ["Start", "add_common_arguments", "build_runner", "check_start", "check_test", "prepare", "prepare_training"]
+__all__ = [
+    "Start",
+    "add_common_arguments",
+    "build_runner",
+    "check_start",
+    "check_test",
+    "lock_for_training",
+    "prepare",
+    "prepare_training",
+]
 
 HOSTS = ("mmdet", "mmseg")
 
@@ -77,10 +97,6 @@ def read_config(path: str) -> Config:
 def prepare_training(args: argparse.Namespace) -> Start:
     """As ``prepare``, with the options of train.py."""
     config = prepare(args)
-    checkpoint_hook = config.get("default_hooks", {}).get("checkpoint", {})
-    if checkpoint_hook.get("type") == "CheckpointHook":
-        # mmdet's and mmseg's configs: their own checkpoints could not be resumed by torch's safe loader
-        checkpoint_hook["type"] = "slotcon_mm.PlainCheckpointHook"
     if args.amp:
         turn_on_amp(config)
     if args.auto_scale_lr:
@@ -89,7 +105,13 @@ def prepare_training(args: argparse.Namespace) -> Start:
     if args.resume:
         notes.append(set_resume(config, args.resume))
         if config.resume:
+            meta = load_from_safe_local(config.load_from, "cpu").get("meta", {})
+            if meta.get("seed") is not None:
+                # before any sampler is built: MMEngine puts it back too late for an unset one
+                config.setdefault("randomness", {})["seed"] = meta["seed"]
+            make_resumable(config, resumed_iteration=meta.get("iter", 0))
             return Start(config, [*filter(None, notes)])
+    make_resumable(config)
     filling = None
     if args.pretrained:
         note, filling = use_pretrained(config, args.pretrained, args.pretrained_source)
@@ -130,6 +152,12 @@ def set_resume(config: Config, resume: str) -> str:
     return f"--resume: continuing {found}" if found else "--resume auto: nothing to resume, starting afresh"
 
 
+def lock_for_training(config: Config) -> IO[str] | None:
+    """Keeps other trainings out of the work dir; the job's first process does."""
+    rank = os.environ.get("RANK") or os.environ.get("SLURM_PROCID") or os.environ.get("OMPI_COMM_WORLD_RANK") or "0"
+    return lock_work_dir(config.work_dir) if rank == "0" or config.launcher == "none" else None
+
+
 def build_runner(config: Config, notes: list[str]) -> Runner:
     """A runner for this machine; ``notes`` and what the CPU needs are logged, a line each."""
     if not has_accelerator():
@@ -152,12 +180,27 @@ def check_start(runner: Runner, filling: Filling | None = None) -> None:
             f"expected at least a batch of pictures, {loader.batch_size} on each of {get_world_size()} processes, got "
             f"{len(loader.dataset)}: lower train_dataloader.batch_size or add pictures"
         )
+    if is_pretraining(runner.cfg) and not isinstance(runner.train_loop, EpochBasedTrainLoop):
+        raise ValueError(
+            "expected train_cfg.by_epoch=True for pretraining, whose draws depend on the epoch, got iterations"
+        )
     scheduler = runner.cfg.get("param_scheduler")
     if isinstance(scheduler, dict) and scheduler.get("type") == "slotcon_mm.WarmupCosineLR":
         expect_warmup_within(scheduler["warmup"], runner.max_epochs)
     resume, path = bool(runner.cfg.get("resume")), runner.cfg.get("load_from")
-    if path and os.path.isfile(path) and (resume or is_pretraining(runner.cfg)):
-        check_fit(model.state_dict(), state_dict_of(load_from_safe_local(path, "cpu")), every=resume)
+    expect_same_on_all_ranks("checkpoint to start from", f"{path} (resume: {resume})")
+    if not path or not os.path.isfile(path):
+        return
+    checkpoint = load_from_safe_local(path, "cpu")
+    if resume:
+        by_epoch = isinstance(runner.train_loop, EpochBasedTrainLoop)
+        for note in check_facts(checkpoint.get("meta", {}).get(FACTS), facts_of(runner), by_epoch=by_epoch):
+            runner.logger.warning(note)
+    weights, wanted = state_dict_of(checkpoint), model.state_dict()
+    if resume or is_pretraining(runner.cfg):
+        check_fit(wanted, weights, every=resume)
+    elif not fitting_names(wanted, weights):  # heads of other classes may differ on purpose
+        raise ValueError(f"expected weights of this model in load_from, got {path}, of which no tensor fits")
 
 
 def check_test(runner: Runner) -> None:

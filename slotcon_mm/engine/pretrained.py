@@ -13,7 +13,15 @@ from slotcon_mm.checks import listing
 from slotcon_mm.engine.checkpoint_files import resolve_checkpoint
 from slotcon_mm.weights.backbone import Backbone, backbone_of
 
-__all__ = ["Filling", "backbone_tensors", "check_fit", "describe_start", "is_pretraining", "use_pretrained"]
+__all__ = [
+    "Filling",
+    "backbone_tensors",
+    "check_fit",
+    "describe_start",
+    "fitting_names",
+    "is_pretraining",
+    "use_pretrained",
+]
 
 SCRATCH = "scratch"
 BACKBONES_SHARE = "layer"  # what a shared head (R50-C4) takes of a backbone: its last stage
@@ -126,12 +134,17 @@ def is_pretraining(config: Config) -> bool:
     return config.model.type == "slotcon_mm.SlotCon"
 
 
+def fitting_names(model: Mapping[str, Tensor], loaded: Mapping[str, Tensor]) -> set[str]:
+    """Names of tensors that both have, in the same shape."""
+    return {name for name, value in loaded.items() if name in model and model[name].shape == value.shape}
+
+
 def check_fit(model: Mapping[str, Tensor], loaded: Mapping[str, Tensor], *, every: bool) -> None:
     """ValueError if ``loaded`` is of another model: no tensor fits, or, with ``every``, one does not.
 
     A tensor fits where name and shape are the same.
     """
-    fitting = {name for name, value in loaded.items() if name in model and model[name].shape == value.shape}
+    fitting = fitting_names(model, loaded)
     shapes = [
         f"{name} {tuple(loaded[name].shape)}, expected {tuple(model[name].shape)}"
         for name in sorted(set(loaded) & set(model) - fitting)

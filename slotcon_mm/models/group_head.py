@@ -61,13 +61,18 @@ class GroupLossHead(BaseModule):
         return mean_over_ranks(counted_BHW.sum(), pixels)[0]
 
     @torch.no_grad()
-    def update_center(self, teacher_scores: Sequence[Tensor]) -> None:
-        """center = 0.9 center + 0.1 mean of the un-aligned teacher scores over views, pixels and ranks."""
+    def update_center(self, teacher_scores: Sequence[Tensor], moves: Tensor) -> None:
+        """center = 0.9 center + 0.1 mean of the un-aligned teacher scores over views, pixels and ranks.
+
+        It stays where ``moves``, a bool of no dimension, is false or the mean is not finite.
+        """
         total_K = torch.stack([scores.sum(dim=(0, 2, 3)) for scores in teacher_scores]).sum(dim=0)
         pixels = sum(scores.shape[0] * scores.shape[2] * scores.shape[3] for scores in teacher_scores)
         packed = torch.cat([total_K, total_K.new_full((1,), pixels)])
         all_reduce(packed)
-        self.center.lerp_((packed[:-1] / packed[-1]).to(self.center.dtype)[None], 1 - self.center_momentum)
+        mean_1K = (packed[:-1] / packed[-1]).to(self.center.dtype)[None]
+        moved_1K = self.center.lerp(mean_1K, 1 - self.center_momentum)
+        self.center.copy_(torch.where(moves & mean_1K.isfinite().all(), moved_1K, self.center))
 
     def _cross_entropy(self, student_BKHW: Tensor, teacher_BKHW: Tensor) -> Tensor:
         return dense_cross_entropy(

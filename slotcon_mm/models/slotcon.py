@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from slotcon_mm.checks import expect_share
 from slotcon_mm.models.batch_norm import convert_sync_batch_norm
+from slotcon_mm.models.finite_watch import FiniteWatch
 from slotcon_mm.models.functional import align_to_overlap, counted_slots, shares_region, upsampled_argmax
 from slotcon_mm.models.group_head import GroupLossHead
 from slotcon_mm.models.grouping import Grouping, GroupingNeck
@@ -72,6 +73,7 @@ class SlotCon(BaseSelfSupervisor):
         self.group_weight = group_weight
         self.flip_in_test = bool((test_cfg or {}).get("flip", False))
         self.teacher = Teacher(self.backbone, self.neck, teacher_momentum)
+        self.watch = FiniteWatch()
         convert_sync_batch_norm(self)
         self.holds_teacher_weights = False
         self.register_load_state_dict_post_hook(copy_student_unless_loaded)
@@ -102,15 +104,18 @@ class SlotCon(BaseSelfSupervisor):
         """
         boxes_B24, flipped_B2 = stack_geometry(inputs, data_samples)
 
-        momentum = self.teacher.update(self.backbone, self.neck, total_steps())
+        momentum = self.teacher.update(self.backbone, self.neck, total_steps(), self.watch.intact)
         student = [self.neck(self.backbone(view)) for view in inputs]
         teacher = [self.teacher(view) for view in inputs]
 
         loss_group = self.group_head(
             align(student, boxes_B24, flipped_B2), align(teacher, boxes_B24, flipped_B2), shares_region(boxes_B24)
         )
-        self.group_head.update_center([view.scores for view in teacher])
+        self.group_head.update_center([view.scores for view in teacher], self.watch.intact)
         loss_slot = self.slot_head(student, teacher)
+        self.watch.observe(
+            teacher_scores=torch.stack([view.scores for view in teacher]), loss_group=loss_group, loss_slot=loss_slot
+        )
 
         return dict(
             loss_group=self.group_weight * loss_group,

@@ -46,14 +46,17 @@ class Teacher(nn.Module):
             mine.copy_(student)
 
     @torch.no_grad()
-    def update(self, backbone: nn.Module, neck: nn.Module, total_steps: int) -> Tensor:
-        """Moves the parameters to m teacher + (1 - m) student, counts the step and returns m, a scalar tensor."""
+    def update(self, backbone: nn.Module, neck: nn.Module, total_steps: int, moves: Tensor) -> Tensor:
+        """Moves the parameters to m teacher + (1 - m) student, counts the step and returns m, a scalar tensor.
+
+        Nothing moves where ``moves``, a bool of no dimension, is false.
+        """
         momentum = teacher_momentum(self.steps, total_steps, self.momentum)
         mine, student = self._parameters_with(backbone, neck)
-        share = momentum.to(mine[0].dtype)
+        share = torch.where(moves, momentum, 1).to(mine[0].dtype)
         torch._foreach_mul_(mine, share)
         torch._foreach_add_(mine, torch._foreach_mul(student, 1 - share))
-        self.steps += 1
+        self.steps += moves
         return momentum
 
     def _parameters_with(self, backbone: nn.Module, neck: nn.Module) -> tuple[list[Tensor], list[Tensor]]:

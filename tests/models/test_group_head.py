@@ -14,7 +14,7 @@ def test_center_moves_by_a_tenth_to_the_mean_score_of_both_views():
     head.center.copy_(torch.randn(1, 4))
     views = [torch.rand(2, 4, 3, 5, dtype=torch.float64) for _ in range(2)]
     expected = reference.next_center(head.center[0], views)
-    head.update_center(views)
+    head.update_center(views, torch.tensor(True))
     torch.testing.assert_close(head.center[0], expected)
 
 

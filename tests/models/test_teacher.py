@@ -9,6 +9,8 @@ from reference import slotcon as reference
 
 from slotcon_mm.models import GroupingNeck, Teacher
 
+MOVES = torch.tensor(True)
+
 
 @pytest.fixture
 def student() -> tuple[TinyBackbone, GroupingNeck]:
@@ -22,7 +24,7 @@ def test_parameters_follow_the_schedule_from_the_first_step(student):
     for step in range(4):
         with torch.no_grad():
             neck.prototypes.add_(1)
-        momentum = teacher.update(backbone, neck, 4)
+        momentum = teacher.update(backbone, neck, 4, MOVES)
         m = reference.momentum(step, 4)
         assert float(momentum) == pytest.approx(m)
         expected = m * expected + (1 - m) * neck.prototypes.detach()
@@ -34,7 +36,7 @@ def test_updates_leave_batch_statistics_alone(student):
     backbone, neck = student
     teacher = Teacher(backbone, neck)
     backbone.norm1.running_mean.fill_(7)
-    teacher.update(backbone, neck, 10)
+    teacher.update(backbone, neck, 10, MOVES)
     teacher.copy_student(backbone, neck)
     assert teacher.backbone.norm1.running_mean.abs().max() == 0
 

@@ -1,0 +1,58 @@
+"""Batches of a host's samplers that know their number, and can begin at any of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+from mmengine.registry import DATA_SAMPLERS as ROOT_SAMPLERS
+from torch.utils.data import BatchSampler, Sampler
+
+from slotcon_mm.registry import DATA_SAMPLERS
+
+__all__ = ["NumberedBatchSampler"]
+
+
+@DATA_SAMPLERS.register_module()
+class NumberedBatchSampler(BatchSampler):
+    """The batches of another batch sampler, as positions of a ``SeededDataset``: number * len(dataset) + index.
+
+    A batch's number counts from the start of the run, in epochs of the sampler if it has epochs, so that a sample's
+    draws differ each time it comes up.
+
+    Args:
+        sampler: MMEngine's loader fills it in; its ``dataset`` is a ``SeededDataset``.
+        batch_size: Of a process; MMEngine's loader fills it in.
+        batch_sampler: Config of a batch sampler of MMEngine's registry; torch's BatchSampler by default.
+        drop_last: Of torch's BatchSampler.
+        start: Batches to leave out at the beginning, without reading their pictures: a resumed endless sampler goes on
+            at its place.
+    """
+
+    def __init__(
+        self,
+        sampler: Sampler,
+        batch_size: int,
+        batch_sampler: dict[str, Any] | None = None,
+        drop_last: bool = False,
+        start: int = 0,
+    ) -> None:
+        super().__init__(sampler, batch_size, drop_last)
+        if start < 0:
+            raise ValueError(f"expected start of 0 or more, got {start}")
+        self.start = start
+        self.batches: Any = BatchSampler(sampler, batch_size, drop_last)
+        if batch_sampler is not None:
+            self.batches = ROOT_SAMPLERS.build(batch_sampler, default_args=dict(sampler=sampler, batch_size=batch_size))
+
+    def __iter__(self) -> Iterator[list[int]]:
+        sampler: Any = self.sampler
+        sampler.dataset.clock.set(sampler.seed, 0)
+        size = len(sampler.dataset)
+        before = getattr(sampler, "epoch", 0) * len(self.batches)
+        for number, batch in islice(enumerate(self.batches, before), self.start, None):
+            yield [number * size + index for index in batch]
+
+    def __len__(self) -> int:
+        return len(self.batches)

@@ -1,0 +1,73 @@
+"""What any config needs so that a run can be resumed exactly, and ends rather than hangs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mmengine.config import Config
+
+from slotcon_mm.engine.pretrained import is_pretraining
+from slotcon_mm.visualization.tolerant_vis_backend import tolerate_failing_backends
+
+__all__ = ["WAIT_SECONDS", "make_resumable"]
+
+WAIT_SECONDS = 600  # for a batch of a worker, or for another process
+
+OWN_HOOKS = ("StepSeedHook", "RankAgreementHook")
+
+
+def make_resumable(config: Config, *, resumed_iteration: int = 0) -> None:
+    """Changes a training config in place.
+
+    Pretraining configs have it all written out. Of mmdet's and mmseg's: checkpoints become plain and atomic, samples
+    and steps are seeded by their place in the run, a loop by iterations goes on at its place, and a step with gradients
+    that are not finite is refused. In all: loaders and processes wait for no longer than ``WAIT_SECONDS``, and a
+    visualizer's back end that fails does not end the run.
+    """
+    tolerate_failing_backends(config.get("visualizer"))
+    loader = config.get("train_dataloader")
+    if not loader:
+        return
+    if loader.get("num_workers", 0) > 0:
+        loader.setdefault("timeout", WAIT_SECONDS)
+    config.setdefault("env_cfg", {}).setdefault("dist_cfg", dict(backend="nccl")).setdefault("timeout", WAIT_SECONDS)
+    if is_pretraining(config):
+        return
+    checkpoint_hook = config.get("default_hooks", {}).get("checkpoint", {})
+    if checkpoint_hook.get("type") == "CheckpointHook":
+        checkpoint_hook["type"] = "slotcon_mm.PlainCheckpointHook"
+    number_batches(loader, start=resumed_iteration if place_loop(config.train_cfg, loader) else 0)
+    hooks = config.get("custom_hooks") or []
+    known = {hook["type"] for hook in hooks}
+    added = [f"slotcon_mm.{name}" for name in (*OWN_HOOKS, "BlockingFiniteGuardHook")]
+    config.custom_hooks = [*hooks, *(dict(type=name) for name in added if name not in known)]
+
+
+def place_loop(train_cfg: Any, loader: Any) -> bool:
+    """Whether the run is one of iterations over an endless sampler, whose loop then skips nothing by reading it.
+
+    An iteration loop over a sampler with an end (DefaultSampler) keeps MMEngine's way: exact, but what was read before
+    is read again.
+    """
+    by_iterations = train_cfg.get("type") == "IterBasedTrainLoop" or not train_cfg.get("by_epoch", True)
+    if not by_iterations or loader.get("sampler", {}).get("type") != "InfiniteSampler":
+        return False
+    train_cfg.pop("by_epoch", None)
+    train_cfg["type"] = "slotcon_mm.PlacedIterTrainLoop"
+    return True
+
+
+def number_batches(loader: Any, *, start: int) -> None:
+    """Puts the data set into a SeededDataset and the batches into a NumberedBatchSampler."""
+    if (
+        loader.get("dataset", {}).get("type") == "slotcon_mm.SeededDataset"
+    ):  # the config that a run left in its work dir
+        loader.batch_sampler.start = start
+        return
+    if not isinstance(loader.get("sampler"), dict):
+        return
+    loader.dataset = dict(type="slotcon_mm.SeededDataset", dataset=loader.dataset)
+    batches = dict(type="slotcon_mm.NumberedBatchSampler", start=start, drop_last=loader.pop("drop_last", False))
+    if loader.get("batch_sampler"):
+        batches["batch_sampler"] = loader.pop("batch_sampler")
+    loader.batch_sampler = batches

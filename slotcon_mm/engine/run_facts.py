@@ -1,0 +1,90 @@
+"""What a checkpoint notes of the run that wrote it, and what a run that resumes it must share."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+import numpy as np
+from mmengine.dist import get_world_size
+from mmengine.runner import Runner
+
+__all__ = ["FACTS", "check_facts", "dataset_fingerprint", "facts_of"]
+
+FACTS = "run"  # key in a checkpoint's meta
+
+
+def facts_of(runner: Runner) -> dict[str, Any]:
+    """Plain values; ``fingerprint`` stands for the list of the training pictures and their annotations."""
+    loader: Any = runner.train_dataloader
+    return dict(
+        world_size=get_world_size(),
+        batch_size=batch_size_of(loader),
+        max_epochs=int(runner.max_epochs),
+        max_iters=int(runner.max_iters),
+        pictures=len(loader.dataset),
+        fingerprint=dataset_fingerprint(loader.dataset),
+    )
+
+
+def batch_size_of(loader: Any) -> int:
+    """Of a process; a loader with a batch sampler has none of its own."""
+    return int(loader.batch_size or loader.batch_sampler.batch_size)
+
+
+def dataset_fingerprint(dataset: Any) -> str:
+    """16 hexadecimal digits of the sha256 of what a data set lists: MMEngine's, and wrappers around them."""
+    found = hashlib.sha256()
+    add_listing(dataset, found)
+    return found.hexdigest()[:16]
+
+
+def add_listing(dataset: Any, found: Any) -> None:
+    if hasattr(dataset, "datasets"):  # concatenated
+        for part in dataset.datasets:
+            add_listing(part, found)
+    elif hasattr(dataset, "dataset"):  # repeated, balanced, seeded
+        add_listing(dataset.dataset, found)
+    elif isinstance(getattr(dataset, "data_bytes", None), np.ndarray) and dataset.serialize_data:
+        found.update(dataset.data_bytes.tobytes())
+    found.update(str(len(dataset)).encode())
+
+
+def check_facts(saved: dict[str, Any] | None, now: dict[str, Any], *, by_epoch: bool) -> list[str]:
+    """Compares the run of a checkpoint with the one that resumes it.
+
+    Returns:
+        Lines for the log: what differs, and what comes of it.
+
+    Raises:
+        ValueError: The whole batch is another one, which no count of steps could be carried over to.
+    """
+    if not saved:
+        return ["--resume: this checkpoint does not say with which batch and pictures it was trained"]
+    whole_then, whole_now = (facts["world_size"] * facts["batch_size"] for facts in (saved, now))
+    if whole_then != whole_now:
+        raise ValueError(
+            f"expected the whole batch of the run that is resumed, {whole_then} = {saved['world_size']} processes x "
+            f"{saved['batch_size']}, got {whole_now} = {now['world_size']} x {now['batch_size']}: set "
+            f"train_dataloader.batch_size={whole_then // now['world_size'] or 1}, or start a new run from its weights "
+            "by --pretrained"
+        )
+    notes = []
+    if saved["world_size"] != now["world_size"]:
+        notes.append(
+            f"--resume: {now['world_size']} processes in place of {saved['world_size']}, of the same whole batch: the "
+            "run goes on with the same pictures in each step, but not bit for bit"
+        )
+    length = "max_epochs" if by_epoch else "max_iters"
+    if saved[length] != now[length]:
+        notes.append(
+            f"--resume: {length} is {now[length]} in place of {saved[length]}: slotcon_mm's schedules of learning rate "
+            "and teacher follow the new length from here on, those of MMEngine keep their milestones; the run will "
+            f"differ from one of {now[length]} made at once"
+        )
+    if saved["fingerprint"] != now["fingerprint"]:
+        notes.append(
+            f"--resume: the training pictures are not those of the checkpoint ({now['pictures']} now, "
+            f"{saved['pictures']} then): order and draws are other ones, and an epoch may have another length"
+        )
+    return notes

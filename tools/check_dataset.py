@@ -1,0 +1,60 @@
+#!/usr/bin/env python
+"""Decode every picture of a folder once; list the bad, odd and duplicate ones, and write a clean list for training.
+
+python tools/check_dataset.py data/coco --folders train2017
+tools/dist_train.sh configs/slotcon_r50_coco.py 8 \\
+    --cfg-options train_dataloader.dataset.ann_file=$PWD/dataset_check/clean.txt
+
+Interrupted, it goes on where it was; called again, it looks only at files that are new or were changed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+import slotcon_mm  # noqa: F401
+from slotcon_mm.checks import printable
+from slotcon_mm.dataset_check import Report, check_folder
+
+SHOWN = 10
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("root", metavar="FOLDER", help="the config's data_root")
+    parser.add_argument("--folders", nargs="+", default=[""], help="sub-folders to take (default: all)")
+    parser.add_argument("--out-dir", type=Path, default=Path("dataset_check"), help="default: dataset_check/")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (default: one a core)")
+    return parser.parse_args()
+
+
+def show(title: str, rows: list[tuple[str, str]], file: Path) -> None:
+    if rows:
+        print(f"{len(rows)} {title} ({file}):")
+        for name, what in rows[:SHOWN]:
+            print(f"  {printable(name)}: {printable(what)}")
+        if len(rows) > SHOWN:
+            print("  ...")
+
+
+def main() -> None:
+    args = parse_arguments()
+    try:
+        report: Report = check_folder(args.root, args.out_dir, folders=args.folders, workers=args.workers)
+    except (ValueError, OSError) as error:
+        sys.exit(f"error: {error}")
+    show("cannot be read", report.bad, args.out_dir / "bad.txt")
+    show("are odd, and can be read", report.odd, args.out_dir / "odd.txt")
+    show("are copies of another", report.duplicates, args.out_dir / "duplicates.txt")
+    kept = report.pictures - len(report.bad) - len(report.duplicates)
+    print(f"{report.pictures} pictures, {kept} of them in the clean list: train with --cfg-options")
+    print(f"  train_dataloader.dataset.ann_file={report.clean.resolve()}")
+    if report.bad:
+        sys.exit(f"error: {len(report.bad)} of {report.pictures} pictures cannot be read")
+
+
+if __name__ == "__main__":
+    main()
