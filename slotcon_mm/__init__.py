@@ -3,6 +3,7 @@
 models         the algorithm and its parts; models.functional is the mathematics
 datasets       picture files to pairs of views; label maps; generated scenes
 engine         optimizer, schedule, hooks, checkpoints, launching
+dataset_check  every picture looked at once
 evaluation     scores of groups against labels; the table of transfer results
 weights        to and from the authors' code, torchvision, timm, Detectron2
 visualization  what the groups are: overlays and the sheet of prototypes
@@ -19,11 +20,13 @@ from slotcon_mm.requirements import require
 
 require("mmengine", "mmcv", "mmpretrain", purpose="slotcon_mm")
 
+from slotcon_mm.engine.checkpoint_addresses import register_safe_addresses  # noqa: E402
 from slotcon_mm.engine.checkpoint_loading import register_safe_loader  # noqa: E402
 from slotcon_mm.host_fixes import apply_host_fixes  # noqa: E402
 
 apply_host_fixes()
 register_safe_loader()
+register_safe_addresses()
 
 __all__ = ["SlotInferencer", "__version__"]
 __version__ = "0.1.0"

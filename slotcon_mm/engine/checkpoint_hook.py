@@ -14,6 +14,7 @@ from mmengine.hooks import CheckpointHook
 from mmengine.logging import HistoryBuffer
 from mmengine.runner import Runner
 
+from slotcon_mm.checks import RunStoppedError
 from slotcon_mm.engine.atomic_files import remove_leftovers, write_atomically
 from slotcon_mm.engine.run_facts import FACTS, facts_of
 from slotcon_mm.registry import HOOKS
@@ -74,8 +75,8 @@ class PlainCheckpointHook(CheckpointHook):
     def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict[str, Any]) -> None:
         with self._removals_afterwards():
             super()._save_checkpoint_with_step(runner, step, meta)
-        if is_main_process():  # again: MMEngine's own note is cut off if the process dies while it is written
-            write_atomically(os.path.join(runner.work_dir, "last_checkpoint"), self.last_ckpt.encode())
+            if is_main_process():  # again: MMEngine's own note is cut off if the process dies while it is written
+                write_atomically(os.path.join(runner.work_dir, "last_checkpoint"), self.last_ckpt.encode())
 
     def _save_best_checkpoint(self, runner: Runner, metrics: dict[str, Any]) -> None:
         with self._removals_afterwards():
@@ -92,6 +93,10 @@ class PlainCheckpointHook(CheckpointHook):
         try:
             yield
             self.file_backend.remove_now()
+        except OSError as error:
+            raise RunStoppedError(
+                f"expected to write a checkpoint, got {error}. Mend that (make room on a full disk), then --resume"
+            ) from error
         finally:
             self.file_backend = backend
 

@@ -74,12 +74,14 @@ class FiniteGuardHook(Hook):
 
     @torch.no_grad()
     def before_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        """Called by torch in ``optimizer.step()``; ``found_inf`` and ``grad_scale`` are those of a GradScaler."""
+        """Called by torch in ``optimizer.step()``."""
         watch = self.model.watch
         gradients = [p.grad if p.grad is not None else p.new_zeros(()) for p in self.parameters]
         # the largest magnitude, unlike a norm, does not overflow in a sum of squares
         self.finite_gradients = torch.stack(torch._foreach_norm(gradients, float("inf"))).isfinite()
-        overflow, scale = getattr(optimizer, "found_inf", None), getattr(optimizer, "grad_scale", None)
+        # a GradScaler sets both for the time of the step; without one, found_inf is this hook's of the step before
+        scale = getattr(optimizer, "grad_scale", None)
+        overflow = getattr(optimizer, "found_inf", None) if hasattr(optimizer, "grad_scale") else None
         good = watch.observed.all()
         if overflow is None:
             good = good & self.finite_gradients.all()
@@ -149,7 +151,7 @@ class FiniteGuardHook(Hook):
             f"expected finite numbers, got others in iteration {pending.iteration + 1}: first in {first}. Weights, "
             f"optimizer, teacher and center are those before that step, saved as {folder / LAST_GOOD} (for "
             "--pretrained; --resume continues the last checkpoint before). If it comes back, lower the learning rate. "
-            f"The pictures of rank {get_rank()} in that step, all of them in {note}: {listing(pending.pictures, most=8)}"
+            f"The pictures of rank {get_rank()} in that step, all in {note}: {listing(pending.pictures, most=8)}"
         )
 
 

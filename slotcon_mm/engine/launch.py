@@ -16,6 +16,7 @@ from mmengine.runner import EpochBasedTrainLoop, Runner
 from slotcon_mm.engine.checkpoint_files import latest_checkpoint, resolve_checkpoint
 from slotcon_mm.engine.checkpoint_loading import load_from_safe_local, state_dict_of
 from slotcon_mm.engine.cpu_fallbacks import adapt_to_cpu
+from slotcon_mm.engine.data_configs import expect_data_only
 from slotcon_mm.engine.device import has_accelerator, select_device
 from slotcon_mm.engine.overrides import merge_overrides
 from slotcon_mm.engine.pretrained import (
@@ -85,6 +86,7 @@ def prepare(args: argparse.Namespace) -> Config:
 
 def read_config(path: str) -> Config:
     """ImportError with the command that installs it where a config inherits from a package that is absent."""
+    expect_data_only(path)
     try:
         return Config.fromfile(path)
     except ImportError as error:
@@ -108,7 +110,7 @@ def prepare_training(args: argparse.Namespace) -> Start:
             meta = load_from_safe_local(config.load_from, "cpu").get("meta", {})
             if meta.get("seed") is not None:
                 # before any sampler is built: MMEngine puts it back too late for an unset one
-                config.setdefault("randomness", {})["seed"] = meta["seed"]
+                config.randomness = {**(config.get("randomness") or {}), "seed": meta["seed"]}
             make_resumable(config, resumed_iteration=meta.get("iter", 0))
             return Start(config, [*filter(None, notes)])
     make_resumable(config)

@@ -30,7 +30,9 @@ def make_resumable(config: Config, *, resumed_iteration: int = 0) -> None:
         return
     if loader.get("num_workers", 0) > 0:
         loader.setdefault("timeout", WAIT_SECONDS)
-    config.setdefault("env_cfg", {}).setdefault("dist_cfg", dict(backend="nccl")).setdefault("timeout", WAIT_SECONDS)
+    environment = config.get("env_cfg") or {}
+    processes = {"backend": "nccl", "timeout": WAIT_SECONDS, **environment.get("dist_cfg", {})}
+    config.env_cfg = {**environment, "dist_cfg": processes}
     if is_pretraining(config):
         return
     checkpoint_hook = config.get("default_hooks", {}).get("checkpoint", {})
