@@ -101,7 +101,7 @@ def interrupted_at(runner: Runner, *, epoch: int | None = None, iteration: int |
 
 
 def train(runner: Runner) -> Runner:
-    runner.train()
+    launch.train(runner)
     return runner
 
 

@@ -18,6 +18,7 @@ from slotcon_mm.engine.launch import (
     check_start,
     lock_for_training,
     prepare_training,
+    train,
 )
 
 
@@ -60,7 +61,7 @@ def main() -> None:
     except (ValueError, FileNotFoundError, ImportError, RunStoppedError) as error:
         sys.exit(f"error: {error}")
     try:
-        runner.train()
+        train(runner)
     except (UnreadablePictureError, RunStoppedError) as error:
         sys.exit(f"error: {last_paragraph(error)}")
     finally:

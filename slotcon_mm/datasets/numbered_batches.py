@@ -16,10 +16,10 @@ __all__ = ["NumberedBatchSampler"]
 
 @DATA_SAMPLERS.register_module()
 class NumberedBatchSampler(BatchSampler):
-    """The batches of another batch sampler, as positions of a ``SeededDataset``: number * len(dataset) + index.
+    """The batches of another batch sampler, as positions of a ``SeededDataset``: draw * len(dataset) + index.
 
-    A batch's number counts from the start of the run, in epochs of the sampler if it has epochs, so that a sample's
-    draws differ each time it comes up.
+    A draw is the sample's number on its rank, counted from the start of the run, so that a picture is drawn differently
+    each time it comes up.
 
     Args:
         sampler: MMEngine's loader fills it in; its ``dataset`` is a ``SeededDataset``.
@@ -52,7 +52,8 @@ class NumberedBatchSampler(BatchSampler):
         size = len(sampler.dataset)
         before = getattr(sampler, "epoch", 0) * len(self.batches)
         for number, batch in islice(enumerate(self.batches, before), self.start, None):
-            yield [number * size + index for index in batch]
+            draws = range(number * self.batch_size, (number + 1) * self.batch_size)
+            yield [draw * size + index for draw, index in zip(draws, batch, strict=False)]
 
     def __len__(self) -> int:
         return len(self.batches)

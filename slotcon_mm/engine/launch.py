@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
@@ -13,6 +14,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.registry import RUNNERS
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
+from slotcon_mm.checks import RunStoppedError
 from slotcon_mm.engine.checkpoint_files import latest_checkpoint, resolve_checkpoint
 from slotcon_mm.engine.checkpoint_loading import load_from_safe_local, state_dict_of
 from slotcon_mm.engine.cpu_fallbacks import adapt_to_cpu
@@ -44,6 +46,7 @@ __all__ = [
     "lock_for_training",
     "prepare",
     "prepare_training",
+    "train",
 ]
 
 HOSTS = ("mmdet", "mmseg")
@@ -203,6 +206,25 @@ def check_start(runner: Runner, filling: Filling | None = None) -> None:
         check_fit(wanted, weights, every=resume)
     elif not fitting_names(wanted, weights):  # heads of other classes may differ on purpose
         raise ValueError(f"expected weights of this model in load_from, got {path}, of which no tensor fits")
+
+
+def train(runner: Runner) -> None:
+    """Trains to the end.
+
+    Raises:
+        RunStoppedError: A worker process of the loader died or sent nothing for too long.
+    """
+    try:
+        runner.train()
+    except (RuntimeError, ConnectionError) as error:
+        lost = isinstance(error, ConnectionError) or re.search("DataLoader (worker|timed out)", str(error))
+        if isinstance(error, RunStoppedError) or not lost:
+            raise
+        raise RunStoppedError(
+            f"expected batches from the loader's workers, got {str(error).strip().splitlines()[-1]} (out of memory or "
+            "of space in /dev/shm? stalled storage?). If it comes back, lower train_dataloader.num_workers; --resume "
+            "goes on"
+        ) from error
 
 
 def check_test(runner: Runner) -> None:

@@ -13,6 +13,7 @@ __all__ = ["WAIT_SECONDS", "make_resumable"]
 
 WAIT_SECONDS = 600  # for a batch of a worker, or for another process
 
+PLACED = "slotcon_mm.PlacedIterTrainLoop"
 OWN_HOOKS = ("StepSeedHook", "RankAgreementHook")
 
 
@@ -51,11 +52,11 @@ def place_loop(train_cfg: Any, loader: Any) -> bool:
     An iteration loop over a sampler with an end (DefaultSampler) keeps MMEngine's way: exact, but what was read before
     is read again.
     """
-    by_iterations = train_cfg.get("type") == "IterBasedTrainLoop" or not train_cfg.get("by_epoch", True)
+    by_iterations = train_cfg.get("type") in ("IterBasedTrainLoop", PLACED) or not train_cfg.get("by_epoch", True)
     if not by_iterations or loader.get("sampler", {}).get("type") != "InfiniteSampler":
         return False
     train_cfg.pop("by_epoch", None)
-    train_cfg["type"] = "slotcon_mm.PlacedIterTrainLoop"
+    train_cfg["type"] = PLACED
     return True
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import torch
 from mmengine.config import Config
 
+from slotcon_mm.checks import RunStoppedError
 from slotcon_mm.engine import launch
 
 
@@ -51,9 +54,40 @@ def test_both_spellings_of_the_local_rank_are_taken(config_file, spelling):
     assert parse(config_file, spelling, "3").local_rank == 3
 
 
-def test_checkpoints_of_any_config_are_plain(config_file):
-    config = launch.prepare_training(parse(config_file)).config
-    assert config.default_hooks.checkpoint == dict(type="slotcon_mm.PlainCheckpointHook", interval=1)
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed."),
+            r"killed by signal: Killed\. \(out of mem",
+        ),
+        (RuntimeError("DataLoader timed out after 600 seconds"), "timed out after 600 seconds"),
+        (ConnectionResetError(104, "Connection reset by peer"), "Connection reset by peer"),
+    ],
+)
+def test_a_lost_worker_is_said_with_what_to_do(error, said):
+    def fail() -> None:
+        raise error
+
+    with pytest.raises(RunStoppedError, match=rf"got .*{said}.*lower train_dataloader.num_workers.*--resume goes on"):
+        launch.train(SimpleNamespace(train=fail))
+
+
+def test_other_errors_of_a_training_are_left_as_they_are():
+    def fail() -> None:
+        raise RuntimeError("shapes differ")
+
+    with pytest.raises(RuntimeError, match=r"^shapes differ$"):
+        launch.train(SimpleNamespace(train=fail))
+
+
+@pytest.mark.parametrize("variable", ["RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK"])
+def test_only_a_jobs_first_process_holds_the_work_dir(variable, tmp_path, monkeypatch):
+    config = Config(dict(work_dir=str(tmp_path), launcher="pytorch"))
+    monkeypatch.setenv(variable, "1")
+    assert launch.lock_for_training(config) is None
+    monkeypatch.setenv(variable, "0")
+    assert launch.lock_for_training(config) is not None
 
 
 def test_amp_wraps_the_optimizer_where_there_is_a_gpu(monkeypatch):
@@ -77,7 +111,7 @@ def test_resume_auto_and_latest_differ_only_where_there_is_nothing(tmp_path):
     assert not config.resume
     with pytest.raises(FileNotFoundError, match="use --resume auto"):
         launch.set_resume(config, "latest")
-    (tmp_path / "epoch_2.pth").touch()
+    torch.save({}, tmp_path / "epoch_2.pth")
     for resume in ("auto", "latest", str(tmp_path / "epoch_2.pth")):
         launch.set_resume(config, resume)
         assert config.resume
@@ -87,9 +121,9 @@ def test_resume_auto_and_latest_differ_only_where_there_is_nothing(tmp_path):
 def test_a_resumed_run_keeps_its_weights_whatever_is_pretrained(config_file, tmp_path):
     args = parse(config_file, "--work-dir", str(tmp_path))
     args.resume, args.pretrained = "auto", str(tmp_path / "other.pth")
-    (tmp_path / "other.pth").touch()
+    torch.save({}, tmp_path / "other.pth")
     assert launch.prepare_training(args).config.load_from == args.pretrained
-    (tmp_path / "epoch_1.pth").touch()
+    torch.save({}, tmp_path / "epoch_1.pth")
     start = launch.prepare_training(args)
     assert start.config.resume
     assert start.config.load_from == str(tmp_path / "epoch_1.pth")

@@ -70,10 +70,11 @@ def shrink(config: Config) -> None:
             step["crop_size"] = (65, 65)
         if "num_workers" in step:
             step.update(num_workers=0, persistent_workers=False)
+            step.pop("timeout", None)
     config.train_dataloader.batch_size = 2
     if "size" in config.model.data_preprocessor:
         config.model.data_preprocessor.size = (65, 65)
-    if config.train_cfg.get("type") == "IterBasedTrainLoop":
+    if "max_iters" in config.train_cfg:
         config.train_cfg.update(max_iters=2, val_interval=2)
     else:
         config.train_cfg.update(max_epochs=1, val_interval=1)

@@ -29,7 +29,8 @@ def shrink(config: Config) -> None:
         if not loader:
             continue
         loader.update(num_workers=0, persistent_workers=False)
-        for step in loader.dataset.pipeline:
+        loader.pop("timeout", None)
+        for step in loader.dataset.get("dataset", loader.dataset).pipeline:
             if step.type in ("slotcon_mm.ResizeShortSide", "slotcon_mm.CentreCrop", "slotcon_mm.PairedViews"):
                 step.size = 96
     config.test_dataloader.dataset.images = "all"

@@ -84,12 +84,21 @@ class Training:
         files = [*self.work_dir.glob("epoch_*.pth")]
         return any(path.stat().st_mtime > self.born for path in files)
 
-    def live_until(self, moment: float | None, sent: signal.Signals) -> str | None:
-        """Kills a life after ``moment`` seconds (None: as a checkpoint is written); where, or None at its end."""
+    def live_until(self, moment: float | None, sent: signal.Signals, write: int = 1) -> str | None:
+        """Kills a life after ``moment`` seconds (None: in its ``write``-th write of a checkpoint).
+
+        Returns where it was then; None if it reached its end before.
+        """
         self.born = time.time()
         process = self.start()
+        seen: set[str] = set()
         while process.poll() is None:
-            due = self.is_writing() if moment is None else time.time() - self.born > moment
+            if moment is None:
+                now = {path.name for path in self.work_dir.glob(".epoch_*.part")}
+                seen |= now
+                due = bool(now) and len(seen) >= write
+            else:
+                due = time.time() - self.born > moment
             if due:
                 os.killpg(process.pid, signal.SIGSTOP)  # so that what is said of the moment is true
                 phase = self.phase()
@@ -142,7 +151,7 @@ def main() -> None:
                 else:
                     moment = None if counts["kills"] % 2 else moments.uniform(0, length)
                 sent = signal.SIGTERM if counts["kills"] % 5 == 4 else signal.SIGKILL
-                phase = training.live_until(moment, sent)
+                phase = training.live_until(moment, sent, write=moments.randint(1, 4))
                 if phase is None:
                     break
                 counts["kills"] += 1
