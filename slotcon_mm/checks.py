@@ -32,5 +32,8 @@ def listing(names: Sequence[str], most: int = 20) -> str:
 
 
 def printable(path: str) -> str:
-    """A file's name for messages and pages: bytes that are no UTF-8 are written out as escapes."""
-    return path.encode("utf-8", "backslashreplace").decode("utf-8")
+    """A file's name for messages and pages: what is no character to print is written out as an escape.
+
+    That is so of bytes that are no UTF-8, of lines' ends, and of codes that a terminal would obey.
+    """
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in path)

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import mmcv
 import numpy as np
 import torch
 import torch.nn.functional as F
@@ -19,8 +18,8 @@ from pycocotools import mask as coco_mask
 from torch import Tensor
 from tqdm import tqdm
 
-from slotcon_mm.checks import expect_positive
-from slotcon_mm.datasets.load_picture import read_picture
+from slotcon_mm.checks import expect_positive, printable
+from slotcon_mm.datasets.load_picture import decode_picture, read_picture
 from slotcon_mm.datasets.picture_folder import list_pictures
 from slotcon_mm.engine.checkpoint_files import resolve_checkpoint
 from slotcon_mm.engine.checkpoint_loading import load_from_safe_local
@@ -149,10 +148,10 @@ def load_input(given: Any) -> dict[str, Any]:
     name = str(given)
     try:
         if "://" in name:
-            return dict(name=name, image=mmcv.imfrombytes(get(name), flag="color", channel_order="rgb"))
+            return dict(name=name, image=decode_picture(get(name), name))
         return dict(name=name, image=read_picture(name))
-    except (ValueError, KeyError, OSError, cv2.error) as error:
-        warnings.warn(f"left out: {name}: {error}", stacklevel=2)
+    except (ValueError, KeyError, OSError) as error:
+        warnings.warn(f"left out: {printable(name)}: {error}", stacklevel=2)
         return dict(name=name, error=str(error))
 
 
@@ -185,7 +184,7 @@ def save(folder: Path, predictions: list[dict[str, Any]], overlays: list[np.ndar
     for number, (prediction, overlay) in enumerate(zip(predictions, overlays, strict=True)):
         if overlay is None:
             continue
-        stem = Path(prediction["name"].partition("?")[0]).stem or "picture"
+        stem = printable(Path(prediction["name"].partition("?")[0]).stem) or "picture"
         path = folder / f"{stem}.png"
         if path.exists():
             path = folder / f"{stem}-{number}.png"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from collections.abc import Callable
 from pathlib import Path
@@ -97,6 +98,7 @@ def _on_one(rank: int, function: Callable[..., Any], folder: str, args: tuple[An
     os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE="2", LOCAL_WORLD_SIZE="2")
     torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2)
     torch.save(function(rank, *args), os.path.join(folder, f"rank{rank}.pt"))
+    gc.collect()  # runners are cycles, and a wrapped model must be gone before its process group
     torch.distributed.destroy_process_group()
 
 

@@ -14,6 +14,7 @@ import sys
 from tqdm import tqdm
 
 from slotcon_mm import SlotInferencer
+from slotcon_mm.checks import listing
 
 AT_ONCE = 64  # pictures whose results are held
 
@@ -47,7 +48,7 @@ def main() -> None:
             bar.update(len(part))
     print(f"{len(pictures) - len(unreadable)} pictures in {args.out_dir}")
     if unreadable:
-        sys.exit(f"error: {len(unreadable)} could not be read: {', '.join(unreadable[:5])}")
+        sys.exit(f"error: {len(unreadable)} could not be read: {listing(unreadable, most=5)}")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 
 from slotcon_mm.datasets.label_sets import LABEL_SETS, LabelSet, classes_of
+from slotcon_mm.datasets.load_picture import expect_sane_size, picture_bytes
 from slotcon_mm.datasets.picture_folder import list_pictures
 from slotcon_mm.registry import DATASETS
 
@@ -92,7 +93,9 @@ def read_labels(path: str, label_set: LabelSet) -> np.ndarray:
     Raises:
         ValueError: The file is not a readable label map of that set; it is named.
     """
-    values = cv2.imread(path, cv2.IMREAD_UNCHANGED)
+    content = picture_bytes(path)
+    expect_sane_size(content, path)
+    values = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED) if content else None
     if values is None:
         raise ValueError(f"expected a readable label map, got {path}")
     try:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import stat
 import warnings
 from typing import Any
@@ -29,7 +30,15 @@ from PIL import Image
 from slotcon_mm.checks import printable
 from slotcon_mm.registry import TRANSFORMS
 
-__all__ = ["MOST_PIXELS", "LoadPicture", "UnreadablePictureError", "decode_picture", "picture_bytes", "read_picture"]
+__all__ = [
+    "MOST_PIXELS",
+    "LoadPicture",
+    "UnreadablePictureError",
+    "decode_picture",
+    "expect_sane_size",
+    "picture_bytes",
+    "read_picture",
+]
 
 MOST_PIXELS = 178_956_970  # above it Pillow speaks of a decompression bomb and refuses (2 x Image.MAX_IMAGE_PIXELS)
 COMMANDS = (
@@ -80,9 +89,7 @@ def picture_bytes(path: str) -> bytes:
 
 def decode_picture(content: bytes, path: str, *, exif: bool = True) -> np.ndarray:
     """As ``read_picture``, from a file's content; ``path`` is for messages."""
-    width, height = size_in_header(content)
-    if width * height > MOST_PIXELS:
-        raise unreadable(path, f"{width} x {height} pixels, at most {MOST_PIXELS} are read: cut it into tiles")
+    expect_sane_size(content, path)
     try:
         flag = "color" if exif else "color_ignore_orientation"
         # mmcv 2.1.0 heeds channel_order with the first flag only
@@ -92,6 +99,13 @@ def decode_picture(content: bytes, path: str, *, exif: bool = True) -> np.ndarra
         raise unreadable(path, "empty" if not content else "cut off, or no picture") from error
 
 
+def expect_sane_size(content: bytes, path: str) -> None:
+    """UnreadablePictureError for more pixels than ``MOST_PIXELS``, before any is decoded."""
+    width, height = size_in_header(content)
+    if width * height > MOST_PIXELS:
+        raise unreadable(path, f"{width} x {height} pixels, at most {MOST_PIXELS} are read: cut it into tiles")
+
+
 def size_in_header(content: bytes) -> tuple[int, int]:
     """Width and height; zeros where Pillow does not know the format (OpenCV may, and has its own limit)."""
     try:
@@ -99,8 +113,9 @@ def size_in_header(content: bytes) -> tuple[int, int]:
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
             with Image.open(io.BytesIO(content)) as image:
                 return image.size
-    except Image.DecompressionBombError:
-        return MOST_PIXELS + 1, 1
+    except Image.DecompressionBombError as error:
+        found = re.search(r"\((\d+) pixels\)", str(error))
+        return (int(found[1]) if found else MOST_PIXELS + 1), 1
     except Exception:  # a damaged header can stumble anywhere; the decoder judges
         return 0, 0
 

@@ -14,7 +14,7 @@ from mmengine.runner import Runner
 from torch import Tensor
 from torch.optim import Optimizer
 
-from slotcon_mm.checks import RunStoppedError, listing
+from slotcon_mm.checks import RunStoppedError, listing, printable
 from slotcon_mm.engine.lars import LARS
 from slotcon_mm.registry import HOOKS
 
@@ -137,7 +137,7 @@ class FiniteGuardHook(Hook):
         torch._foreach_copy_(self.buffers, self.snapshots[pending.iteration % 2])
         folder = Path(runner.work_dir)
         note = folder / f"not_finite_iter_{pending.iteration + 1}_rank_{get_rank()}.txt"
-        note.write_text("\n".join(pending.pictures) + "\n", encoding="utf-8", errors="backslashreplace")
+        note.write_text("".join(f"{printable(path)}\n" for path in pending.pictures), encoding="utf-8")
         if is_main_process():
             runner.save_checkpoint(
                 runner.work_dir,

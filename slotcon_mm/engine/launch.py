@@ -50,6 +50,7 @@ __all__ = [
 ]
 
 HOSTS = ("mmdet", "mmseg")
+LOADERS = ("train_dataloader", "val_dataloader", "test_dataloader")
 
 
 class Start(NamedTuple):
@@ -79,6 +80,10 @@ def prepare(args: argparse.Namespace) -> Config:
     scope = config.get("default_scope")
     if scope in HOSTS:
         require(scope, "mmcv._ext", purpose=f"{args.config}")
+    for name in LOADERS:
+        loader = config.get(name)
+        if loader and loader.get("num_workers") == 0:
+            loader.persistent_workers = False  # torch refuses it without workers
     config.launcher = args.launcher
     if args.work_dir:
         config.work_dir = args.work_dir

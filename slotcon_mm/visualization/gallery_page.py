@@ -10,6 +10,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from slotcon_mm.checks import printable
 from slotcon_mm.visualization.gallery import Gallery, Occurrence
 from slotcon_mm.visualization.overlay import colour_of
 
@@ -57,8 +58,8 @@ def write_gallery(
         "pictures whose region has the highest mean cosine with the prototype, the rest of the picture dimmed."
     )
     page.write_text(
-        f"<!doctype html><html lang='en'><meta charset='utf-8'><title>{html.escape(title)}</title>"
-        f"<style>{STYLE}</style><h1>{html.escape(title)}</h1><p>{summary}</p><nav>{links}</nav>{''.join(sections)}</html>",
+        f"<!doctype html><html lang='en'><meta charset='utf-8'><title>{html.escape(printable(title))}</title>"
+        f"<style>{STYLE}</style><h1>{html.escape(printable(title))}</h1><p>{summary}</p><nav>{links}</nav>{''.join(sections)}</html>",
         encoding="utf-8",
     )
     if rows:
@@ -84,7 +85,7 @@ def section(gallery: Gallery, prototype: int, class_names: Sequence[str]) -> str
 
 
 def caption(found: Occurrence) -> str:
-    return f"{os.path.basename(found.path)}, cosine {found.score:.2f}"
+    return f"{printable(os.path.basename(found.path))}, cosine {found.score:.2f}"
 
 
 def thumbnail(image: np.ndarray, found: Occurrence, prototype: int) -> np.ndarray:
