@@ -14,6 +14,7 @@ __all__ = ["WAIT_SECONDS", "make_resumable"]
 WAIT_SECONDS = 600  # for a batch of a worker, or for another process
 
 PLACED = "slotcon_mm.PlacedIterTrainLoop"
+DEVICE_GUARD = "slotcon_mm.FiniteGuardHook"
 OWN_HOOKS = ("StepSeedHook", "RankAgreementHook")
 
 
@@ -35,6 +36,10 @@ def make_resumable(config: Config, *, resumed_iteration: int = 0) -> None:
     processes = {"backend": "nccl", "timeout": WAIT_SECONDS, **environment.get("dist_cfg", {})}
     config.env_cfg = {**environment, "dist_cfg": processes}
     if is_pretraining(config):
+        if config.optim_wrapper.optimizer.type != "slotcon_mm.LARS":
+            for hook in config.get("custom_hooks") or []:
+                # other optimizers cannot stand still by a flag on the device
+                hook.type = "slotcon_mm.BlockingFiniteGuardHook" if hook.type == DEVICE_GUARD else hook.type
         return
     checkpoint_hook = config.get("default_hooks", {}).get("checkpoint", {})
     if checkpoint_hook.get("type") == "CheckpointHook":

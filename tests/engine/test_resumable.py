@@ -106,6 +106,23 @@ def test_without_workers_there_is_no_timeout_which_torch_would_refuse():
     assert "timeout" not in config.train_dataloader
 
 
+@pytest.mark.parametrize(
+    ("optimizer", "guard"), [("slotcon_mm.LARS", "FiniteGuardHook"), ("AdamW", "BlockingFiniteGuardHook")]
+)
+def test_a_pretraining_by_another_optimizer_gets_the_guard_that_waits(optimizer, guard):
+    config = Config(
+        dict(
+            model=dict(type="slotcon_mm.SlotCon"),
+            train_dataloader=dict(dataset=dict(type="slotcon_mm.PictureFolder")),
+            optim_wrapper=dict(optimizer=dict(type=optimizer)),
+            custom_hooks=[dict(type="slotcon_mm.FiniteGuardHook"), dict(type="Mine")],
+        )
+    )
+    make_resumable(config)
+    assert [hook.type for hook in config.custom_hooks] == [f"slotcon_mm.{guard}", "Mine"]
+    assert config.train_dataloader.dataset.type == "slotcon_mm.PictureFolder"
+
+
 def test_a_config_that_only_tests_is_left_alone():
     config = Config(dict(model=dict(type="FCN")))
     make_resumable(config)

@@ -2,32 +2,47 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
-import subprocess
+import runpy
 import sys
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 import torch
+from conftest import REPOSITORY
 from engine.test_checkpoint_loading import Payload
 from pictures import READABLE
 from runs import build_run, pretraining_options, train
 
-REPOSITORY = Path(__file__).parents[2]
 QUICKSTART = "configs/slotcon_r18_quickstart.py"
 
 
-def run(*command: str) -> subprocess.CompletedProcess:
-    environment = {**os.environ, "CUDA_VISIBLE_DEVICES": "-1", "OMP_NUM_THREADS": "1"}
-    return subprocess.run(
-        [sys.executable, *command], cwd=REPOSITORY, env=environment, capture_output=True, text=True, timeout=300
-    )
+class Result(NamedTuple):
+    code: int
+    said: str
+
+    def last_line(self) -> str:
+        assert self.code != 0, self.said[-500:]
+        return self.said.strip().splitlines()[-1]
 
 
-def last_line(result: subprocess.CompletedProcess) -> str:
-    assert result.returncode != 0, result.stdout[-500:]
-    return result.stderr.strip().splitlines()[-1]
+def run(script: str, *arguments: str) -> Result:
+    """A tool in this process (a start of Python for each would take minutes); an exception is the test's."""
+    said, argv = io.StringIO(), sys.argv
+    sys.argv = [script, *arguments, *(["--device", "cpu"] if script in ("tools/train.py", "tools/test.py") else [])]
+    try:
+        with redirect_stdout(said), redirect_stderr(said):
+            runpy.run_path(str(REPOSITORY / script), run_name="__main__")
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        return Result(code, said.getvalue() + (end.code if isinstance(end.code, str) else ""))
+    finally:
+        sys.argv = argv
+    return Result(0, said.getvalue())
 
 
 @pytest.fixture
@@ -58,12 +73,8 @@ def test_every_tool_that_takes_a_checkpoint_refuses_a_malicious_one(malicious, s
     }
     for name, command in commands.items():
         result = run(*command)
-        assert result.returncode != 0, name
-        assert "torch says: unsupported GLOBAL" in result.stderr or "got other objects" in result.stderr, (
-            name,
-            result.stderr,
-        )
-        assert "Traceback" not in result.stderr, (name, result.stderr)
+        assert result.code != 0, name
+        assert "got other objects" in result.said, (name, result.said)
         assert not (tmp_path / "ran").exists(), name
 
 
@@ -97,8 +108,7 @@ def test_weights_of_another_model_and_weights_of_none_are_refused(scenes, tmp_pa
         torch.save(dict(state_dict=state, meta=dict(epoch=1, iter=4), message_hub={}), path)
         for option in ("--resume", "--pretrained"):
             result = run("tools/train.py", QUICKSTART, "--work-dir", str(tmp_path / "w"), option, str(path), *options)
-            assert "expected a checkpoint of this model, got one of another: 0 of" in last_line(result)
-            assert "Traceback" not in result.stderr
+            assert "expected a checkpoint of this model, got one of another: 0 of" in result.last_line()
 
 
 @pytest.mark.parametrize("name", ["a.yaml", "a.json"])
@@ -110,10 +120,7 @@ def test_configs_that_are_data_run_nothing(tmp_path, name):
     for command in (["tools/train.py"], ["tools/test.py"]):
         arguments = [str(tmp_path / name), *([] if command == ["tools/train.py"] else ["x.pth"])]
         result = run(*command, *arguments)
-        assert (
-            last_line(result).startswith("error: expected a config that is data only") or "data only" in result.stderr
-        )
-        assert "Traceback" not in result.stderr
+        assert result.last_line().startswith("error: expected a config that is data only") or "data only" in result.said
     assert not (tmp_path / "ran").exists()
 
 
@@ -148,9 +155,8 @@ def test_names_of_pictures_are_only_names_in_every_tool(nasty, weights, tmp_path
     }  # fmt: skip
     for tool, command in commands.items():
         result = run(*command)
-        said = result.stdout + result.stderr
-        assert result.returncode == 1, (tool, said)  # one picture is empty, and is named
-        assert "Traceback" not in said, (tool, said)
+        said = result.said
+        assert result.code == 1, (tool, said)  # one picture is empty, and is named
         assert "\x1b[31m" not in said, tool
         assert "bad\\x1b[31m.png" in said, (tool, said)
         assert not list(tmp_path.rglob("ran")), tool

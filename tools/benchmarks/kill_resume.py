@@ -146,10 +146,9 @@ def main() -> None:
             training = Training(root / "scenes", root / f"run-{run}", args.epochs)
             had_checkpoint = False
             while not training.is_finished():
+                moment: float | None = moments.uniform(0, length) if counts["kills"] % 2 else None
                 if counts["kills"] >= args.kills:
                     moment = float("inf")
-                else:
-                    moment = None if counts["kills"] % 2 else moments.uniform(0, length)
                 sent = signal.SIGTERM if counts["kills"] % 5 == 4 else signal.SIGKILL
                 phase = training.live_until(moment, sent, write=moments.randint(1, 4))
                 if phase is None:
