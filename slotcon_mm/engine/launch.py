@@ -119,9 +119,9 @@ def prepare_training(args: argparse.Namespace) -> Start:
             if meta.get("seed") is not None:
                 # before any sampler is built: MMEngine puts it back too late for an unset one
                 config.randomness = {**(config.get("randomness") or {}), "seed": meta["seed"]}
-            make_resumable(config, resumed_iteration=meta.get("iter", 0))
+            notes += make_resumable(config, resumed_iteration=meta.get("iter", 0))
             return Start(config, [*filter(None, notes)])
-    make_resumable(config)
+    notes += make_resumable(config)
     filling = None
     if args.pretrained:
         note, filling = use_pretrained(config, args.pretrained, args.pretrained_source)

@@ -15,11 +15,13 @@ WAIT_SECONDS = 600  # for a batch of a worker, or for another process
 
 PLACED = "slotcon_mm.PlacedIterTrainLoop"
 DEVICE_GUARD = "slotcon_mm.FiniteGuardHook"
+SAMPLERS = ("DefaultSampler", "InfiniteSampler")
+BATCH_SAMPLERS = ("AspectRatioBatchSampler", "NumberedBatchSampler")
 OWN_HOOKS = ("StepSeedHook", "RankAgreementHook")
 
 
-def make_resumable(config: Config, *, resumed_iteration: int = 0) -> None:
-    """Changes a training config in place.
+def make_resumable(config: Config, *, resumed_iteration: int = 0) -> list[str]:
+    """Changes a training config in place; returns lines for the log.
 
     Pretraining configs have it all written out. Of mmdet's and mmseg's: checkpoints become plain and atomic, samples
     and steps are seeded by their place in the run, a loop by iterations goes on at its place, and a step with gradients
@@ -29,7 +31,7 @@ def make_resumable(config: Config, *, resumed_iteration: int = 0) -> None:
     tolerate_failing_backends(config.get("visualizer"))
     loader = config.get("train_dataloader")
     if not loader:
-        return
+        return []
     if loader.get("num_workers", 0) > 0:
         loader.setdefault("timeout", WAIT_SECONDS)
     environment = config.get("env_cfg") or {}
@@ -40,15 +42,31 @@ def make_resumable(config: Config, *, resumed_iteration: int = 0) -> None:
             for hook in config.get("custom_hooks") or []:
                 # other optimizers cannot stand still by a flag on the device
                 hook.type = "slotcon_mm.BlockingFiniteGuardHook" if hook.type == DEVICE_GUARD else hook.type
-        return
+        return []
     checkpoint_hook = config.get("default_hooks", {}).get("checkpoint", {})
     if checkpoint_hook.get("type") == "CheckpointHook":
         checkpoint_hook["type"] = "slotcon_mm.PlainCheckpointHook"
-    number_batches(loader, start=resumed_iteration if place_loop(config.train_cfg, loader) else 0)
+    notes = []
+    if strange := samplers_of_others(loader):
+        notes.append(
+            f"{strange}: its batches are not numbered, so that a resumed run will draw other samples than one at once"
+        )
+    else:
+        number_batches(loader, start=resumed_iteration if place_loop(config.train_cfg, loader) else 0)
     hooks = config.get("custom_hooks") or []
     known = {hook["type"] for hook in hooks}
     added = [f"slotcon_mm.{name}" for name in (*OWN_HOOKS, "BlockingFiniteGuardHook")]
     config.custom_hooks = [*hooks, *(dict(type=name) for name in added if name not in known)]
+    return notes
+
+
+def samplers_of_others(loader: Any) -> str | None:
+    """A sampler or batch sampler that is none of those whose order is known to be a function of seed and epoch."""
+    for key, known in (("sampler", SAMPLERS), ("batch_sampler", BATCH_SAMPLERS)):
+        kind = (loader.get(key) or {}).get("type")
+        if kind is not None and str(kind).rpartition(".")[2] not in known:
+            return f"{key} {kind}"
+    return None
 
 
 def place_loop(train_cfg: Any, loader: Any) -> bool:
@@ -58,7 +76,7 @@ def place_loop(train_cfg: Any, loader: Any) -> bool:
     is read again.
     """
     by_iterations = train_cfg.get("type") in ("IterBasedTrainLoop", PLACED) or not train_cfg.get("by_epoch", True)
-    if not by_iterations or loader.get("sampler", {}).get("type") != "InfiniteSampler":
+    if not by_iterations or not str(loader.get("sampler", {}).get("type")).endswith("InfiniteSampler"):
         return False
     train_cfg.pop("by_epoch", None)
     train_cfg["type"] = PLACED
@@ -71,8 +89,6 @@ def number_batches(loader: Any, *, start: int) -> None:
         loader.get("dataset", {}).get("type") == "slotcon_mm.SeededDataset"
     ):  # the config that a run left in its work dir
         loader.batch_sampler.start = start
-        return
-    if not isinstance(loader.get("sampler"), dict):
         return
     loader.dataset = dict(type="slotcon_mm.SeededDataset", dataset=loader.dataset)
     batches = dict(type="slotcon_mm.NumberedBatchSampler", start=start, drop_last=loader.pop("drop_last", False))

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from engine.test_checkpoint_loading import Payload
+from helpers import Payload
 from mmengine.runner.checkpoint import CheckpointLoader
 
 from slotcon_mm.engine import checkpoint_addresses

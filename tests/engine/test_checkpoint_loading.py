@@ -2,22 +2,12 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import pytest
 import torch
+from helpers import Payload
 from mmengine.runner.checkpoint import CheckpointLoader
 
 from slotcon_mm.engine.checkpoint_loading import load_from_safe_local
-
-
-class Payload:
-    def __init__(self, path: Path) -> None:
-        self.path = path
-
-    def __reduce__(self):
-        return os.mkdir, (str(self.path),)
 
 
 def test_tensors_and_plain_values_load(tmp_path):

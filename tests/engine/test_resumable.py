@@ -71,6 +71,22 @@ def test_a_hosts_batch_sampler_and_drop_last_go_inside():
     assert "drop_last" not in config.train_dataloader
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        dict(sampler=dict(type="TrackImgSampler")),
+        dict(batch_sampler=dict(type="mmdet.MultiDataAspectRatioBatchSampler")),
+    ],
+)
+def test_samplers_that_are_not_known_are_left_alone_and_said(change):
+    config = downstream()
+    config.train_dataloader.update(change)
+    (note,) = make_resumable(config, resumed_iteration=4)
+    assert note.startswith(f"{next(iter(change))} {next(iter(change.values()))['type']}: its batches are not numbered")
+    assert config.train_dataloader.dataset == dict(type="Any")
+    assert config.train_cfg.type == "IterBasedTrainLoop"
+
+
 def test_hooks_are_added_once_behind_the_configs_own():
     config = downstream(custom_hooks=[dict(type="Mine"), dict(type="slotcon_mm.StepSeedHook")])
     make_resumable(config)

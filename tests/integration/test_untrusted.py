@@ -14,7 +14,7 @@ from typing import NamedTuple
 import pytest
 import torch
 from conftest import REPOSITORY
-from engine.test_checkpoint_loading import Payload
+from helpers import Payload
 from pictures import READABLE
 from runs import build_run, pretraining_options, train
 
