@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import gc
+import io
 import os
+import runpy
+import sys
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -118,14 +122,42 @@ def coordinate_picture(width: int, height: int) -> np.ndarray:
     return np.stack([x + 0.5, y + 0.5, np.zeros_like(x)], axis=-1)
 
 
+class ToolResult(NamedTuple):
+    """Of a tool: its exit code, and all that it printed."""
+
+    code: int
+    said: str
+
+    def last_line(self) -> str:
+        assert self.code != 0, self.said[-500:]
+        return self.said.strip().splitlines()[-1]
+
+
+def run_tool(script: str, *arguments: str) -> ToolResult:
+    """A tool in this process (a start of Python for each would take minutes); an exception is the test's."""
+    said, argv = io.StringIO(), sys.argv
+    sys.argv = [script, *arguments, *(["--device", "cpu"] if script in ("tools/train.py", "tools/test.py") else [])]
+    try:
+        with redirect_stdout(said), redirect_stderr(said):
+            runpy.run_path(str(Path(__file__).parents[1] / script), run_name="__main__")
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        return ToolResult(code, said.getvalue() + (end.code if isinstance(end.code, str) else ""))
+    finally:
+        sys.argv = argv
+    return ToolResult(0, said.getvalue())
+
+
 __all__ = [
     "TOTAL_STEPS",
     "Payload",
     "TinyBackbone",
+    "ToolResult",
     "as_samples",
     "coordinate_picture",
     "random_batch",
     "run_on_two_processes",
+    "run_tool",
     "set_total_steps",
     "tiny_slotcon",
 ]

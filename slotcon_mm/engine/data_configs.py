@@ -13,6 +13,7 @@ from mmengine.fileio import YamlHandler, register_handler
 
 __all__ = ["SafeYamlHandler", "expect_data_only"]
 
+SAFE_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 DATA_FORMATS = (".yaml", ".yml", ".json")
 # 'Name', or 'scope.Name' of a registry; any longer path MMEngine would import and call
 TYPE = re.compile(r"^(?:\w+|(?:mmengine|mmcv|mmpretrain|mmdet|mmseg|slotcon_mm)\.[A-Z]\w*)$")
@@ -24,7 +25,7 @@ class SafeYamlHandler(YamlHandler):
     """MMEngine's handler with YAML's safe loader; its own (0.10.7) calls the functions that a file names."""
 
     def load_from_fileobj(self, file: Any, **kwargs: Any) -> Any:
-        return yaml.load(file, Loader=yaml.SafeLoader)
+        return yaml.load(file, Loader=SAFE_LOADER)  # noqa: S506 - it is the safe one
 
 
 def expect_data_only(path: str) -> None:

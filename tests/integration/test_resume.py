@@ -152,6 +152,7 @@ def shorten(config: Config) -> None:
     config.train_dataloader.pop("timeout", None)
     config.default_hooks.logger.interval = 1
     config.visualizer.vis_backends = []
+    config.val_dataloader = config.val_cfg = config.val_evaluator = None
 
 
 def segmentation(root: Path, name: str, *, seed: int | None = 7, **kwargs: Any) -> Any:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from helpers import run_tool
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -103,11 +104,8 @@ def test_bad_input_is_answered_by_one_clear_line(trained, scenes, tmp_path):
         "lower it by --cfg-options param_scheduler.warmup": small(scenes, tmp_path, **{"param_scheduler.warmup": 5}),
     }
     for message, arguments in cases.items():
-        result = train(*arguments)
-        assert result.returncode != 0
-        last = result.stderr.strip().splitlines()[-1]
+        last = run_tool("tools/train.py", "configs/slotcon_r50_coco.py", *arguments).last_line()
         assert message in last, f"{message!r} not in {last!r}"
-        assert "Traceback" not in result.stderr, result.stderr[-2000:]
 
 
 def test_two_processes_train_and_resume(scenes, tmp_path):

@@ -2,47 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import json
 import os
-import runpy
-import sys
-from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import NamedTuple
 
 import pytest
 import torch
-from conftest import REPOSITORY
-from helpers import Payload
+from helpers import Payload, run_tool
 from pictures import READABLE
 from runs import build_run, pretraining_options, train
 
 QUICKSTART = "configs/slotcon_r18_quickstart.py"
-
-
-class Result(NamedTuple):
-    code: int
-    said: str
-
-    def last_line(self) -> str:
-        assert self.code != 0, self.said[-500:]
-        return self.said.strip().splitlines()[-1]
-
-
-def run(script: str, *arguments: str) -> Result:
-    """A tool in this process (a start of Python for each would take minutes); an exception is the test's."""
-    said, argv = io.StringIO(), sys.argv
-    sys.argv = [script, *arguments, *(["--device", "cpu"] if script in ("tools/train.py", "tools/test.py") else [])]
-    try:
-        with redirect_stdout(said), redirect_stderr(said):
-            runpy.run_path(str(REPOSITORY / script), run_name="__main__")
-    except SystemExit as end:
-        code = end.code if isinstance(end.code, int) else int(end.code is not None)
-        return Result(code, said.getvalue() + (end.code if isinstance(end.code, str) else ""))
-    finally:
-        sys.argv = argv
-    return Result(0, said.getvalue())
 
 
 @pytest.fixture
@@ -72,7 +42,7 @@ def test_every_tool_that_takes_a_checkpoint_refuses_a_malicious_one(malicious, s
         "to-official": ["tools/convert_checkpoint.py", "to-official", str(malicious), out + ".pth"],
     }
     for name, command in commands.items():
-        result = run(*command)
+        result = run_tool(*command)
         assert result.code != 0, name
         assert "got other objects" in result.said, (name, result.said)
         assert not (tmp_path / "ran").exists(), name
@@ -107,7 +77,9 @@ def test_weights_of_another_model_and_weights_of_none_are_refused(scenes, tmp_pa
         path = tmp_path / f"{name}.pth"
         torch.save(dict(state_dict=state, meta=dict(epoch=1, iter=4), message_hub={}), path)
         for option in ("--resume", "--pretrained"):
-            result = run("tools/train.py", QUICKSTART, "--work-dir", str(tmp_path / "w"), option, str(path), *options)
+            result = run_tool(
+                "tools/train.py", QUICKSTART, "--work-dir", str(tmp_path / "w"), option, str(path), *options
+            )
             assert "expected a checkpoint of this model, got one of another: 0 of" in result.last_line()
 
 
@@ -119,7 +91,7 @@ def test_configs_that_are_data_run_nothing(tmp_path, name):
         (tmp_path / name).write_text(json.dumps(dict(model=dict(type="os.mkdir", path=str(tmp_path / "ran")))))
     for command in (["tools/train.py"], ["tools/test.py"]):
         arguments = [str(tmp_path / name), *([] if command == ["tools/train.py"] else ["x.pth"])]
-        result = run(*command, *arguments)
+        result = run_tool(*command, *arguments)
         assert result.last_line().startswith("error: expected a config that is data only") or "data only" in result.said
     assert not (tmp_path / "ran").exists()
 
@@ -154,7 +126,7 @@ def test_names_of_pictures_are_only_names_in_every_tool(nasty, weights, tmp_path
         "check": ["tools/check_dataset.py", str(nasty), "--out-dir", str(out["check"]), "--workers", "1"],
     }  # fmt: skip
     for tool, command in commands.items():
-        result = run(*command)
+        result = run_tool(*command)
         said = result.said
         assert result.code == 1, (tool, said)  # one picture is empty, and is named
         assert "\x1b[31m" not in said, tool

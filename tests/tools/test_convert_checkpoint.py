@@ -4,21 +4,17 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 import torchvision
+from helpers import ToolResult, run_tool
 from mmpretrain.models import ResNet
 
-REPOSITORY = Path(__file__).parents[2]
 
-
-def convert(*arguments: object) -> subprocess.CompletedProcess:
-    command = [sys.executable, "tools/convert_checkpoint.py", *map(str, arguments)]
-    return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
+def convert(*arguments: object) -> ToolResult:
+    return run_tool("tools/convert_checkpoint.py", *map(str, arguments))
 
 
 @pytest.fixture(scope="module")
@@ -38,24 +34,24 @@ def run(tmp_path_factory) -> Path:
 
 def test_there_and_back_again_gives_every_bit_back(run, tmp_path):
     there = convert("to-official", run, tmp_path / "official.pth")
-    assert there.returncode == 0, there.stderr
+    assert there.code == 0, there.said
     official = torch.load(tmp_path / "official.pth", weights_only=True)
     official["args"] = argparse.Namespace(arch="resnet18")
     torch.save(official, tmp_path / "with_args.pth")
     back = convert("from-official", tmp_path / "with_args.pth", tmp_path / "back.pth")
-    assert back.returncode == 0, back.stderr
+    assert back.code == 0, back.said
     before = torch.load(run / "epoch_4.pth", weights_only=True)["state_dict"]
     after = torch.load(tmp_path / "back.pth", weights_only=True)["state_dict"]
     assert before.keys() == after.keys()
     assert all(before[name].equal(after[name]) for name in before)
     sha256 = hashlib.sha256((tmp_path / "back.pth").read_bytes()).hexdigest()
-    assert f"{len(after)} tensors, sha256 {sha256}" in back.stdout
+    assert f"{len(after)} tensors, sha256 {sha256}" in back.said
 
 
 @pytest.mark.parametrize(("source", "prefix"), [("teacher", "teacher.backbone."), ("student", "backbone.")])
 def test_a_torchvision_backbone_is_the_one_asked_for(run, tmp_path, source, prefix):
     done = convert("backbone", run, tmp_path / "b.pth", "--format", "torchvision", "--source", source)
-    assert f"120 tensors ({source}, step 9)" in done.stdout, done.stderr
+    assert f"120 tensors ({source}, step 9)" in done.said
     model = torchvision.models.resnet18()
     missing = model.load_state_dict(torch.load(tmp_path / "b.pth", weights_only=True), strict=False)
     assert missing.missing_keys == ["fc.weight", "fc.bias"]
@@ -66,7 +62,7 @@ def test_a_torchvision_backbone_is_the_one_asked_for(run, tmp_path, source, pref
 
 def test_a_published_file_has_no_optimizer(run, tmp_path):
     done = convert("publish", run, tmp_path / "p.pth")
-    path = Path(done.stdout.partition(":")[0])
+    path = Path(done.said.partition(":")[0])
     assert path.stem.removeprefix("p-") == hashlib.sha256(path.read_bytes()).hexdigest()[:8]
     assert set(torch.load(path, weights_only=True)) == {"state_dict", "meta"}
 
@@ -79,6 +75,6 @@ def test_errors_are_one_line(run, tmp_path):
         (("from-official", run, tmp_path / "x.pth"), "without a counterpart"),
     ]:
         done = convert(*arguments)
-        assert done.returncode == 1
-        assert done.stderr.splitlines()[-1].startswith("error: expected")
-        assert message in done.stderr
+        assert done.code == 1
+        assert done.last_line().startswith("error: expected")
+        assert message in done.last_line()
