@@ -8,11 +8,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import settings
 from mmengine.logging import MMLogger
 from mmengine.registry import init_default_scope
 
 import slotcon_mm  # noqa: F401
 from slotcon_mm.datasets.scenes import write_scenes
+
+settings.register_profile("any machine", deadline=None)  # how long an example takes is nobody's promise
+settings.load_profile("any machine")
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -28,7 +32,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(autouse=True)
 def _quiet_and_repeatable() -> Iterator[None]:
     torch.manual_seed(0)
-    torch.set_num_threads(2)
+    torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else 2)
     init_default_scope("mmpretrain")  # a runner of an earlier test may have left another
     MMLogger.get_current_instance().setLevel("WARNING")
     yield

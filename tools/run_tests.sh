@@ -5,7 +5,7 @@
 #   SLOTCON_TEST_DATA=FOLDER bash tools/run_tests.sh      also the tests on real pictures (a folder in COCO's layout)
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-if [ -n "${PYTHON:-}${VIRTUAL_ENV:-}${CONDA_PREFIX:-}" ] && . tools/find_python.sh && "$PYTHON" -c "import pytest, hypothesis, mypy, slotcon_mm, mmcv._ext" 2>/dev/null; then
+if [ -n "${PYTHON:-}${VIRTUAL_ENV:-}${CONDA_PREFIX:-}" ] && . tools/find_python.sh && "$PYTHON" -c "import pytest, xdist, hypothesis, mypy, slotcon_mm, mmcv._ext" 2>/dev/null; then
     :  # an environment of the caller's that has everything
 else
     bash tools/setup_env.sh det,seg
@@ -14,4 +14,5 @@ fi
 "$PYTHON" -m ruff format --check .
 "$PYTHON" -m ruff check .
 "$PYTHON" -m mypy
-exec "$PYTHON" -m pytest "$@"
+# two at a time: most tests wait for one core; the tests of a file share what they make
+exec "$PYTHON" -m pytest -n 2 --dist loadfile "$@"

@@ -119,7 +119,7 @@ step "libraries" install numpy scipy matplotlib pillow opencv-python-headless py
 step "mmengine and mmpretrain" install --no-deps mmengine mmpretrain
 if [ "$tier" = det,seg ]; then
     step "mmdet, mmseg and test tools" install shapely terminaltables prettytable ftfy regex six \
-        pytest hypothesis ruff mypy
+        pytest pytest-xdist hypothesis ruff mypy
     step "mmdet and mmseg" install --no-deps mmdet mmsegmentation
 fi
 

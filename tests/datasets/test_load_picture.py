@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pictures import GRADIENT, READABLE, UNREADABLE, encoded, large_picture
 from PIL import Image
@@ -83,6 +83,7 @@ def test_the_limit_on_pixels_is_exact():
     assert width * height > MOST_PIXELS
 
 
+@settings(max_examples=60)
 @given(
     st.binary(max_size=200)
     | st.sampled_from(sorted(READABLE)).flatmap(
