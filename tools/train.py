@@ -58,7 +58,7 @@ def main() -> None:
         lock = lock_for_training(start.config)
         runner = build_runner(start.config, start.notes)
         check_start(runner, start.filling)
-    except (ValueError, FileNotFoundError, ImportError, RunStoppedError) as error:
+    except (ValueError, OSError, ImportError, RunStoppedError) as error:
         sys.exit(f"error: {error}")
     try:
         train(runner)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import re
 from pathlib import Path
@@ -33,6 +34,7 @@ from slotcon_mm.engine.rank_agreement_hook import expect_same_on_all_ranks
 from slotcon_mm.engine.resumable import make_resumable
 from slotcon_mm.engine.run_facts import FACTS, check_facts, facts_of
 from slotcon_mm.engine.schedule import expect_warmup_within
+from slotcon_mm.engine.tolerant_log import say_once_when_log_files_fail
 from slotcon_mm.engine.verify_filling_hook import VerifyFillingHook
 from slotcon_mm.engine.work_dir_lock import lock_work_dir
 from slotcon_mm.requirements import require
@@ -173,6 +175,7 @@ def build_runner(config: Config, notes: list[str]) -> Runner:
     if not has_accelerator():
         notes = notes + adapt_to_cpu(config)
     runner = RUNNERS.build(config) if config.get("runner_type") else Runner.from_cfg(config)
+    say_once_when_log_files_fail(runner.logger)
     for note in notes:
         runner.logger.info(note)
     return runner
@@ -217,11 +220,15 @@ def train(runner: Runner) -> None:
     """Trains to the end.
 
     Raises:
-        RunStoppedError: A worker process of the loader died or sent nothing for too long.
+        RunStoppedError: A worker process of the loader died or sent nothing for too long, or the disk is full.
     """
     try:
         runner.train()
-    except (RuntimeError, ConnectionError) as error:
+    except (RuntimeError, OSError) as error:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise RunStoppedError(
+                f"expected room in {runner.work_dir}, got {error.strerror}: make some, then --resume"
+            ) from error
         lost = isinstance(error, ConnectionError) or re.search("DataLoader (worker|timed out)", str(error))
         if isinstance(error, RunStoppedError) or not lost:
             raise

@@ -73,6 +73,16 @@ def test_a_lost_worker_is_said_with_what_to_do(error, said):
         launch.train(SimpleNamespace(train=fail))
 
 
+def test_a_full_disk_is_said_with_what_to_do():
+    def fail() -> None:
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(
+        RunStoppedError, match=r"expected room in w, got No space left on device: make some, then --resume"
+    ):
+        launch.train(SimpleNamespace(train=fail, work_dir="w"))
+
+
 def test_other_errors_of_a_training_are_left_as_they_are():
     def fail() -> None:
         raise RuntimeError("shapes differ")

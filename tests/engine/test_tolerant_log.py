@@ -1,0 +1,38 @@
+"""Log files may fail."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import suppress
+
+import pytest
+
+from slotcon_mm.engine.tolerant_log import say_once_when_log_files_fail
+
+
+@pytest.fixture
+def logger(tmp_path, capsys) -> logging.Logger:
+    found = logging.Logger("x", logging.INFO)
+    found.addHandler(logging.FileHandler(tmp_path / "a.log"))
+    found.addHandler(logging.StreamHandler())
+    say_once_when_log_files_fail(found)
+    return found
+
+
+def test_a_full_disk_is_said_once_and_the_other_handlers_go_on(logger, capsys):
+    with suppress(OSError), open("/dev/full", "w") as full:  # closing it fails as well
+        logger.handlers[0].setStream(full)
+        for text in ("one", "two", "three"):
+            logger.info(text)
+        logger.handlers[0].stream = None
+    said = capsys.readouterr().err
+    assert said.count("No space left on device") == 1
+    assert "a.log cannot be written" in said
+    assert "Traceback" not in said
+    assert [line for line in said.splitlines() if "warning" not in line] == ["one", "two", "three"]
+
+
+def test_a_log_that_works_is_written(logger, tmp_path, capsys):
+    logger.info("one")
+    assert (tmp_path / "a.log").read_text() == "one\n"
+    assert "cannot" not in capsys.readouterr().err
