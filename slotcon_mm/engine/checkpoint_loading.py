@@ -26,7 +26,7 @@ def load_from_safe_local(filename: str, map_location: str | Callable | torch.dev
     if not os.path.isfile(path):
         raise FileNotFoundError(f"expected a checkpoint file, got {filename}, which does not exist")
     try:
-        return torch.load(path, map_location=map_location, weights_only=True)
+        loaded = torch.load(path, map_location=map_location, weights_only=True)
     except pickle.UnpicklingError as error:
         raise ValueError(
             f"expected tensors and plain Python values in {filename}, got other objects, which loading would run as "
@@ -39,6 +39,9 @@ def load_from_safe_local(filename: str, map_location: str | Callable | torch.dev
         raise ValueError(
             f"expected a checkpoint, got {filename}, which torch cannot read (cut off?): {error}"
         ) from error
+    if not isinstance(loaded, dict):
+        raise ValueError(f"expected a checkpoint, got a {type(loaded).__name__} in {filename}")
+    return loaded
 
 
 def what_was_refused(error: Exception) -> str:

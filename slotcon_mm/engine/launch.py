@@ -32,7 +32,7 @@ from slotcon_mm.engine.pretrained import (
 )
 from slotcon_mm.engine.rank_agreement_hook import expect_same_on_all_ranks
 from slotcon_mm.engine.resumable import make_resumable
-from slotcon_mm.engine.run_facts import FACTS, check_facts, facts_of
+from slotcon_mm.engine.run_facts import FACTS, batch_size_of, check_facts, facts_of
 from slotcon_mm.engine.schedule import expect_warmup_within
 from slotcon_mm.engine.tolerant_log import say_once_when_log_files_fail
 from slotcon_mm.engine.verify_filling_hook import VerifyFillingHook
@@ -118,9 +118,7 @@ def prepare_training(args: argparse.Namespace) -> Start:
         notes.append(set_resume(config, args.resume))
         if config.resume:
             meta = load_from_safe_local(config.load_from, "cpu").get("meta", {})
-            if meta.get("seed") is not None:
-                # before any sampler is built: MMEngine puts it back too late for an unset one
-                config.randomness = {**(config.get("randomness") or {}), "seed": meta["seed"]}
+            notes.append(set_seed(config, meta.get("seed")))
             notes += make_resumable(config, resumed_iteration=meta.get("iter", 0))
             return Start(config, [*filter(None, notes)])
     notes += make_resumable(config)
@@ -164,6 +162,16 @@ def set_resume(config: Config, resume: str) -> str:
     return f"--resume: continuing {found}" if found else "--resume auto: nothing to resume, starting afresh"
 
 
+def set_seed(config: Config, seed: int | None) -> str | None:
+    """The resumed run's, before any sampler is built: MMEngine puts it back too late for one that was drawn."""
+    randomness = config.get("randomness") or {}
+    given = randomness.get("seed")
+    if seed is None:
+        return None
+    config.randomness = {**randomness, "seed": seed}
+    return f"--resume: the seed stays {seed}; {given} is left out" if given not in (None, seed) else None
+
+
 def lock_for_training(config: Config) -> IO[str] | None:
     """Keeps other trainings out of the work dir; the job's first process does."""
     rank = os.environ.get("RANK") or os.environ.get("SLURM_PROCID") or os.environ.get("OMPI_COMM_WORLD_RANK") or "0"
@@ -190,8 +198,8 @@ def check_start(runner: Runner, filling: Filling | None = None) -> None:
     loader: Any = runner.train_loop.dataloader
     if len(loader) == 0:
         raise ValueError(
-            f"expected at least a batch of pictures, {loader.batch_size} on each of {get_world_size()} processes, got "
-            f"{len(loader.dataset)}: lower train_dataloader.batch_size or add pictures"
+            f"expected at least a batch of pictures, {batch_size_of(loader)} on each of {get_world_size()} processes, "
+            f"got {len(loader.dataset)}: lower train_dataloader.batch_size or add pictures"
         )
     if is_pretraining(runner.cfg) and not isinstance(runner.train_loop, EpochBasedTrainLoop):
         raise ValueError(

@@ -9,7 +9,7 @@ import numpy as np
 from mmengine.dist import get_world_size
 from mmengine.runner import Runner
 
-__all__ = ["FACTS", "check_facts", "dataset_fingerprint", "facts_of"]
+__all__ = ["FACTS", "batch_size_of", "check_facts", "dataset_fingerprint", "facts_of"]
 
 FACTS = "run"  # key in a checkpoint's meta
 

@@ -40,6 +40,12 @@ def test_what_is_no_checkpoint_is_refused(tmp_path, content):
         load_from_safe_local(str(path))
 
 
+def test_a_tensor_alone_is_no_checkpoint(tmp_path):
+    torch.save(torch.ones(2), tmp_path / "a.pth")
+    with pytest.raises(ValueError, match=r"expected a checkpoint, got a Tensor in .*a.pth"):
+        load_from_safe_local(str(tmp_path / "a.pth"))
+
+
 def test_a_file_that_is_not_there_is_named():
     with pytest.raises(FileNotFoundError, match=r"nowhere.pth, which does not exist"):
         load_from_safe_local("nowhere.pth")

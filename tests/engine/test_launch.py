@@ -73,6 +73,16 @@ def test_a_lost_worker_is_said_with_what_to_do(error, said):
         launch.train(SimpleNamespace(train=fail))
 
 
+def test_a_resumed_run_keeps_its_seed_and_says_so():
+    config = Config(dict(randomness=dict(seed=1, deterministic=True)))
+    assert launch.set_seed(config, 5) == "--resume: the seed stays 5; 1 is left out"
+    assert config.randomness == dict(seed=5, deterministic=True)
+    assert launch.set_seed(config, 5) is None
+    config = Config({})
+    assert launch.set_seed(config, None) is None
+    assert "randomness" not in config
+
+
 def test_a_full_disk_is_said_with_what_to_do():
     def fail() -> None:
         raise OSError(28, "No space left on device")
