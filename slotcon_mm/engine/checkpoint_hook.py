@@ -34,7 +34,8 @@ class PlainCheckpointHook(CheckpointHook):
 
     Args:
         keep_every: Files of every ``keep_every``-th epoch (or iteration) stay for good; 0: none.
-        **kwargs: Of MMEngine's CheckpointHook. ``backend_args`` is ``dict(backend='atomic')`` by default.
+        **kwargs: Of MMEngine's CheckpointHook. ``backend_args`` is ``dict(backend='atomic')`` by default for local
+            folders.
     """
 
     file_backend: Any
@@ -42,7 +43,8 @@ class PlainCheckpointHook(CheckpointHook):
     last_ckpt: str
 
     def __init__(self, *args: Any, keep_every: int = 0, **kwargs: Any) -> None:
-        if not kwargs.get("file_client_args"):
+        is_local = "://" not in str(kwargs.get("out_dir") or "")
+        if is_local and not kwargs.get("file_client_args"):
             kwargs["backend_args"] = kwargs.get("backend_args") or dict(backend="atomic")
         super().__init__(*args, **kwargs)
         if keep_every < 0:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -62,15 +63,19 @@ class FiniteGuardHook(Hook):
         self.parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
         self.gradient_names = [f"gradient of {names.get(id(p), 'a parameter')}" for p in self.parameters]
         watched = {id(buffer) for buffer in self.model.watch.buffers()} | {id(self.model.teacher.steps)}
-        self.buffers = [buffer for buffer in self.model.buffers() if id(buffer) not in watched]
+        by_type = defaultdict(list)  # one launch for each, in place of one for each tensor
+        for buffer in self.model.buffers():
+            if id(buffer) not in watched:
+                by_type[buffer.dtype].append(buffer)
+        self.buffers = list(by_type.values())
         # of the latest two steps: flags are read one step later
-        self.snapshots = [[buffer.clone() for buffer in self.buffers] for _ in range(2)]
-        self.finite_gradients = torch.ones(0, dtype=torch.bool)
+        self.snapshots = [[[buffer.clone() for buffer in group] for group in self.buffers] for _ in range(2)]
+        self.finite_gradients = self.model.watch.intact.new_ones(len(self.parameters))
         self.pending: Observation | None = None
         self.handle = self.optimizer.register_step_pre_hook(self.before_step)
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
-        torch._foreach_copy_(self.snapshots[runner.iter % 2], self.buffers)
+        copy_groups(self.snapshots[runner.iter % 2], self.buffers)
 
     @torch.no_grad()
     def before_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
@@ -134,7 +139,7 @@ class FiniteGuardHook(Hook):
             pending.ready.synchronize()
         if bool(pending.intact):
             return
-        torch._foreach_copy_(self.buffers, self.snapshots[pending.iteration % 2])
+        copy_groups(self.buffers, self.snapshots[pending.iteration % 2])
         folder = Path(runner.work_dir)
         note = folder / f"not_finite_iter_{pending.iteration + 1}_rank_{get_rank()}.txt"
         note.write_text("".join(f"{printable(path)}\n" for path in pending.pictures), encoding="utf-8")
@@ -153,6 +158,11 @@ class FiniteGuardHook(Hook):
             "--pretrained; --resume continues the last checkpoint before). If it comes back, lower the learning rate. "
             f"The pictures of rank {get_rank()} in that step, all in {note}: {listing(pending.pictures, most=8)}"
         )
+
+
+def copy_groups(targets: list[list[Tensor]], sources: list[list[Tensor]]) -> None:
+    for target, source in zip(targets, sources, strict=True):
+        torch._foreach_copy_(target, source)
 
 
 def pictures_of(data_batch: Any) -> list[str]:

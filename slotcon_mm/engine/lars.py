@@ -85,7 +85,9 @@ class LARS(Optimizer):
         """The gradients, without the factor that a GradScaler put in."""
         gradients = [p.grad for p in params if p.grad is not None]
         scale = getattr(self, "grad_scale", None)
-        return gradients if scale is None or not gradients else list(torch._foreach_div(gradients, scale))
+        if scale is None or not gradients:
+            return gradients
+        return list(torch._foreach_mul(gradients, scale.reciprocal().to(gradients[0].dtype)))
 
     def _momentum_buffer(self, param: Tensor) -> Tensor:
         state = self.state[param]

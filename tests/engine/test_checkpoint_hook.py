@@ -173,3 +173,7 @@ def test_what_a_killed_run_left_half_written_is_removed_at_the_start(runner):
 )
 def test_files_are_written_atomically_unless_the_config_names_a_back_end(given, used):
     assert PlainCheckpointHook(interval=1, backend_args=given).backend_args == used
+
+
+def test_another_storage_keeps_its_own_back_end():
+    assert PlainCheckpointHook(interval=1, out_dir="s3://bucket/runs").backend_args is None

@@ -131,6 +131,19 @@ def test_a_checkpoint_is_not_written_over_a_finding(tmp_path):
         run.guard.before_save_checkpoint(run.runner, {})
 
 
+def test_steps_without_an_update_are_observed_too(tmp_path):
+    """Gradient accumulation."""
+    run = Run(tmp_path)
+    views, boxes, flipped = random_batch()
+    run.guard.before_train_iter(run.runner, 0)
+    run.model([view.float() for view in views], as_samples(boxes, flipped), mode="loss")
+    run.guard.after_train_iter(run.runner, 0, BATCH)
+    run.guard.settle(run.runner)
+    run.step(gradient=float("nan"))
+    with pytest.raises(RunStoppedError, match=r"first in gradient of neck.prototypes"):
+        run.guard.settle(run.runner)
+
+
 def test_another_optimizer_is_refused_with_the_hook_that_takes_any(tmp_path):
     run = Run(tmp_path)
     run.runner.optim_wrapper.optimizer = torch.optim.SGD(run.model.parameters(), lr=0.1)

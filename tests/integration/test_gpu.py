@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from helpers import as_samples, random_batch, set_total_steps, tiny_slotcon
 
+from slotcon_mm.engine.finite_guard_hook import FiniteGuardHook
 from slotcon_mm.engine.lars import LARS
 
 pytestmark = pytest.mark.gpu
@@ -50,6 +53,32 @@ def test_the_loss_and_its_gradient_wait_for_nothing():
         (result["loss_group"] + result["loss_slot"]).backward()
     finally:
         torch.cuda.set_sync_debug_mode("default")
+
+
+@pytest.mark.parametrize("scale", [None, 1024.0])
+def test_a_guarded_step_waits_for_nothing(scale, tmp_path):
+    set_total_steps()
+    model = tiny_slotcon().float().cuda()
+    optimizer = LARS([p for p in model.parameters() if p.requires_grad], lr=0.1)
+    scaler = torch.amp.GradScaler("cuda", enabled=scale is not None, init_scale=scale or 1.0)
+    runner = SimpleNamespace(model=model, optim_wrapper=SimpleNamespace(optimizer=optimizer), iter=0, work_dir=tmp_path)
+    guard = FiniteGuardHook()
+    guard.before_train(runner)
+    views, boxes, flipped = random_batch()
+    views, samples = [view.float().cuda() for view in views], as_samples(boxes.float(), flipped)
+    for runner.iter in range(4):
+        torch.cuda.set_sync_debug_mode("error" if runner.iter else "default")
+        try:
+            guard.before_train_iter(runner, 0)
+            result = model(views, samples, mode="loss")
+            optimizer.zero_grad()
+            scaler.scale(result["loss_group"] + result["loss_slot"]).backward()
+            scaler.step(optimizer)
+            scaler.update()
+            guard.after_train_iter(runner, 0, dict(data_samples=[]))
+        finally:
+            torch.cuda.set_sync_debug_mode("default")
+    assert bool(model.watch.intact)
 
 
 def test_the_cuda_loss_is_the_cpus():
