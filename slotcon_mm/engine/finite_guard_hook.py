@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -142,7 +143,8 @@ class FiniteGuardHook(Hook):
         copy_groups(self.buffers, self.snapshots[pending.iteration % 2])
         folder = Path(runner.work_dir)
         note = folder / f"not_finite_iter_{pending.iteration + 1}_rank_{get_rank()}.txt"
-        note.write_text("".join(f"{printable(path)}\n" for path in pending.pictures), encoding="utf-8")
+        with suppress(OSError):  # the message below matters more
+            note.write_text("".join(f"{printable(path)}\n" for path in pending.pictures), encoding="utf-8")
         if is_main_process():
             runner.save_checkpoint(
                 runner.work_dir,

@@ -85,10 +85,8 @@ def place_loop(train_cfg: Any, loader: Any) -> bool:
 
 def number_batches(loader: Any, *, start: int) -> None:
     """Puts the data set into a SeededDataset and the batches into a NumberedBatchSampler."""
-    if (
-        loader.get("dataset", {}).get("type") == "slotcon_mm.SeededDataset"
-    ):  # the config that a run left in its work dir
-        loader.batch_sampler.start = start
+    if loader.get("dataset", {}).get("type") == "slotcon_mm.SeededDataset":
+        loader.batch_sampler.start = start  # the config that a run left in its work dir
         return
     loader.dataset = dict(type="slotcon_mm.SeededDataset", dataset=loader.dataset)
     batches = dict(type="slotcon_mm.NumberedBatchSampler", start=start, drop_last=loader.pop("drop_last", False))
