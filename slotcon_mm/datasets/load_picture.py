@@ -22,7 +22,6 @@ import warnings
 from typing import Any
 
 import cv2
-import mmcv
 import numpy as np
 from mmcv.transforms import BaseTransform
 from PIL import Image
@@ -40,6 +39,7 @@ __all__ = [
     "read_picture",
 ]
 
+READ_RGB = getattr(cv2, "IMREAD_COLOR_RGB", cv2.IMREAD_COLOR)  # OpenCV before 4.10 has BGR only
 MOST_PIXELS = 178_956_970  # above it Pillow speaks of a decompression bomb and refuses (2 x Image.MAX_IMAGE_PIXELS)
 COMMANDS = (
     "tools/check_dataset.py FOLDER lists all such files; train_dataloader.dataset.unreadable=skip leaves them out"
@@ -90,13 +90,16 @@ def picture_bytes(path: str) -> bytes:
 def decode_picture(content: bytes, path: str, *, exif: bool = True) -> np.ndarray:
     """As ``read_picture``, from a file's content; ``path`` is for messages."""
     expect_sane_size(content, path)
+    if not content:
+        raise unreadable(path, "empty")
+    flags = READ_RGB if exif else READ_RGB | cv2.IMREAD_IGNORE_ORIENTATION
     try:
-        flag = "color" if exif else "color_ignore_orientation"
-        # mmcv 2.1.0 heeds channel_order with the first flag only
-        bgr = mmcv.imfrombytes(content, flag=flag, channel_order="bgr")
-        return cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)
+        image = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
     except cv2.error as error:
-        raise unreadable(path, "empty" if not content else "cut off, or no picture") from error
+        raise unreadable(path, "cut off, or no picture") from error
+    if image is None:
+        raise unreadable(path, "cut off, or no picture")
+    return image if READ_RGB != cv2.IMREAD_COLOR else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
 
 
 def expect_sane_size(content: bytes, path: str) -> None:

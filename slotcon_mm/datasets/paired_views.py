@@ -93,7 +93,9 @@ class PairedViews(BaseTransform):
         sample.set_field(torch.tensor(flipped), "flipped")
         return dict(
             inputs=[cut_view(image, crop, self.size, flip) for crop, flip in zip(crops, flipped, strict=True)],
-            photometric={name: torch.stack([draws[name] for draws in photometric]) for name in photometric[0]},
+            photometric={
+                name: torch.from_numpy(np.stack([draws[name] for draws in photometric])) for name in photometric[0]
+            },
             data_samples=sample,
         )
 
@@ -102,7 +104,7 @@ class PairedViews(BaseTransform):
         second = draw_overlapping_crop(rng, first, width, height, self.scale, self.ratio, self.min_overlap)
         return [first, second], [bool(flip) for flip in rng.random(2) < self.flip_prob]
 
-    def _draw_photometric(self, rng: np.random.Generator, view: int) -> dict[str, Tensor]:
+    def _draw_photometric(self, rng: np.random.Generator, view: int) -> dict[str, Any]:
         """Every draw is made whether used or not, so that changing a probability moves no other draw."""
         strengths = np.array(self.jitter)
         middle = np.array([1.0, 1.0, 1.0, 0.0])
@@ -111,13 +113,13 @@ class PairedViews(BaseTransform):
         order = rng.permutation(4)
         sigma = rng.uniform(*self.blur_sigma)
         return dict(
-            jitter=torch.tensor(bool(chosen[0] < self.jitter_prob)),
-            jitter_factors=torch.from_numpy(factors.astype(np.float32)),
-            jitter_order=torch.from_numpy(order),
-            grey=torch.tensor(bool(chosen[1] < self.grey_prob)),
+            jitter=chosen[0] < self.jitter_prob,
+            jitter_factors=factors.astype(np.float32),
+            jitter_order=order,
+            grey=chosen[1] < self.grey_prob,
             # a standard deviation of 0 says: no blur
-            blur_sigma=torch.tensor(sigma if chosen[2] < self.blur_prob[view] else 0.0, dtype=torch.float32),
-            solarize=torch.tensor(bool(chosen[3] < self.solarize_prob[view])),
+            blur_sigma=np.float32(sigma if chosen[2] < self.blur_prob[view] else 0.0),
+            solarize=chosen[3] < self.solarize_prob[view],
         )
 
     def __repr__(self) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from pictures import GRADIENT, READABLE, UNREADABLE, encoded, large_picture
 from PIL import Image
 
+from slotcon_mm.datasets import load_picture
 from slotcon_mm.datasets.load_picture import (
     MOST_PIXELS,
     LoadPicture,
@@ -71,8 +73,10 @@ def test_exif_orientation_can_be_left_alone(tmp_path):
     assert read_picture(str(tmp_path / "p.jpg"), exif=False).shape == (30, 40, 3)
 
 
+@pytest.mark.parametrize("flag", ["IMREAD_COLOR_RGB", "IMREAD_COLOR"])
 @pytest.mark.parametrize("exif", [True, False])
-def test_red_is_not_blue(tmp_path, exif):
+def test_red_is_not_blue_with_any_opencv(tmp_path, exif, flag, monkeypatch):
+    monkeypatch.setattr(load_picture, "READ_RGB", getattr(cv2, flag))
     (tmp_path / "p.png").write_bytes(encoded(Image.new("RGB", (5, 4), (255, 10, 0)), "PNG"))
     assert read_picture(str(tmp_path / "p.png"), exif=exif)[0, 0].tolist() == [255, 10, 0]
 

@@ -1,0 +1,83 @@
+#!/usr/bin/env python
+"""Pictures a second that one loader process makes ready, against the published recipe by PIL and torchvision.
+
+python tools/benchmarks/input_pipeline.py data/coco/train2017
+
+Same files, one process, one thread, in turns. "decode only" is the bound of everything that decodes on the CPU.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import os
+import sys
+from collections.abc import Callable
+
+import cv2
+import torch
+from measure import add_output_argument, alternate, report
+from mmengine.registry import init_default_scope
+from plain.views import PlainViews
+
+import slotcon_mm  # noqa: F401
+from slotcon_mm.datasets import PictureFolder
+from slotcon_mm.datasets.load_picture import read_picture
+from slotcon_mm.datasets.picture_folder import list_pictures
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", help="pictures")
+    parser.add_argument("--pictures", type=int, default=64, help="a round (default: 64)")
+    parser.add_argument("--rounds", type=int, default=20, help="default: 20")
+    parser.add_argument("--size", type=int, default=224, help="of a view (default: 224)")
+    add_output_argument(parser)
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_arguments()
+    torch.set_num_threads(1)
+    cv2.setNumThreads(0)
+    init_default_scope("mmpretrain")
+    try:
+        paths = list_pictures(args.folder)[: args.pictures]
+    except ValueError as error:
+        sys.exit(f"error: {error}")
+    pipeline = [dict(type="slotcon_mm.LoadPicture"), dict(type="slotcon_mm.PairedViews", size=args.size)]
+    ours = PictureFolder(args.folder, pipeline=pipeline, indices=len(paths))
+    plain = PlainViews(args.size)
+    epochs = itertools.count()
+
+    def whole() -> None:
+        ours.pipeline.transforms[1].clock.set(0, next(epochs))
+        for index in range(len(ours)):
+            ours[index]
+
+    variants: dict[str, Callable[[], object]] = {
+        "plain": lambda: [plain(path) for path in paths],
+        "slotcon_mm": whole,
+        "decode only": lambda: [read_picture(path) for path in paths],
+    }
+    seconds = alternate(variants, rounds=args.rounds, seconds=100)
+    megapixels = sum(read_picture(path)[..., 0].size for path in paths) / len(paths) / 1e6
+    kilobytes = sum(os.path.getsize(path) for path in paths) / len(paths) / 1e3
+    share = [decode / mine for decode, mine in zip(seconds["decode only"], seconds["slotcon_mm"], strict=True)]
+    notes = [
+        f"{len(paths)} pictures of {megapixels:.3f} megapixels and {kilobytes:.0f} kB on average, views of {args.size} "
+        f"pixels. Share of the decode-only rate: {sorted(share)[len(share) // 2]:.2f}.",
+    ]
+    report(
+        "Input pipeline, one process",
+        seconds,
+        items=len(paths),
+        unit="pictures/s",
+        base="plain",
+        args=args,
+        notes=notes,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,96 @@
+"""What the benchmarks share: variants measured in turns, a table of medians and ratios, the machine, JSON."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+__all__ = ["add_output_argument", "alternate", "machine", "report"]
+
+PACKAGES = ("torch", "torchvision", "numpy", "pillow", "opencv-python-headless", "mmengine", "mmcv", "mmpretrain")
+
+
+def alternate(
+    variants: Mapping[str, Callable[[], Any]], *, rounds: int, seconds: float = 1e9
+) -> dict[str, list[float]]:
+    """Seconds of each variant's calls, one call of each in turn, so that a slow moment of the machine meets all.
+
+    A first round is not counted. No round begins later than ``seconds`` after the start.
+    """
+    found: dict[str, list[float]] = {name: [] for name in variants}
+    started = time.perf_counter()
+    for number in range(rounds + 1):
+        if number > 1 and time.perf_counter() - started > seconds:
+            break
+        for name, call in variants.items():
+            begin = time.perf_counter()
+            call()
+            if torch.cuda.is_available():
+                torch.cuda.synchronize()
+            if number:
+                found[name].append(time.perf_counter() - begin)
+    return found
+
+
+def machine() -> dict[str, Any]:
+    """Where and with what this is measured."""
+    versions = {}
+    for package in PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    gpu = torch.cuda.get_device_name() if torch.cuda.is_available() else None
+    return dict(cpu=cpu_name(), cores=os.cpu_count(), gpu=gpu, python=platform.python_version(), **versions)
+
+
+def cpu_name() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").is_file() else []
+    return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.processor())
+
+
+def report(
+    title: str, seconds: Mapping[str, Sequence[float]], *, items: int, unit: str, base: str, args: argparse.Namespace,
+    notes: Sequence[str] = (),
+) -> None:  # fmt: skip
+    """Prints, and writes to ``args.json`` if it is given: of each variant the median rate of ``items`` a call, the
+    spread of its rounds, and the ratio to ``base``, the median of the ratios round by round."""
+    here = machine()
+    rows = []
+    for name, times in seconds.items():
+        ratios = [other / mine for other, mine in zip(seconds[base], times, strict=True)]
+        rates = sorted(items / t for t in times)
+        rows.append(
+            dict(
+                variant=name,
+                median=statistics.median(rates),
+                low=rates[0],
+                high=rates[-1],
+                ratio=statistics.median(ratios),
+            )
+        )
+    print(f"\n{title}\n\n| variant | {unit} | lowest to highest | x {base} |\n| --- | --- | --- | --- |")
+    for row in rows:
+        print(
+            f"| {row['variant']} | {row['median']:.4g} | {row['low']:.4g} to {row['high']:.4g} | {row['ratio']:.2f} |"
+        )
+    for note in notes:
+        print(f"\n{note}")
+    print("\n" + ", ".join(f"{name} {value}" for name, value in here.items() if value is not None))
+    if args.json:
+        record = dict(title=title, unit=unit, base=base, rows=rows, notes=list(notes), machine=here)
+        args.json.write_text(json.dumps(record, indent=2) + "\n")
+
+
+def add_output_argument(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", type=Path, help="write the numbers there")

@@ -1,0 +1,34 @@
+"""LARS and the teacher's average, a tensor at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+__all__ = ["plain_lars", "plain_teacher"]
+
+
+@torch.no_grad()
+def plain_lars(
+    params: Sequence[Tensor], momenta: Sequence[Tensor], lr: float, momentum: float, decay: float, trust: float
+) -> None:
+    """The optimizer's formula, written down as it stands."""
+    for param, buffer in zip(params, momenta, strict=True):
+        update = param.grad
+        assert update is not None
+        if param.ndim > 1:
+            update = update + decay * param
+            param_norm, update_norm = param.norm(), update.norm()
+            ratio = torch.where((param_norm > 0) & (update_norm > 0), trust * param_norm / update_norm, 1.0)
+            update = update * ratio
+        buffer.mul_(momentum).add_(update)
+        param.sub_(lr * buffer)
+
+
+@torch.no_grad()
+def plain_teacher(teacher: Sequence[Tensor], student: Sequence[Tensor], momentum: float) -> None:
+    """teacher = m teacher + (1 - m) student, each into new memory."""
+    for mine, theirs in zip(teacher, student, strict=True):
+        mine.data = momentum * mine.data + (1 - momentum) * theirs.data
