@@ -25,6 +25,7 @@ __all__ = [
     "build_run",
     "differences",
     "interrupted_at",
+    "log_of",
     "pretraining_options",
     "run_state",
     "train",
@@ -103,6 +104,11 @@ def interrupted_at(runner: Runner, *, epoch: int | None = None, iteration: int |
 def train(runner: Runner) -> Runner:
     launch.train(runner)
     return runner
+
+
+def log_of(work_dir: Path) -> str:
+    """All that a work dir's runs logged."""
+    return "".join(path.read_text() for path in sorted(work_dir.glob("*/*.log")))
 
 
 def run_state(checkpoint: Path) -> dict[str, Any]:

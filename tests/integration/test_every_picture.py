@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
+from conftest import REPOSITORY
 from pictures import READABLE, UNREADABLE
-from runs import build_run, pretraining_options, train
+from runs import build_run, differences, log_of, pretraining_options, run_state, train
 
 from slotcon_mm import SlotInferencer
-from slotcon_mm.checks import printable
+from slotcon_mm.checks import RunStoppedError, printable
+from slotcon_mm.datasets.load_picture import UnreadablePictureError
 from slotcon_mm.engine.checkpoint_files import resolve_checkpoint
 from slotcon_mm.engine.checkpoint_loading import load_from_safe_local
 from slotcon_mm.quickstart.labelled_pictures import read_unlabelled
@@ -96,3 +101,79 @@ def test_quickstart_takes_all_readable_kinds_and_names_the_first_other(readable,
     assert read_unlabelled(readable, 99, width=64, height=48).images.shape == (len(READABLE), 48, 64, 3)
     with pytest.raises(ValueError, match=r"expected a readable picture, got .*bomb.png"):
         read_unlabelled(all_kinds, 99)
+
+
+# A bad one among good ones --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def with_bad_ones(scenes, tmp_path) -> Path:
+    """A copy of the scenes of which two are cut off and one is empty."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for path in sorted((scenes / "train2017").iterdir()):
+        (folder / path.name).write_bytes(path.read_bytes())
+    for number, path in enumerate(sorted(folder.iterdir())[3:12:4]):
+        path.write_bytes(b"" if number == 0 else path.read_bytes()[:900])
+    return folder
+
+
+def bad_options(folder: Path, **options: Any) -> dict[str, Any]:
+    return pretraining_options(folder, **{"train_dataloader.dataset.folders": [""], **options})
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_by_default_the_run_stops_at_the_first_unreadable_picture(with_bad_ones, tmp_path, workers):
+    options = bad_options(with_bad_ones, **{"train_dataloader.num_workers": workers})
+    with pytest.raises(
+        UnreadablePictureError,
+        match=r"got .*\.jpg \((empty|cut off, or no picture)\): replace or remove.*check_dataset",
+    ):
+        build_run(CONFIG, tmp_path / "w", options=options).train()
+
+
+def test_the_command_line_says_it_in_one_line(with_bad_ones, tmp_path):
+    options = [
+        f"{name}={value}" for name, value in bad_options(with_bad_ones, **{"train_dataloader.num_workers": 1}).items()
+    ]
+    command = [
+        sys.executable,
+        "tools/train.py",
+        f"configs/{CONFIG}",
+        "--device",
+        "cpu",
+        "--work-dir",
+        str(tmp_path / "w"),
+    ]
+    result = subprocess.run([*command, "--cfg-options", *options], cwd=REPOSITORY, capture_output=True, text=True)
+    assert result.returncode == 1
+    assert (
+        result.stderr.strip().splitlines()[-1].startswith(f"error: expected a readable picture, got {with_bad_ones}/")
+    )
+    assert "Traceback" not in result.stderr
+
+
+def test_skipping_is_counted_listed_and_the_same_for_any_number_of_workers(with_bad_ones, tmp_path):
+    skip = {"train_dataloader.dataset.unreadable": "skip", "train_dataloader.dataset.max_unreadable": 0.2}
+    for workers in (0, 2):
+        options = bad_options(with_bad_ones, epochs=2, **skip, **{"train_dataloader.num_workers": workers})
+        train(build_run(CONFIG, tmp_path / f"w{workers}", options=options))
+    assert differences(*(run_state(tmp_path / f"w{workers}/epoch_2.pth") for workers in (0, 2))) == []
+    for workers in (0, 2):
+        listed = (tmp_path / f"w{workers}/unreadable.txt").read_text().split()
+        assert listed == [str(path) for path in sorted(with_bad_ones.iterdir())[3:12:4]]
+        assert "3 of 16 pictures could not be read and were replaced" in log_of(tmp_path / f"w{workers}")
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_skipping_stops_past_a_share(with_bad_ones, tmp_path, workers):
+    options = bad_options(
+        with_bad_ones,
+        **{
+            "train_dataloader.dataset.unreadable": "skip",
+            "train_dataloader.dataset.max_unreadable": 0.1,
+            "train_dataloader.num_workers": workers,
+        },
+    )
+    with pytest.raises(RunStoppedError, match=r"at most 10.00% unreadable pictures \(max_unreadable\), got 2 of 16"):
+        build_run(CONFIG, tmp_path / "w", options=options).train()

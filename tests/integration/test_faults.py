@@ -20,21 +20,16 @@ from mmengine.registry import VISBACKENDS
 from mmengine.runner import Runner
 from mmengine.visualization import LocalVisBackend
 from PIL import Image
-from runs import build_run, differences, interrupted_at, pretraining_options, run_state, train
+from runs import build_run, differences, interrupted_at, log_of, pretraining_options, run_state, train
 from torch import Tensor
 
 from slotcon_mm.checks import RunStoppedError
-from slotcon_mm.datasets.load_picture import UnreadablePictureError
 from slotcon_mm.engine import atomic_files
 from slotcon_mm.engine.lars import LARS
 from slotcon_mm.models.slot_head import SlotLossHead
 
 REPOSITORY = Path(__file__).parents[2]
 QUICKSTART = "slotcon_r18_quickstart.py"
-
-
-def log_of(work_dir: Path) -> str:
-    return "".join(path.read_text() for path in sorted(work_dir.glob("*/*.log")))
 
 
 # Nothing lost -------------------------------------------------------------------------------------------------------
@@ -265,82 +260,6 @@ def test_an_overflow_of_mixed_precision_changes_no_parameter_and_no_momentum(ove
     assert scaler.get_scale() == (2.0 if overflows else 4.0)
     # without a scaler, gradients of 2 = 8 / 4 give the same
     assert not hasattr(optimizer, "found_inf")
-
-
-# Bad pictures -------------------------------------------------------------------------------------------------------
-
-
-@pytest.fixture
-def with_bad_ones(scenes, tmp_path) -> Path:
-    """A copy of the scenes of which two are cut off and one is empty."""
-    folder = tmp_path / "pictures"
-    folder.mkdir()
-    for path in sorted((scenes / "train2017").iterdir()):
-        (folder / path.name).write_bytes(path.read_bytes())
-    for number, path in enumerate(sorted(folder.iterdir())[3:12:4]):
-        path.write_bytes(b"" if number == 0 else path.read_bytes()[:900])
-    return folder
-
-
-def bad_options(folder: Path, **options: Any) -> dict[str, Any]:
-    return pretraining_options(folder, **{"train_dataloader.dataset.folders": [""], **options})
-
-
-@pytest.mark.parametrize("workers", [0, 2])
-def test_by_default_the_run_stops_at_the_first_unreadable_picture(with_bad_ones, tmp_path, workers):
-    options = bad_options(with_bad_ones, **{"train_dataloader.num_workers": workers})
-    with pytest.raises(
-        UnreadablePictureError,
-        match=r"got .*\.jpg \((empty|cut off, or no picture)\): replace or remove.*check_dataset",
-    ):
-        build_run(QUICKSTART, tmp_path / "w", options=options).train()
-
-
-def test_the_command_line_says_it_in_one_line(with_bad_ones, tmp_path):
-    options = [
-        f"{name}={value}" for name, value in bad_options(with_bad_ones, **{"train_dataloader.num_workers": 1}).items()
-    ]
-    command = [
-        sys.executable,
-        "tools/train.py",
-        f"configs/{QUICKSTART}",
-        "--device",
-        "cpu",
-        "--work-dir",
-        str(tmp_path / "w"),
-    ]
-    result = subprocess.run([*command, "--cfg-options", *options], cwd=REPOSITORY, capture_output=True, text=True)
-    assert result.returncode == 1
-    assert (
-        result.stderr.strip().splitlines()[-1].startswith(f"error: expected a readable picture, got {with_bad_ones}/")
-    )
-    assert "Traceback" not in result.stderr
-
-
-def test_skipping_is_counted_listed_and_the_same_for_any_number_of_workers(with_bad_ones, tmp_path):
-    skip = {"train_dataloader.dataset.unreadable": "skip", "train_dataloader.dataset.max_unreadable": 0.2}
-    for workers in (0, 2):
-        options = bad_options(with_bad_ones, epochs=2, **skip, **{"train_dataloader.num_workers": workers})
-        train(build_run(QUICKSTART, tmp_path / f"w{workers}", options=options))
-    assert differences(*(run_state(tmp_path / f"w{workers}/epoch_2.pth") for workers in (0, 2))) == []
-    for workers in (0, 2):
-        listed = (tmp_path / f"w{workers}/unreadable.txt").read_text().split()
-        assert listed == [str(path) for path in sorted(with_bad_ones.iterdir())[3:12:4]]
-        assert "3 of 16 pictures could not be read and were replaced" in log_of(tmp_path / f"w{workers}")
-
-
-@pytest.mark.parametrize("workers", [0, 2])
-def test_skipping_stops_past_a_share(with_bad_ones, tmp_path, workers):
-    options = bad_options(
-        with_bad_ones,
-        **{
-            "train_dataloader.dataset.unreadable": "skip",
-            "train_dataloader.dataset.max_unreadable": 0.1,
-            "train_dataloader.num_workers": workers,
-        },
-    )
-    with pytest.raises(RunStoppedError, match=r"at most 10.00% unreadable pictures \(max_unreadable\), got 2 of 16"):
-        build_run(QUICKSTART, tmp_path / "w", options=options).train()
 
 
 # Logs and workers ---------------------------------------------------------------------------------------------------

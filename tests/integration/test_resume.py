@@ -11,7 +11,7 @@ import pytest
 import torch
 from helpers import run_on_two_processes
 from mmengine.config import Config
-from runs import build_run, differences, interrupted_at, pretraining_options, run_state, train
+from runs import build_run, differences, interrupted_at, log_of, pretraining_options, run_state, train
 
 from slotcon_mm.datasets.sample_clock import SampleClock
 from slotcon_mm.engine.schedule import warmup_cosine
@@ -91,10 +91,6 @@ def two_processes(rank: int, scenes: str, work_dir: str) -> None:
 def test_two_processes_resume_exactly(scenes, tmp_path):
     run_on_two_processes(two_processes, tmp_path, str(scenes), str(tmp_path))
     assert differences(*(run_state(tmp_path / name / "epoch_4.pth") for name in ("at-once", "parts"))) == []
-
-
-def log_of(work_dir: Path) -> str:
-    return "".join(path.read_text() for path in sorted(work_dir.glob("*/*.log")))
 
 
 def test_a_changed_length_is_said_and_followed(scenes, tmp_path):

@@ -38,6 +38,7 @@ OPTIONS = {
     "model.neck.num_prototypes": 16,
     "default_hooks.checkpoint.interval": 1,
 }
+FIRST = "before a life's first checkpoint"
 PARTS = ("state_dict", "optimizer", "param_schedulers")
 
 
@@ -78,7 +79,7 @@ class Training:
     def phase(self) -> str:
         if self.is_writing():
             return "while a checkpoint is written"
-        return "in training" if (self.work_dir / ".training").exists() and self.saved_in_this_life() else "before"
+        return "in training" if (self.work_dir / ".training").exists() and self.saved_in_this_life() else FIRST
 
     def saved_in_this_life(self) -> bool:
         files = [*self.work_dir.glob("epoch_*.pth")]
