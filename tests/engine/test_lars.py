@@ -8,6 +8,7 @@ import pytest
 import torch
 from reference import slotcon as reference
 
+from slotcon_mm.engine import lars
 from slotcon_mm.engine.lars import LARS
 
 
@@ -81,3 +82,43 @@ def test_a_closure_is_evaluated_with_gradients():
 def test_values_out_of_range_are_refused(arguments):
     with pytest.raises(ValueError, match="expected lr"):
         LARS([torch.ones(1, requires_grad=True)], **arguments)
+
+
+def moved(*, fused: bool, found_inf: float | None, monkeypatch) -> list[torch.Tensor]:
+    """Parameters and momenta after two moves; ``fused=False`` is the branch of older versions of torch."""
+    monkeypatch.setattr(lars, "HAS_FUSED_SGD", fused and lars.HAS_FUSED_SGD)
+    generator = torch.Generator().manual_seed(0)
+    params, momenta, updates = ([torch.randn(s, generator=generator) for s in ((3, 4), (5,))] for _ in range(3))
+    for _ in range(2):
+        lars.move(params, momenta, updates, 0.1, 0.9, None if found_inf is None else torch.tensor(found_inf))
+    return [*params, *momenta]
+
+
+@pytest.mark.parametrize("found_inf", [None, 0.0, 1.0])
+def test_the_branch_of_older_torch_gives_the_same_to_a_rounding(found_inf, monkeypatch):
+    """The fused kernel rounds once where the other rounds twice, in the values behind its last whole vector."""
+    branches = [moved(fused=fused, found_inf=found_inf, monkeypatch=monkeypatch) for fused in (True, False)]
+    for fused, other in zip(*branches, strict=True):
+        torch.testing.assert_close(fused, other, rtol=1e-6, atol=5e-7)
+
+
+@pytest.mark.parametrize("fused", [True, False])
+def test_nothing_moves_where_an_infinity_was_found_not_even_by_nan(fused, monkeypatch):
+    monkeypatch.setattr(lars, "HAS_FUSED_SGD", fused and lars.HAS_FUSED_SGD)
+    params, momenta = [torch.ones(3)], [torch.full((3,), 0.5)]
+    lars.move(params, momenta, [torch.full((3,), float("nan"))], 0.1, 0.9, torch.tensor(1.0))
+    assert params[0].tolist() == [1.0] * 3
+    assert momenta[0].tolist() == [0.5] * 3
+
+
+def test_tensors_of_other_layouts_are_not_taken_as_plain_memory():
+    """The fused kernel would mix up the values of a channels-last kernel and of a contiguous momentum."""
+    generator = torch.Generator().manual_seed(0)
+    plain = torch.randn(2, 3, 4, 5, generator=generator)
+    update = torch.randn(2, 3, 4, 5, generator=generator)
+    found = []
+    for layout in (torch.contiguous_format, torch.channels_last):
+        param, momentum = plain.clone().contiguous(memory_format=layout), torch.zeros_like(plain)
+        lars.move([param], [momentum], [update], 0.1, 0.9, None)
+        found.append(param)
+    torch.testing.assert_close(*found, rtol=1e-6, atol=5e-7)
