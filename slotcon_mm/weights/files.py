@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+
+from slotcon_mm.engine.atomic_files import write_atomically
 
 __all__ = ["publish", "write_weights"]
 
@@ -51,8 +52,5 @@ def pickled_arrays(contents: Mapping[str, Any]) -> bytes:
 def write_whole(data: bytes, path: Path) -> str:
     if path.exists():
         raise FileExistsError(f"expected a new file, got {path}, which exists: remove it first")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    part.write_bytes(data)
-    os.replace(part, path)
+    write_atomically(path, data)
     return hashlib.sha256(data).hexdigest()
