@@ -2,6 +2,7 @@
 
 default_scope = "mmpretrain"  # parts of this package carry the prefix slotcon_mm.
 default_hooks = dict(
+    runtime_info=dict(type="slotcon_mm.DeviceScalarsHook"),
     timer=dict(type="IterTimerHook"),
     logger=dict(type="LoggerHook", interval=50),
     param_scheduler=dict(type="ParamSchedulerHook"),

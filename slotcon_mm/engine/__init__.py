@@ -3,6 +3,7 @@
 from slotcon_mm.engine.blocking_finite_guard_hook import BlockingFiniteGuardHook
 from slotcon_mm.engine.checkpoint_hook import PlainCheckpointHook
 from slotcon_mm.engine.collapse_monitor_hook import CollapseMonitorHook
+from slotcon_mm.engine.device_scalars_hook import DeviceScalarsHook
 from slotcon_mm.engine.final_precise_bn_hook import FinalPreciseBNHook
 from slotcon_mm.engine.finite_guard_hook import FiniteGuardHook
 from slotcon_mm.engine.group_visualization_hook import GroupVisualizationHook
@@ -21,6 +22,7 @@ __all__ = [
     "LARS",
     "BlockingFiniteGuardHook",
     "CollapseMonitorHook",
+    "DeviceScalarsHook",
     "FinalPreciseBNHook",
     "FiniteGuardHook",
     "GroupVisualizationHook",
