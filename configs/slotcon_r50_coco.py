@@ -26,6 +26,7 @@ model = dict(
     slot_head=dict(type="slotcon_mm.SlotLossHead", hidden_channels=4096, temperature=0.2),
     group_weight=0.5,
     teacher_momentum=0.99,
+    channels_last=True,  # memory layout; the mathematics is the same
     data_preprocessor=dict(
         type="slotcon_mm.ViewPreprocessor", mean=(123.675, 116.28, 103.53), std=(58.395, 57.12, 57.375)
     ),

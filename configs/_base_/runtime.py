@@ -27,6 +27,8 @@ env_cfg = dict(
     mp_cfg=dict(mp_start_method="fork", opencv_num_threads=0),
     dist_cfg=dict(backend="nccl"),
 )
+# used with several processes; gradients live in the buckets that are reduced, which saves a copy of each
+model_wrapper_cfg = dict(type="MMDistributedDataParallel", broadcast_buffers=False, gradient_as_bucket_view=True)
 # --cfg-options visualizer.vis_backends.0.type=TensorboardVisBackend (or WandbVisBackend) for the others of MMEngine
 visualizer = dict(type="UniversalVisualizer", vis_backends=[dict(type="LocalVisBackend")])
 log_level = "INFO"

@@ -34,7 +34,8 @@ def adapt_processes(config: Config) -> list[str]:
     if not torch.distributed.is_initialized():
         # MMEngine's own start sets a CUDA device; with a group in place it starts none
         torch.distributed.init_process_group("gloo", timeout=timedelta(seconds=WAIT_SECONDS))
-    config.model_wrapper_cfg = dict(type="MMDistributedDataParallel", device_ids=None, broadcast_buffers=False)
+    given = config.get("model_wrapper_cfg") or dict(type="MMDistributedDataParallel", broadcast_buffers=False)
+    config.model_wrapper_cfg = {**given, "device_ids": None}
     notes = [f"CPU: {torch.distributed.get_world_size()} processes by gloo in place of NCCL"]
     if is_pretraining(config):
         notes.append("CPU: SyncBN by slotcon_mm's all-reduce of count, sum and squared deviations")

@@ -6,16 +6,13 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
-from mmengine.utils import digit_version
 from torch import Tensor
 from torch.optim import Optimizer
 
+from slotcon_mm.fused_sgd import can_fuse, in_layout_of
 from slotcon_mm.registry import OPTIMIZERS
 
 __all__ = ["LARS", "scale_by_trust_ratio"]
-
-# on CPUs too from torch 2.4 on; with decay and ratio in the updates, fused SGD's formula is the last one of LARS
-HAS_FUSED_SGD = digit_version(torch.__version__) >= digit_version("2.4")
 
 
 @OPTIMIZERS.register_module()
@@ -83,7 +80,7 @@ class LARS(Optimizer):
 
     def _gradients_of(self, params: list[Tensor]) -> list[Tensor]:
         """The gradients, without the factor that a GradScaler put in."""
-        gradients = [p.grad for p in params if p.grad is not None]
+        gradients = [in_layout_of(p, p.grad) for p in params if p.grad is not None]
         scale = getattr(self, "grad_scale", None)
         if scale is None or not gradients:
             return gradients
@@ -104,8 +101,11 @@ def move(
     momentum: float,
     found_inf: Tensor | None,
 ) -> None:
-    """mu = momentum mu + update; p = p - lr mu, in place; nothing where ``found_inf``, of the device, is 1."""
-    if HAS_FUSED_SGD and laid_out_alike(params, momenta, updates):
+    """mu = momentum mu + update; p = p - lr mu, in place; nothing where ``found_inf``, of the device, is 1.
+
+    With decay and ratio in the updates, this last formula of LARS is that of torch's fused SGD.
+    """
+    if can_fuse(params, momenta, updates):
         torch._fused_sgd_(
             params, updates, momenta, weight_decay=0.0, momentum=momentum, lr=lr, dampening=0.0, nesterov=False,
             maximize=False, is_first_step=False, grad_scale=None, found_inf=found_inf,
@@ -120,13 +120,6 @@ def move(
         moved_params = [torch.where(stands_still, old, new) for old, new in zip(params, moved_params, strict=True)]
     torch._foreach_copy_(momenta, moved)
     torch._foreach_copy_(params, moved_params)
-
-
-def laid_out_alike(*lists: list[Tensor]) -> bool:
-    """Whether the fused kernel, which takes tensors as plain runs of memory, can be used."""
-    kinds = {(t.dtype, t.device) for tensors in lists for t in tensors}
-    strides = (len({t.stride() for t in together}) == 1 for together in zip(*lists, strict=True))
-    return len(kinds) == 1 and all(strides)
 
 
 def scale_by_trust_ratio(

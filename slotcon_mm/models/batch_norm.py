@@ -6,6 +6,9 @@ autograd, so that two gloo processes compute what one process does.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
 import torch
 import torch.distributed.nn.functional as dist_autograd
 from mmengine.dist import all_reduce, get_world_size
@@ -13,8 +16,9 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from slotcon_mm.models.functional import full_precision
+from slotcon_mm.models.synced_normalisation import SyncedNormalisation
 
-__all__ = ["MaskedBatchNorm1d", "SyncBatchNorm", "convert_sync_batch_norm"]
+__all__ = ["BatchNorm2d", "MaskedBatchNorm1d", "SyncBatchNorm", "convert_batch_norms", "separate_statistics"]
 
 
 def sum_over_ranks(x: Tensor) -> Tensor:
@@ -50,10 +54,13 @@ class SyncBatchNorm(_BatchNorm):
     """torch's SyncBatchNorm that runs on CPUs as well.
 
     It does not inherit from it because torch's DistributedDataParallel refuses such layers in CPU models. On one
-    process it is BatchNorm; on several CUDA processes it runs torch's own forward.
+    process it is BatchNorm; on several devices it runs the kernels of torch's, without their waits for the device.
+
+    Attributes:
+        views: Equal parts of a training batch, each of which is normalised by itself, the first one first.
     """
 
-    process_group = None
+    views = 1
 
     def _check_input_dim(self, x: Tensor) -> None:
         if x.dim() < 2:
@@ -64,10 +71,17 @@ class SyncBatchNorm(_BatchNorm):
             raise ValueError("expected an input with channels, got none")
 
     def forward(self, x: Tensor) -> Tensor:
+        return by_view(self.normalise, x, self.views if self.training else 1)
+
+    def normalise(self, x: Tensor) -> Tensor:
         if not self.training or get_world_size() == 1:
             return super().forward(x)
         if x.is_cuda:
-            return nn.SyncBatchNorm.forward(self, x)  # type: ignore[arg-type]
+            assert self.num_batches_tracked is not None
+            self.num_batches_tracked += 1
+            return SyncedNormalisation.apply(
+                x, self.weight, self.bias, self.running_mean, self.running_var, self.eps, self.momentum
+            )
         values_RC = full_precision(x).movedim(1, -1).flatten(0, -2)
         count, mean_C, variance_C = batch_moments(values_RC, values_RC.new_ones(len(values_RC), 1))
         update_running_statistics(self, count, mean_C, variance_C)
@@ -76,6 +90,19 @@ class SyncBatchNorm(_BatchNorm):
         scale_C = (variance_C + self.eps).rsqrt() * self.weight
         shift_C = self.bias - mean_C * scale_C
         return (full_precision(x) * scale_C.view(shape) + shift_C.view(shape)).to(x.dtype)
+
+
+class BatchNorm2d(nn.BatchNorm2d):
+    """torch's, for batches that hold several views; see ``SyncBatchNorm.views``."""
+
+    views = 1
+
+    def forward(self, x: Tensor) -> Tensor:
+        return by_view(super().forward, x, self.views if self.training else 1)
+
+
+def by_view(normalise: Callable[[Tensor], Tensor], x: Tensor, views: int) -> Tensor:
+    return normalise(x) if views == 1 else torch.cat([normalise(part) for part in x.chunk(views)])
 
 
 @torch.no_grad()
@@ -92,8 +119,32 @@ def update_running_statistics(norm: _BatchNorm, count: Tensor, mean_C: Tensor, v
     norm.num_batches_tracked += enough
 
 
-def convert_sync_batch_norm(module: nn.Module) -> None:
-    """Make every torch SyncBatchNorm of ``module`` one of ours, in place: the same parameters, buffers and names."""
+def convert_batch_norms(module: nn.Module) -> None:
+    """Make torch's SyncBatchNorm and BatchNorm2d layers of ``module`` ours, in place: the same parameters and names."""
     for layer in module.modules():
         if isinstance(layer, nn.SyncBatchNorm):
             layer.__class__ = SyncBatchNorm  # type: ignore[assignment]
+        elif type(layer) is nn.BatchNorm2d:
+            layer.__class__ = BatchNorm2d
+
+
+@contextmanager
+def separate_statistics(module: nn.Module, views: int) -> Iterator[None]:
+    """In this block, training batches hold ``views`` equal parts, one after the other, each with its own statistics.
+
+    Raises:
+        ValueError: ``module`` has batch normalisation of another kind.
+    """
+    norms = [layer for layer in module.modules() if isinstance(layer, _BatchNorm)]
+    for norm in norms:
+        if not isinstance(norm, SyncBatchNorm | BatchNorm2d):
+            raise ValueError(
+                "expected BN of types BN and SyncBN for both views in one pass, got "
+                f"{type(norm).__name__}: set views_in_one_pass=False"
+            )
+        norm.views = views
+    try:
+        yield
+    finally:
+        for norm in norms:
+            norm.views = 1  # type: ignore[assignment]

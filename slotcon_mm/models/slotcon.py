@@ -15,7 +15,7 @@ from mmpretrain.structures import DataSample
 from torch import Tensor, nn
 
 from slotcon_mm.checks import expect_share
-from slotcon_mm.models.batch_norm import convert_sync_batch_norm
+from slotcon_mm.models.batch_norm import convert_batch_norms, separate_statistics
 from slotcon_mm.models.finite_watch import FiniteWatch
 from slotcon_mm.models.functional import align_to_overlap, counted_slots, shares_region, upsampled_argmax
 from slotcon_mm.models.group_head import GroupLossHead
@@ -41,6 +41,10 @@ class SlotCon(BaseSelfSupervisor):
         slot_head: A ``SlotLossHead``; it takes D from the neck.
         group_weight: Share w of the grouping loss; the slot loss has 1 - w.
         teacher_momentum: Of the first step; it rises to 1 with half a cosine over the run's steps.
+        channels_last: Whether kernels and feature maps lie in memory channel by channel of a pixel: faster
+            convolutions, other rounding.
+        views_in_one_pass: Whether both views go through the networks as one batch. Each keeps its own BN statistics,
+            view 1 first, so that it computes what two passes do; it needs half the launches and one more copy a BN.
         data_preprocessor: A ``ViewPreprocessor`` by default.
         test_cfg: ``dict(flip=True)``: 'predict' averages the scores with those of the mirrored picture (as STEGO does).
         init_cfg: As in every MMEngine module.
@@ -58,6 +62,8 @@ class SlotCon(BaseSelfSupervisor):
         slot_head: Config | nn.Module,
         group_weight: float = 0.5,
         teacher_momentum: float = 0.99,
+        channels_last: bool = False,
+        views_in_one_pass: bool = False,
         data_preprocessor: Config | nn.Module | None = None,
         test_cfg: Config | None = None,
         init_cfg: Config | list[Config] | None = None,
@@ -74,7 +80,10 @@ class SlotCon(BaseSelfSupervisor):
         self.flip_in_test = bool((test_cfg or {}).get("flip", False))
         self.teacher = Teacher(self.backbone, self.neck, teacher_momentum)
         self.watch = FiniteWatch()
-        convert_sync_batch_norm(self)
+        convert_batch_norms(self)
+        self.views_in_one_pass = views_in_one_pass
+        if channels_last:
+            self.to(memory_format=torch.channels_last)
         self.holds_teacher_weights = False
         self.register_load_state_dict_post_hook(copy_student_unless_loaded)
 
@@ -105,8 +114,8 @@ class SlotCon(BaseSelfSupervisor):
         boxes_B24, flipped_B2 = stack_geometry(inputs, data_samples)
 
         momentum = self.teacher.update(self.backbone, self.neck, total_steps(), self.watch.intact)
-        student = [self.neck(self.backbone(view)) for view in inputs]
-        teacher = [self.teacher(view) for view in inputs]
+        student = self._group(nn.Sequential(self.backbone, self.neck), inputs)
+        teacher = self._group(self.teacher, inputs)
 
         loss_group = self.group_head(
             align(student, boxes_B24, flipped_B2), align(teacher, boxes_B24, flipped_B2), shares_region(boxes_B24)
@@ -123,6 +132,14 @@ class SlotCon(BaseSelfSupervisor):
             teacher_momentum=momentum,
             **health_scalars([view.scores for view in teacher], self.group_head.center),
         )
+
+    def _group(self, network: nn.Module, views: list[Tensor]) -> list[Grouping]:
+        """Scores and slots of each view, with each view's own BN statistics, view 1 first."""
+        if not self.views_in_one_pass:
+            return [network(view) for view in views]
+        with separate_statistics(network, len(views)):
+            both = network(torch.cat(views))
+        return [Grouping(*parts) for parts in zip(*(part.chunk(len(views)) for part in both), strict=True)]
 
     @torch.no_grad()
     def predict(self, inputs: Tensor, data_samples: list[DataSample] | None = None) -> list[DataSample]:

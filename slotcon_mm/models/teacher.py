@@ -7,6 +7,7 @@ from copy import deepcopy
 import torch
 from torch import Tensor, nn
 
+from slotcon_mm.fused_sgd import can_fuse
 from slotcon_mm.models.functional import teacher_momentum
 from slotcon_mm.models.grouping import Grouping, GroupingNeck
 
@@ -53,12 +54,27 @@ class Teacher(nn.Module):
         """
         momentum = teacher_momentum(self.steps, total_steps, self.momentum)
         mine, student = self._parameters_with(backbone, neck)
-        share = torch.where(moves, momentum, 1).to(mine[0].dtype)
-        torch._foreach_mul_(mine, share)
-        torch._foreach_add_(mine, torch._foreach_mul(student, 1 - share))
+        follow(mine, student, 1 - momentum, moves)
         self.steps += moves
         return momentum
 
     def _parameters_with(self, backbone: nn.Module, neck: nn.Module) -> tuple[list[Tensor], list[Tensor]]:
         mine = [*self.backbone.parameters(), *self.neck.parameters()]
         return mine, [*backbone.parameters(), *neck.parameters()]
+
+
+def follow(teacher: list[Tensor], student: list[Tensor], share: Tensor, moves: Tensor) -> None:
+    """teacher = (1 - share) teacher + share student, in place; nothing where ``moves`` is false.
+
+    torch's fused SGD computes it in one pass over memory: with the decay 1 and the student as a gradient to ascend, its
+    p = p - lr (1 p - g) is teacher - share (teacher - student). Its kernels want a float32 ``lr``.
+    """
+    if teacher[0].dtype == torch.float32 and can_fuse(teacher, student):
+        torch._fused_sgd_(
+            teacher, student, [], weight_decay=1.0, momentum=0.0, lr=share.float(), dampening=0.0, nesterov=False,
+            maximize=True, is_first_step=False, grad_scale=None, found_inf=(~moves).float(),
+        )  # fmt: skip
+        return
+    kept = torch.where(moves, 1 - share, 1).to(teacher[0].dtype)
+    torch._foreach_mul_(teacher, kept)
+    torch._foreach_add_(teacher, torch._foreach_mul(student, 1 - kept))

@@ -8,6 +8,7 @@ import pytest
 import torch
 from reference import slotcon as reference
 
+from slotcon_mm import fused_sgd
 from slotcon_mm.engine import lars
 from slotcon_mm.engine.lars import LARS
 
@@ -86,7 +87,7 @@ def test_values_out_of_range_are_refused(arguments):
 
 def moved(*, fused: bool, found_inf: float | None, monkeypatch) -> list[torch.Tensor]:
     """Parameters and momenta after two moves; ``fused=False`` is the branch of older versions of torch."""
-    monkeypatch.setattr(lars, "HAS_FUSED_SGD", fused and lars.HAS_FUSED_SGD)
+    monkeypatch.setattr(fused_sgd, "HAS_FUSED_SGD", fused and fused_sgd.HAS_FUSED_SGD)
     generator = torch.Generator().manual_seed(0)
     params, momenta, updates = ([torch.randn(s, generator=generator) for s in ((3, 4), (5,))] for _ in range(3))
     for _ in range(2):
@@ -104,7 +105,7 @@ def test_the_branch_of_older_torch_gives_the_same_to_a_rounding(found_inf, monke
 
 @pytest.mark.parametrize("fused", [True, False])
 def test_nothing_moves_where_an_infinity_was_found_not_even_by_nan(fused, monkeypatch):
-    monkeypatch.setattr(lars, "HAS_FUSED_SGD", fused and lars.HAS_FUSED_SGD)
+    monkeypatch.setattr(fused_sgd, "HAS_FUSED_SGD", fused and fused_sgd.HAS_FUSED_SGD)
     params, momenta = [torch.ones(3)], [torch.full((3,), 0.5)]
     lars.move(params, momenta, [torch.full((3,), float("nan"))], 0.1, 0.9, torch.tensor(1.0))
     assert params[0].tolist() == [1.0] * 3

@@ -7,7 +7,7 @@ import torch
 from helpers import run_on_two_processes
 from torch import nn
 
-from slotcon_mm.models.batch_norm import MaskedBatchNorm1d, SyncBatchNorm, convert_sync_batch_norm
+from slotcon_mm.models.batch_norm import MaskedBatchNorm1d, SyncBatchNorm, convert_batch_norms
 
 
 def test_masked_rows_take_no_part_in_batch_or_running_statistics():
@@ -55,7 +55,7 @@ def test_on_one_process_it_is_batch_norm():
 def test_conversion_keeps_parameters_buffers_and_names():
     model = nn.Sequential(nn.Conv2d(3, 4, 1), nn.SyncBatchNorm(4))
     state = {name: value.clone() for name, value in model.state_dict().items()}
-    convert_sync_batch_norm(model)
+    convert_batch_norms(model)
     assert type(model[1]) is SyncBatchNorm
     torch.testing.assert_close(model.state_dict(), state)
     assert model(torch.randn(2, 3, 4, 4)).shape == (2, 4, 4, 4)

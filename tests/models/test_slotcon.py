@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import pytest
 import torch
 from helpers import TOTAL_STEPS, as_samples, random_batch, set_total_steps, tiny_slotcon
 from reference.run import ReferenceRun
+from torch import nn
 
 from slotcon_mm.engine.lars import LARS
 from slotcon_mm.models import GroupLossHead, SlotCon
+from slotcon_mm.models.batch_norm import SyncBatchNorm
 
 EXACT = dict(rtol=1e-9, atol=1e-12)
 
@@ -34,6 +38,49 @@ def test_losses_gradients_and_state_of_a_step_equal_the_reference():
                 parameter.grad, reference.grads[name], **EXACT, msg=lambda m, n=name: f"{n}: {m}"
             )
     assert_same_state(model, reference)
+
+
+def step_of(model: SlotCon) -> dict[str, torch.Tensor]:
+    """Losses, gradients and state of one step."""
+    views, boxes, flipped = random_batch()
+    result = model(views, as_samples(boxes, flipped), mode="loss")
+    (result["loss_group"] + result["loss_slot"]).backward()
+    gradients = {f"gradient of {name}": p.grad for name, p in model.named_parameters() if p.grad is not None}
+    return {"loss_group": result["loss_group"], "loss_slot": result["loss_slot"], **gradients, **model.state_dict()}
+
+
+@pytest.mark.parametrize("norm", [nn.BatchNorm2d, SyncBatchNorm, nn.SyncBatchNorm])
+@pytest.mark.parametrize("options", [dict(views_in_one_pass=True), dict(channels_last=True)], ids=str)
+def test_one_pass_and_channels_last_compute_what_two_passes_do(options, norm):
+    model, plain_model = tiny_slotcon(norm=norm, **options), tiny_slotcon(norm=norm)
+    model.load_state_dict(plain_model.state_dict())  # random numbers fill a kernel in the order of its memory
+    ours, plain = step_of(model), step_of(plain_model)
+    assert ours.keys() == plain.keys()
+    for name, value in ours.items():
+        torch.testing.assert_close(value, plain[name], **EXACT, msg=lambda m, n=name: f"{n}: {m}")
+
+
+def test_shared_statistics_would_be_seen(monkeypatch):
+    monkeypatch.setattr("slotcon_mm.models.slotcon.separate_statistics", lambda *_: nullcontext())
+    ours, plain = step_of(tiny_slotcon(views_in_one_pass=True)), step_of(tiny_slotcon())
+    assert not torch.allclose(ours["loss_slot"], plain["loss_slot"])
+
+
+def test_channels_last_kernels_stay_so_when_weights_are_drawn_and_loaded():
+    model = tiny_slotcon(channels_last=True)
+    model.load_state_dict(tiny_slotcon().state_dict())
+    for network in (model.backbone, model.teacher.backbone):
+        assert network.conv1.weight.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_one_pass_refuses_other_kinds_of_batch_normalisation():
+    class OtherNorm(nn.BatchNorm2d):
+        pass
+
+    model = tiny_slotcon(norm=OtherNorm, views_in_one_pass=True)
+    views, boxes, flipped = random_batch()
+    with pytest.raises(ValueError, match="got OtherNorm: set views_in_one_pass=False"):
+        model(views, as_samples(boxes, flipped), mode="loss")
 
 
 def test_ten_training_steps_equal_the_reference():

@@ -7,7 +7,9 @@ import torch
 from helpers import TinyBackbone
 from reference import slotcon as reference
 
+from slotcon_mm import fused_sgd
 from slotcon_mm.models import GroupingNeck, Teacher
+from slotcon_mm.models.teacher import follow
 
 MOVES = torch.tensor(True)
 
@@ -53,3 +55,23 @@ def test_it_has_no_trainable_parameter_and_gives_no_gradient(student):
 def test_a_momentum_out_of_range_is_refused(student, momentum):
     with pytest.raises(ValueError, match="teacher_momentum"):
         Teacher(*student, momentum)
+
+
+@pytest.mark.parametrize("fused", [True, False])
+@pytest.mark.parametrize("moves", [True, False])
+def test_the_average_in_float32_is_that_of_float64(fused, moves, monkeypatch):
+    monkeypatch.setattr(fused_sgd, "HAS_FUSED_SGD", fused and fused_sgd.HAS_FUSED_SGD)
+    generator = torch.Generator().manual_seed(0)
+    shapes = ((3, 4), (17,), (2, 3, 3, 3), (4, 5, 1, 1))
+    teacher, student = ([torch.randn(shape, generator=generator) for shape in shapes] for _ in range(2))
+    teacher[2], student[2] = (
+        kernels[2].contiguous(memory_format=torch.channels_last) for kernels in (teacher, student)
+    )
+    expected = [
+        (t.double().lerp(s.double(), 0.03) if moves else t.double()) for t, s in zip(teacher, student, strict=True)
+    ]
+    before = [tensor.clone() for tensor in student]
+    follow(teacher, student, torch.tensor(0.03, dtype=torch.float64), torch.tensor(moves))
+    for mine, right in zip(teacher, expected, strict=True):
+        torch.testing.assert_close(mine.double(), right, rtol=3e-7, atol=3e-7)
+    assert all(torch.equal(a, b) for a, b in zip(student, before, strict=True))

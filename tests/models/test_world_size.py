@@ -13,10 +13,11 @@ from slotcon_mm.models.batch_norm import SyncBatchNorm
 IMAGES = 4
 
 
-def step(views, boxes, flipped, wrap) -> dict[str, torch.Tensor]:
+def step(views, boxes, flipped, wrap, **options) -> dict[str, torch.Tensor]:
     """Losses, gradients and state after one step."""
     set_total_steps()
-    model = tiny_slotcon(norm=SyncBatchNorm)
+    model = tiny_slotcon(norm=SyncBatchNorm, **options)
+    model.load_state_dict(tiny_slotcon(norm=SyncBatchNorm).state_dict())
     called = wrap(model)
     result = called(views, as_samples(boxes, flipped), mode="loss")
     (result["loss_group"] + result["loss_slot"]).backward()
@@ -26,16 +27,19 @@ def step(views, boxes, flipped, wrap) -> dict[str, torch.Tensor]:
     return {**losses, **logged, **gradients, **model.state_dict()}
 
 
-def step_on_rank(rank: int, views, boxes, flipped) -> dict[str, torch.Tensor]:
+def step_on_rank(rank: int, views, boxes, flipped, options) -> dict[str, torch.Tensor]:
     mine = slice(rank * IMAGES // 2, (rank + 1) * IMAGES // 2)
-    ddp = lambda model: MMDistributedDataParallel(model, broadcast_buffers=False)  # noqa: E731
-    return step([view[mine] for view in views], boxes[mine], flipped[mine], ddp)
+    ddp = lambda model: MMDistributedDataParallel(  # noqa: E731
+        model, broadcast_buffers=False, gradient_as_bucket_view=True
+    )
+    return step([view[mine] for view in views], boxes[mine], flipped[mine], ddp, **options)
 
 
-def test_loss_gradients_statistics_and_center_do_not_depend_on_the_number_of_processes(tmp_path):
+@pytest.mark.parametrize("options", [{}, dict(views_in_one_pass=True, channels_last=True)], ids=["plain", "fast"])
+def test_loss_gradients_statistics_and_center_do_not_depend_on_the_number_of_processes(tmp_path, options):
     batch = random_batch(images=IMAGES)
     one = step(*batch, lambda model: model)
-    two = run_on_two_processes(step_on_rank, tmp_path, *batch)
+    two = run_on_two_processes(step_on_rank, tmp_path, *batch, options)
     for name, value in one.items():
         for rank in two:
             found = (two[0][name] + two[1][name]) / 2 if name.startswith("loss") else rank[name]
