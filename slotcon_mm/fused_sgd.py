@@ -15,21 +15,25 @@ HAS_FUSED_SGD = digit_version(torch.__version__) >= digit_version("2.4")
 
 
 def can_fuse(*lists: Sequence[Tensor]) -> bool:
-    """Whether ``torch._fused_sgd_`` takes these lists: it reads tensors as plain runs of memory of one type."""
+    """Whether ``torch._fused_sgd_`` takes these lists: it reads dense tensors as plain runs of memory of one type."""
     if not HAS_FUSED_SGD:
         return False
     kinds = {(t.dtype, t.device) for tensors in lists for t in tensors}
-    strides = (len({t.stride() for t in together}) == 1 for together in zip(*lists, strict=True))
-    return len(kinds) == 1 and all(strides)
+    layouts = (len({layout_of(t) for t in together}) == 1 for together in zip(*lists, strict=True))
+    return len(kinds) == 1 and all(layouts)
+
+
+def layout_of(tensor: Tensor) -> tuple[int, ...]:
+    """Strides of the dimensions that have more than one place."""
+    return tuple(stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True) if size > 1)
 
 
 def in_layout_of(param: Tensor, gradient: Tensor) -> Tensor:
     """The gradient with its parameter's strides where only those of dimensions of size 1 differ.
 
     A 1x1 kernel is both contiguous and channels-last; convolutions choose one spelling for the gradient, the parameter
-    may have the other, and torch's ``foreach`` and fused kernels want both alike.
+    may have the other, and torch's ``foreach`` kernels for devices want both alike.
     """
-    ours, theirs = param.stride(), gradient.stride()
-    if ours == theirs or any(a != b and size > 1 for size, a, b in zip(param.shape, ours, theirs, strict=True)):
+    if param.stride() == gradient.stride() or layout_of(param) != layout_of(gradient):
         return gradient
-    return gradient.as_strided(param.shape, ours)
+    return gradient.as_strided(param.shape, param.stride())

@@ -12,6 +12,8 @@ def test_layouts_and_types_must_agree():
     assert can_fuse([plain], [plain.clone()])
     assert not can_fuse([plain], [plain.contiguous(memory_format=torch.channels_last)])
     assert not can_fuse([plain], [plain.double()])
+    kernel = torch.randn(4, 3, 1, 1)
+    assert can_fuse([kernel], [kernel.as_strided((4, 3, 1, 1), (3, 1, 3, 3))])
 
 
 def test_a_gradient_of_a_1x1_kernel_takes_its_parameters_spelling():

@@ -18,6 +18,7 @@ from mmengine.runner import EpochBasedTrainLoop, Runner
 from slotcon_mm.checks import RunStoppedError
 from slotcon_mm.engine.checkpoint_files import latest_checkpoint, resolve_checkpoint
 from slotcon_mm.engine.checkpoint_loading import load_from_safe_local, state_dict_of
+from slotcon_mm.engine.compile_networks import compile_networks
 from slotcon_mm.engine.cpu_fallbacks import adapt_to_cpu
 from slotcon_mm.engine.data_configs import expect_data_only
 from slotcon_mm.engine.device import has_accelerator, select_device
@@ -184,14 +185,21 @@ def build_runner(config: Config, notes: list[str]) -> Runner:
         notes = notes + adapt_to_cpu(config)
     runner = RUNNERS.build(config) if config.get("runner_type") else Runner.from_cfg(config)
     say_once_when_log_files_fail(runner.logger)
+    if is_pretraining(config):
+        notes = notes + compile_networks(unwrapped(runner.model), config.get("compile"))
+        runner.cfg.compile = False  # MMEngine would compile the whole step, and each step anew
     for note in notes:
         runner.logger.info(note)
     return runner
 
 
+def unwrapped(model: Any) -> Any:
+    return model.module if is_model_wrapper(model) else model
+
+
 def check_start(runner: Runner, filling: Filling | None = None) -> None:
     """ValueError for what would pass unseen or fail late: too few pictures, a long warm-up, another model's weights."""
-    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    model = unwrapped(runner.model)
     if filling:
         filling.check(model)
         runner.register_hook(VerifyFillingHook(filling))
@@ -249,5 +257,5 @@ def train(runner: Runner) -> None:
 
 def check_test(runner: Runner) -> None:
     """ValueError unless the checkpoint fills the whole model: MMEngine leaves at random what it lacks."""
-    model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+    model = unwrapped(runner.model)
     check_fit(model.state_dict(), state_dict_of(load_from_safe_local(runner.cfg.load_from, "cpu")), every=True)

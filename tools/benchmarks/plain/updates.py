@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
-__all__ = ["plain_lars", "plain_teacher"]
+__all__ = ["PlainLARS", "plain_lars", "plain_teacher"]
 
 
 @torch.no_grad()
@@ -32,3 +33,16 @@ def plain_teacher(teacher: Sequence[Tensor], student: Sequence[Tensor], momentum
     """teacher = m teacher + (1 - m) student, each into new memory."""
     for mine, theirs in zip(teacher, student, strict=True):
         mine.data = momentum * mine.data + (1 - momentum) * theirs.data
+
+
+class PlainLARS(torch.optim.Optimizer):
+    """``plain_lars`` as torch's schedulers and scalers want it."""
+
+    def __init__(self, params: Iterable[Tensor], lr: float, momentum: float, decay: float, trust: float) -> None:
+        super().__init__(params, dict(lr=lr, momentum=momentum, decay=decay, trust=trust))
+
+    def step(self, closure: Any = None) -> None:  # type: ignore[override]
+        for group in self.param_groups:
+            params = group["params"]
+            momenta = [self.state[p].setdefault("momentum_buffer", torch.zeros_like(p)) for p in params]
+            plain_lars(params, momenta, group["lr"], group["momentum"], group["decay"], group["trust"])

@@ -1,0 +1,181 @@
+#!/usr/bin/env python
+"""Pictures a second of a whole training step, from a batch as the loader hands it over to moved weights.
+
+python tools/benchmarks/training_step.py                                     # a CPU: batch 8; a GPU: batch 64, fp16
+python tools/benchmarks/training_step.py --batch 256 --variants plain slotcon_mm compiled
+python tools/benchmarks/training_step.py --list
+
+The plain variant gets float views (its loader made them so); the others uint8 crops and draws. Peak memory is a GPU's.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from measure import add_output_argument, alternate, report
+from mmengine.config import Config
+from mmengine.dataset import default_collate
+from mmengine.device import get_device
+from mmengine.logging import MessageHub
+from mmengine.optim import AmpOptimWrapper, OptimWrapper
+from mmengine.registry import init_default_scope
+from plain.model import PlainSlotCon
+from plain.updates import PlainLARS
+from torch import Tensor
+
+import slotcon_mm  # noqa: F401
+from slotcon_mm.datasets import PairedViews
+from slotcon_mm.engine.compile_networks import compile_networks
+from slotcon_mm.engine.lars import LARS
+from slotcon_mm.models import SlotCon
+from slotcon_mm.registry import MODELS
+
+CONFIG = Path(__file__).resolve().parents[2] / "configs/slotcon_r50_coco.py"
+CHANNELS = {18: 512, 50: 2048}
+TOTAL_STEPS = 100_000
+LR = dict(lr=0.01, momentum=0.9)
+
+# changes of the COCO config's model, and options of torch.compile
+VARIANTS: dict[str, tuple[dict[str, Any], dict[str, Any] | None]] = {
+    "slotcon_mm": ({}, None),
+    "nchw": (dict(channels_last=False), None),
+    "one pass": (dict(views_in_one_pass=True), None),
+    "compiled": ({}, {}),
+    "compiled, one pass": (dict(views_in_one_pass=True), {}),
+    "CUDA graphs, one pass": (dict(views_in_one_pass=True), dict(mode="reduce-overhead")),
+}
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--batch", type=int, help="pictures (default: 8 on a CPU, 64 on a GPU)")
+    parser.add_argument("--size", type=int, default=224, help="of a view (default: 224)")
+    parser.add_argument("--depth", type=int, choices=CHANNELS, default=50, help="of the ResNet (default: 50)")
+    parser.add_argument("--prototypes", type=int, default=256, help="default: 256")
+    parser.add_argument("--precision", choices=["fp32", "fp16", "bf16"], help="default: fp32 on a CPU, fp16 on a GPU")
+    parser.add_argument("--variants", nargs="+", metavar="NAME", default=["plain", "slotcon_mm"], help="see --list")
+    parser.add_argument("--list", action="store_true", help="name the variants, and stop")
+    parser.add_argument("--rounds", type=int, default=20, help="default: 20")
+    parser.add_argument("--seconds", type=float, default=90, help="begin no round later (default: 90)")
+    parser.add_argument("--device", default=get_device(), help="default: a GPU if there is one")
+    add_output_argument(parser)
+    args = parser.parse_args()
+    on_cpu = args.device == "cpu"
+    args.batch = args.batch or (8 if on_cpu else 64)
+    args.precision = args.precision or ("fp32" if on_cpu else "fp16")
+    unknown = set(args.variants) - {"plain", *VARIANTS}
+    if unknown:
+        parser.error(f"expected variants of {['plain', *VARIANTS]}, got {sorted(unknown)}")
+    return args
+
+
+def main() -> None:
+    args = parse_arguments()
+    if args.list:
+        sys.exit("\n".join(["plain", *VARIANTS]))
+    init_default_scope("mmpretrain")
+    torch.backends.cudnn.benchmark = True
+    MessageHub.get_current_instance().update_info("max_iters", TOTAL_STEPS)
+    batch = make_batch(args.batch, args.size, pin=args.device != "cpu")
+    steps: dict[str, Callable[[], object]] = {}
+    for name in args.variants:
+        if name == "plain":
+            steps[name] = plain_step(args, batch)
+        else:
+            steps[name] = our_step(args, batch, *VARIANTS[name])
+    seconds = alternate(steps, rounds=args.rounds, seconds=args.seconds)
+    notes = [f"Batch {args.batch}, views of {args.size} pixels, K = {args.prototypes}, {args.precision}."]
+    if args.device != "cpu":
+        notes += [
+            f"Peak memory of {name}: {peak_memory(step):.2f} GiB more than all weights." for name, step in steps.items()
+        ]
+    report(
+        f"Training step, ResNet-{args.depth}, {args.device}", seconds, items=args.batch, unit="pictures/s",
+        base=args.variants[0], args=args, notes=notes,
+    )  # fmt: skip
+
+
+def make_batch(pictures: int, size: int, *, pin: bool) -> dict[str, Any]:
+    """As the loader makes one: the crops and draws of random pictures."""
+    views = PairedViews(size=size)
+    generator = np.random.default_rng(0)
+    samples = [
+        views(dict(img=generator.integers(0, 256, (480, 640, 3), dtype=np.uint8), sample_idx=i, img_path=str(i)))
+        for i in range(pictures)
+    ]
+    batch = default_collate(samples)
+    return torch.utils.data._utils.pin_memory.pin_memory(batch) if pin else batch
+
+
+def our_step(
+    args: argparse.Namespace, batch: dict[str, Any], changes: dict[str, Any], compiled: dict[str, Any] | None
+) -> Callable[[], object]:
+    model = build_model(args, **changes)
+    optimizer = LARS([p for p in model.parameters() if p.requires_grad], weight_decay=1e-5, **LR)
+    wrapper = (
+        OptimWrapper(optimizer)
+        if args.precision == "fp32"
+        else AmpOptimWrapper(
+            optimizer=optimizer, dtype=dict(fp16="float16", bf16="bfloat16")[args.precision], loss_scale="dynamic"
+        )
+    )
+    if compiled is not None:
+        for note in compile_networks(model, compiled):
+            print(note)
+    return lambda: model.train_step(batch, wrapper)
+
+
+def build_model(args: argparse.Namespace, **changes: Any) -> SlotCon:
+    config = Config.fromfile(CONFIG).model
+    config.backbone.depth, config.neck.in_channels = args.depth, CHANNELS[args.depth]
+    config.neck.num_prototypes = args.prototypes
+    config.update(changes)
+    model: SlotCon = MODELS.build(config)
+    return model.to(args.device).train()
+
+
+def plain_step(args: argparse.Namespace, batch: dict[str, Any]) -> Callable[[], object]:
+    model = PlainSlotCon(args.depth, 4096, 256, args.prototypes, TOTAL_STEPS).to(args.device).train()
+    optimizer = PlainLARS([p for p in model.parameters() if p.requires_grad], decay=1e-5, trust=0.001, **LR)
+    views, boxes, flipped = plain_batch(batch)
+    dtype = dict(fp32=None, fp16=torch.float16, bf16=torch.bfloat16)[args.precision]
+    scaler = torch.amp.GradScaler(args.device, enabled=dtype == torch.float16)
+
+    def step() -> None:
+        on_device = [view.to(args.device) for view in views]
+        with torch.autocast(args.device, dtype=dtype) if dtype else nullcontext():
+            loss = model(on_device, boxes.to(args.device), flipped.to(args.device))
+        optimizer.zero_grad()
+        scaler.scale(loss).backward()
+        scaler.step(optimizer)
+        scaler.update()
+
+    return step
+
+
+def plain_batch(batch: dict[str, Any]) -> tuple[list[Tensor], Tensor, Tensor]:
+    """Float views, boxes and flips of the same batch."""
+    views = [(view.float() / 255 - 0.45) / 0.225 for view in batch["inputs"]]
+    boxes = torch.stack([torch.as_tensor(sample.overlap_boxes) for sample in batch["data_samples"]])
+    flipped = torch.stack([torch.as_tensor(sample.flipped) for sample in batch["data_samples"]])
+    return views, boxes, flipped
+
+
+def peak_memory(step: Callable[[], object]) -> float:
+    """GiB that a step takes beyond what lies there before it."""
+    before = torch.cuda.memory_allocated()
+    torch.cuda.reset_peak_memory_stats()
+    step()
+    torch.cuda.synchronize()
+    return (torch.cuda.max_memory_allocated() - before) / 2**30
+
+
+if __name__ == "__main__":
+    main()
