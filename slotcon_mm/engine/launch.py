@@ -38,6 +38,7 @@ from slotcon_mm.engine.schedule import expect_warmup_within
 from slotcon_mm.engine.tolerant_log import say_once_when_log_files_fail
 from slotcon_mm.engine.verify_filling_hook import VerifyFillingHook
 from slotcon_mm.engine.work_dir_lock import lock_work_dir
+from slotcon_mm.engine.worker_memory import objects_shared_with_workers
 from slotcon_mm.requirements import require
 
 __all__ = [
@@ -239,7 +240,8 @@ def train(runner: Runner) -> None:
         RunStoppedError: A worker process of the loader died or sent nothing for too long, or the disk is full.
     """
     try:
-        runner.train()
+        with objects_shared_with_workers():
+            runner.train()
     except (RuntimeError, OSError) as error:
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise RunStoppedError(

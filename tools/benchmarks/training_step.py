@@ -14,6 +14,7 @@ import argparse
 import sys
 from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -87,9 +88,9 @@ def main() -> None:
     steps: dict[str, Callable[[], object]] = {}
     for name in args.variants:
         if name == "plain":
-            steps[name] = plain_step(args, batch)
+            steps[name] = partial(plain_train_step(args), plain_batch(batch))
         else:
-            steps[name] = our_step(args, batch, *VARIANTS[name])
+            steps[name] = partial(our_train_step(args, *VARIANTS[name]), batch)
     seconds = alternate(steps, rounds=args.rounds, seconds=args.seconds)
     notes = [f"Batch {args.batch}, views of {args.size} pixels, K = {args.prototypes}, {args.precision}."]
     if args.device != "cpu":
@@ -114,10 +115,10 @@ def make_batch(pictures: int, size: int, *, pin: bool) -> dict[str, Any]:
     return torch.utils.data._utils.pin_memory.pin_memory(batch) if pin else batch
 
 
-def our_step(
-    args: argparse.Namespace, batch: dict[str, Any], changes: dict[str, Any], compiled: dict[str, Any] | None
-) -> Callable[[], object]:
-    model = build_model(args, **changes)
+def our_train_step(
+    args: argparse.Namespace, changes: dict[str, Any] | None = None, compiled: dict[str, Any] | None = None
+) -> Callable[[dict[str, Any]], object]:
+    model = build_model(args, **(changes or {}))
     optimizer = LARS([p for p in model.parameters() if p.requires_grad], weight_decay=1e-5, **LR)
     wrapper = (
         OptimWrapper(optimizer)
@@ -129,7 +130,7 @@ def our_step(
     if compiled is not None:
         for note in compile_networks(model, compiled):
             print(note)
-    return lambda: model.train_step(batch, wrapper)
+    return lambda batch: model.train_step(batch, wrapper)
 
 
 def build_model(args: argparse.Namespace, **changes: Any) -> SlotCon:
@@ -141,14 +142,15 @@ def build_model(args: argparse.Namespace, **changes: Any) -> SlotCon:
     return model.to(args.device).train()
 
 
-def plain_step(args: argparse.Namespace, batch: dict[str, Any]) -> Callable[[], object]:
+def plain_train_step(args: argparse.Namespace) -> Callable[[Any], object]:
+    """A step on float views, boxes and flips."""
     model = PlainSlotCon(args.depth, 4096, 256, args.prototypes, TOTAL_STEPS).to(args.device).train()
     optimizer = PlainLARS([p for p in model.parameters() if p.requires_grad], decay=1e-5, trust=0.001, **LR)
-    views, boxes, flipped = plain_batch(batch)
     dtype = dict(fp32=None, fp16=torch.float16, bf16=torch.bfloat16)[args.precision]
     scaler = torch.amp.GradScaler(args.device, enabled=dtype == torch.float16)
 
-    def step() -> None:
+    def step(batch: tuple[list[Tensor], Tensor, Tensor]) -> None:
+        views, boxes, flipped = batch
         on_device = [view.to(args.device) for view in views]
         with torch.autocast(args.device, dtype=dtype) if dtype else nullcontext():
             loss = model(on_device, boxes.to(args.device), flipped.to(args.device))

@@ -1,0 +1,149 @@
+#!/usr/bin/env python
+"""Pictures a second of training with the real loader, beside the same steps on one batch that is there already.
+
+python tools/benchmarks/end_to_end.py data/coco/train2017                # a CPU: ResNet-18, views of 96, batch 16
+python tools/benchmarks/end_to_end.py data/coco/train2017 --batch 256    # a GPU: ResNet-50, views of 224
+
+Files are read again and again, from memory after the first time. Each measurement begins with a fresh loader, whose
+first batches, which its workers made in advance, are not counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import torch
+from measure import add_output_argument, report
+from mmengine.device import get_device
+from mmengine.logging import MessageHub
+from mmengine.registry import init_default_scope
+from mmengine.runner import Runner
+from plain.views import PlainViews
+from torch.utils.data import DataLoader, Dataset, RandomSampler
+from training_step import CHANNELS, TOTAL_STEPS, make_batch, our_train_step, plain_train_step
+
+from slotcon_mm.datasets.picture_folder import list_pictures
+
+PREFETCH = 2  # batches a worker, torch's default
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", help="pictures")
+    parser.add_argument("--batch", type=int, help="pictures (default: 16 on a CPU, 256 on a GPU)")
+    parser.add_argument("--size", type=int, help="of a view (default: 96 on a CPU, 224 on a GPU)")
+    parser.add_argument("--depth", type=int, choices=CHANNELS, help="of the ResNet (default: 18 on a CPU, 50 on a GPU)")
+    parser.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 2) - 1), help="default: cores - 1")
+    parser.add_argument("--steps", type=int, help="a measurement (default: 6 on a CPU, 30 on a GPU)")
+    parser.add_argument("--rounds", type=int, default=3, help="default: 3")
+    parser.add_argument("--prototypes", type=int, default=256, help="default: 256")
+    parser.add_argument("--precision", choices=["fp32", "fp16", "bf16"], help="default: fp32 on a CPU, fp16 on a GPU")
+    parser.add_argument("--device", default=get_device(), help="default: a GPU if there is one")
+    add_output_argument(parser)
+    args = parser.parse_args()
+    defaults = dict(batch=16, size=96, depth=18, steps=6, precision="fp32")
+    if args.device != "cpu":
+        defaults = dict(batch=256, size=224, depth=50, steps=30, precision="fp16")
+    for name, value in defaults.items():
+        if getattr(args, name) is None:
+            setattr(args, name, value)
+    return args
+
+
+def main() -> None:
+    args = parse_arguments()
+    init_default_scope("mmpretrain")
+    torch.backends.cudnn.benchmark = True
+    MessageHub.get_current_instance().update_info("max_iters", TOTAL_STEPS)
+    batch = make_batch(args.batch, args.size, pin=args.device != "cpu")
+    ours, plain = our_train_step(args), plain_train_step(args)
+    variants: dict[str, Callable[[], float]] = {
+        "plain": lambda: seconds_of(args, plain, plain_loader(args)),
+        "slotcon_mm": lambda: seconds_of(args, ours, our_loader(args)),
+        "slotcon_mm without a loader": lambda: seconds_of(args, ours, iter(lambda: batch, None)),
+    }
+    seconds: dict[str, list[float]] = {name: [] for name in variants}
+    for _ in range(args.rounds):
+        for name, measure in variants.items():
+            seconds[name].append(measure())
+    share = sorted(b / a for a, b in zip(seconds["slotcon_mm"], seconds["slotcon_mm without a loader"], strict=True))
+    report(
+        f"End to end, ResNet-{args.depth}, {args.device}", seconds, items=args.batch * args.steps, unit="pictures/s",
+        base="plain", args=args, notes=[
+            f"Batch {args.batch}, views of {args.size} pixels, {args.precision}, {args.workers} workers. With "
+            f"the loader {share[len(share) // 2]:.2f} of the rate without.",
+        ],
+    )  # fmt: skip
+
+
+def seconds_of(args: argparse.Namespace, step: Callable[[Any], object], batches: Iterator[Any]) -> float:
+    for _ in range(PREFETCH * args.workers + 1):
+        step(next(batches))
+    synchronise(args)
+    begin = time.perf_counter()
+    for _ in range(args.steps):
+        step(next(batches))
+    synchronise(args)
+    return time.perf_counter() - begin
+
+
+def synchronise(args: argparse.Namespace) -> None:
+    if args.device != "cpu":
+        torch.cuda.synchronize()
+
+
+def our_loader(args: argparse.Namespace) -> Iterator[Any]:
+    return iter(
+        Runner.build_dataloader(
+            dict(
+                batch_size=args.batch,
+                num_workers=args.workers,
+                prefetch_factor=PREFETCH,
+                pin_memory=args.device != "cpu",
+                sampler=dict(type="InfiniteSampler"),
+                collate_fn=dict(type="default_collate"),
+                dataset=dict(
+                    type="slotcon_mm.PictureFolder",
+                    data_root=args.folder,
+                    pipeline=[
+                        dict(type="slotcon_mm.LoadPicture"),
+                        dict(type="slotcon_mm.PairedViews", size=args.size),
+                    ],
+                ),
+            ),
+            seed=0,
+        )
+    )
+
+
+class PlainPictures(Dataset[Any]):
+    def __init__(self, folder: str, size: int) -> None:
+        self.paths, self.views = list_pictures(folder), PlainViews(size)
+
+    def __len__(self) -> int:
+        return len(self.paths)
+
+    def __getitem__(self, index: int) -> Any:
+        views, _ = self.views(self.paths[index])
+        # where the views overlap is cheap to compute and not what is measured
+        return views, torch.tensor([[0.1, 0.1, 0.8, 0.8]] * 2), torch.tensor([False, True])
+
+
+def plain_loader(args: argparse.Namespace) -> Iterator[Any]:
+    pictures = PlainPictures(args.folder, args.size)
+    enough = args.batch * (args.steps + PREFETCH * args.workers + 1)
+    sampler = RandomSampler(pictures, replacement=True, num_samples=enough)
+    return iter(
+        DataLoader(
+            pictures, args.batch, sampler=sampler, num_workers=args.workers, prefetch_factor=PREFETCH,
+            pin_memory=args.device != "cpu",
+        )
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    main()
