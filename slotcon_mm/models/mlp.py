@@ -20,6 +20,10 @@ class PointwiseConv2d(nn.Conv2d):
     def __init__(self, in_channels: int, out_channels: int) -> None:
         super().__init__(in_channels, out_channels, kernel_size=1)
 
+    def lay_out_as_matrix(self) -> None:
+        """Gives the kernel the strides that its gradient will have, which DistributedDataParallel's buckets go by."""
+        self.weight.data = self.weight.data.flatten(1)[:, :, None, None]
+
     def forward(self, x: Tensor) -> Tensor:
         return F.linear(x.movedim(1, -1), self.weight.flatten(1), self.bias).movedim(-1, 1)
 

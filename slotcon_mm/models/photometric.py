@@ -67,7 +67,7 @@ def adjust_hue(images: Tensor, shift_B: Tensor) -> Tensor:
     )
     turned = sixths + 6 * shift_B[:, None, None]
     # a channel falls from value by chroma as the hue leaves its third of the circle (offsets 5, 3, 1 for R, G, B)
-    offsets = images.new_tensor((5.0, 3.0, 1.0))[None, :, None, None]
+    offsets = torch.arange(5, 0, -2, device=images.device, dtype=images.dtype)[None, :, None, None]
     position = (offsets + turned[:, None]).remainder(6)
     fall = torch.minimum(position, 4 - position).clamp(0, 1)
     return (value[:, None] - chroma[:, None] * fall).clamp(0, 1)
@@ -125,7 +125,7 @@ def reflected_taps(size: int, radius: int, device: torch.device, dtype: torch.dt
     source = (place + tap).remainder(period)
     source = torch.where(source < size, source, period - source)
     selected = torch.nn.functional.one_hot(source, size)
-    return selected.flatten(1).to(device, dtype)
+    return selected.flatten(1).to(dtype).to(device, non_blocking=True)
 
 
 def apply_to_rows(images: Tensor, rows: Tensor, operation: Callable[..., Tensor], *parameters: Tensor) -> None:

@@ -20,6 +20,7 @@ from slotcon_mm.models.finite_watch import FiniteWatch
 from slotcon_mm.models.functional import align_to_overlap, counted_slots, shares_region, upsampled_argmax
 from slotcon_mm.models.group_head import GroupLossHead
 from slotcon_mm.models.grouping import Grouping, GroupingNeck
+from slotcon_mm.models.mlp import PointwiseConv2d
 from slotcon_mm.models.monitor import health_scalars
 from slotcon_mm.models.slot_head import SlotLossHead
 from slotcon_mm.models.teacher import Teacher
@@ -84,6 +85,9 @@ class SlotCon(BaseSelfSupervisor):
         self.views_in_one_pass = views_in_one_pass
         if channels_last:
             self.to(memory_format=torch.channels_last)
+            for layer in self.modules():
+                if isinstance(layer, PointwiseConv2d):
+                    layer.lay_out_as_matrix()
         self.holds_teacher_weights = False
         self.register_load_state_dict_post_hook(copy_student_unless_loaded)
 

@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import argparse
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
 from helpers import as_samples, random_batch, set_total_steps, tiny_slotcon
+from mmengine.hooks import Hook
+from runs import CONFIGS, pretraining_options
+from torch import distributed, nn
+from torch.nn.modules._functions import SyncBatchNorm as TorchSyncedNormalisation
 
+from slotcon_mm.engine import launch
+from slotcon_mm.engine.compile_networks import compile_networks
 from slotcon_mm.engine.finite_guard_hook import FiniteGuardHook
 from slotcon_mm.engine.lars import LARS
+from slotcon_mm.models.synced_normalisation import SyncedNormalisation
+from slotcon_mm.models.teacher import follow
 
 pytestmark = pytest.mark.gpu
 
@@ -88,3 +98,97 @@ def test_the_cuda_loss_is_the_cpus():
     on_gpu = tiny_slotcon().cuda()([view.cuda() for view in views], as_samples(boxes, flipped), mode="loss")
     for name in ("loss_group", "loss_slot"):
         torch.testing.assert_close(on_gpu[name].cpu(), on_cpu[name], rtol=1e-9, atol=1e-12)
+
+
+class ForbidWaitsHook(Hook):
+    """From one iteration's end to another's, torch raises where the host waits for the device."""
+
+    priority = "VERY_LOW"
+
+    def after_train_iter(self, runner: Any, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+        if runner.iter in (2, 6):
+            torch.cuda.set_sync_debug_mode("error" if runner.iter == 2 else "default")
+
+
+@pytest.mark.parametrize("amp", [False, True])
+def test_the_whole_training_loop_waits_for_nothing_between_two_log_lines(amp, scenes, tmp_path):
+    options = {**pretraining_options(scenes, epochs=2), "train_dataloader.batch_size": 2}
+    options["default_hooks.logger.interval"] = 1000
+    args = argparse.Namespace(
+        config=str(CONFIGS / "slotcon_r18_quickstart.py"), work_dir=str(tmp_path), cfg_options=options,
+        launcher="none", device=None, local_rank=0, resume=None, pretrained=None, pretrained_source=None, amp=amp,
+        auto_scale_lr=False,
+    )  # fmt: skip
+    runner = launch.build_runner(launch.prepare_training(args).config, [])
+    runner.register_hook(ForbidWaitsHook())
+    try:
+        launch.train(runner)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+    assert runner.iter == 16
+
+
+@pytest.mark.parametrize("options", [dict(views_in_one_pass=True), dict(channels_last=True)], ids=str)
+def test_layout_and_one_pass_change_nothing_but_rounding(options):
+    found = []
+    for given in ({}, options):
+        set_total_steps()
+        model = tiny_slotcon(**given).cuda()
+        model.load_state_dict(tiny_slotcon().state_dict())
+        views, boxes, flipped = random_batch()
+        result = model([view.cuda() for view in views], as_samples(boxes, flipped), mode="loss")
+        (result["loss_group"] + result["loss_slot"]).backward()
+        gradients = [p.grad for p in model.parameters() if p.grad is not None]
+        found.append([result["loss_group"], result["loss_slot"], *gradients, *model.buffers()])
+    for mine, plain in zip(*found, strict=True):
+        torch.testing.assert_close(mine, plain, rtol=1e-9, atol=1e-12)
+
+
+def test_a_compiled_model_follows_the_eager_one():
+    found = []
+    for compiled in (False, True):
+        set_total_steps()
+        model = tiny_slotcon(views_in_one_pass=True).float().cuda()
+        notes = compile_networks(model, compiled)
+        assert not compiled or "by torch.compile" in notes[0], notes
+        views, boxes, flipped = random_batch()
+        result = model([view.float().cuda() for view in views], as_samples(boxes, flipped), mode="loss")
+        (result["loss_group"] + result["loss_slot"]).backward()
+        found.append(torch.stack([result["loss_group"], result["loss_slot"]]).detach())
+    torch.testing.assert_close(*found, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("moves", [True, False])
+def test_the_teacher_follows_on_a_device_as_on_a_cpu(moves):
+    generator = torch.Generator().manual_seed(0)
+    teacher, student = ([torch.randn(s, generator=generator) for s in ((3, 4), (1000,))] for _ in range(2))
+    on_gpu = [[tensor.cuda() for tensor in tensors] for tensors in (teacher, student)]
+    share = torch.tensor(0.03, dtype=torch.float64)
+    follow(teacher, student, share, torch.tensor(moves))
+    follow(*on_gpu, share.cuda(), torch.tensor(moves).cuda())
+    for mine, right in zip(on_gpu[0], teacher, strict=True):
+        torch.testing.assert_close(mine.cpu(), right, rtol=1e-6, atol=1e-6)
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
+def test_synchronised_normalisation_is_torchs_without_its_waits(layout, dtype, tmp_path):
+    distributed.init_process_group("nccl", init_method=f"file://{tmp_path}/store", rank=0, world_size=1)
+    try:
+        pixels = torch.randn(4, 8, 5, 6, device="cuda").to(dtype).contiguous(memory_format=layout)
+        found = []
+        for name in ("ours", "torchs"):
+            norm, x = nn.BatchNorm2d(8).cuda(), pixels.clone().requires_grad_()
+            state = (x, norm.weight, norm.bias, norm.running_mean, norm.running_var, 1e-5, 0.1)
+            if name == "ours":
+                torch.cuda.set_sync_debug_mode("error")
+                y = SyncedNormalisation.apply(*state)
+            else:
+                y = TorchSyncedNormalisation.apply(*state, distributed.group.WORLD, 1)
+            y.float().pow(3).sum().backward()
+            torch.cuda.set_sync_debug_mode("default")
+            found.append([y.detach(), x.grad, norm.weight.grad, norm.bias.grad, *norm.buffers()])
+        assert all(torch.equal(mine, theirs) for mine, theirs in zip(*found, strict=True))
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+        distributed.destroy_process_group()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import pytest
 import torch
 from helpers import as_samples, random_batch, run_on_two_processes, set_total_steps, tiny_slotcon
@@ -20,7 +22,9 @@ def step(views, boxes, flipped, wrap, **options) -> dict[str, torch.Tensor]:
     model.load_state_dict(tiny_slotcon(norm=SyncBatchNorm).state_dict())
     called = wrap(model)
     result = called(views, as_samples(boxes, flipped), mode="loss")
-    (result["loss_group"] + result["loss_slot"]).backward()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", message="Grad strides do not match bucket view strides")
+        (result["loss_group"] + result["loss_slot"]).backward()
     gradients = {f"grad {n}": p.grad for n, p in model.named_parameters() if p.grad is not None}
     losses = {n: result[n].detach() for n in ("loss_group", "loss_slot")}
     logged = {n: result[n] for n in ("slots_per_view", "prototype_perplexity", "center_norm")}

@@ -61,10 +61,12 @@ def cpu_name() -> str:
 
 def report(
     title: str, seconds: Mapping[str, Sequence[float]], *, items: int, unit: str, base: str, args: argparse.Namespace,
-    notes: Sequence[str] = (),
+    notes: Sequence[str] = (), facts: Mapping[str, Any] | None = None,
 ) -> None:  # fmt: skip
     """Prints, and writes to ``args.json`` if it is given: of each variant the median rate of ``items`` a call, the
-    spread of its rounds, and the ratio to ``base``, the median of the ratios round by round."""
+    spread of its rounds, and the ratio to ``base``, the median of the ratios round by round. ``facts`` go to
+    the file.
+    """
     here = machine()
     rows = []
     for name, times in seconds.items():
@@ -88,7 +90,7 @@ def report(
         print(f"\n{note}")
     print("\n" + ", ".join(f"{name} {value}" for name, value in here.items() if value is not None))
     if args.json:
-        record = dict(title=title, unit=unit, base=base, rows=rows, notes=list(notes), machine=here)
+        record = dict(title=title, unit=unit, base=base, rows=rows, notes=list(notes), machine=here, **(facts or {}))
         args.json.write_text(json.dumps(record, indent=2) + "\n")
 
 

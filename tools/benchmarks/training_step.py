@@ -25,6 +25,7 @@ from mmengine.config import Config
 from mmengine.dataset import default_collate
 from mmengine.device import get_device
 from mmengine.logging import MessageHub
+from mmengine.model import MMDistributedDataParallel
 from mmengine.optim import AmpOptimWrapper, OptimWrapper
 from mmengine.registry import init_default_scope
 from plain.model import PlainSlotCon
@@ -93,13 +94,12 @@ def main() -> None:
             steps[name] = partial(our_train_step(args, *VARIANTS[name]), batch)
     seconds = alternate(steps, rounds=args.rounds, seconds=args.seconds)
     notes = [f"Batch {args.batch}, views of {args.size} pixels, K = {args.prototypes}, {args.precision}."]
-    if args.device != "cpu":
-        notes += [
-            f"Peak memory of {name}: {peak_memory(step):.2f} GiB more than all weights." for name, step in steps.items()
-        ]
+    memory = {name: peak_memory(step) for name, step in steps.items()} if args.device != "cpu" else {}
+    notes += [f"Peak memory of {name}: {value:.2f} GiB more than all weights." for name, value in memory.items()]
     report(
         f"Training step, ResNet-{args.depth}, {args.device}", seconds, items=args.batch, unit="pictures/s",
         base=args.variants[0], args=args, notes=notes,
+        facts=dict(peak_memory_gib=memory),
     )  # fmt: skip
 
 
@@ -116,7 +116,11 @@ def make_batch(pictures: int, size: int, *, pin: bool) -> dict[str, Any]:
 
 
 def our_train_step(
-    args: argparse.Namespace, changes: dict[str, Any] | None = None, compiled: dict[str, Any] | None = None
+    args: argparse.Namespace,
+    changes: dict[str, Any] | None = None,
+    compiled: dict[str, Any] | None = None,
+    *,
+    distributed: bool = False,
 ) -> Callable[[dict[str, Any]], object]:
     model = build_model(args, **(changes or {}))
     optimizer = LARS([p for p in model.parameters() if p.requires_grad], weight_decay=1e-5, **LR)
@@ -130,7 +134,12 @@ def our_train_step(
     if compiled is not None:
         for note in compile_networks(model, compiled):
             print(note)
-    return lambda batch: model.train_step(batch, wrapper)
+    called = (
+        MMDistributedDataParallel(model, broadcast_buffers=False, gradient_as_bucket_view=True)
+        if distributed
+        else model
+    )
+    return lambda batch: called.train_step(batch, wrapper)
 
 
 def build_model(args: argparse.Namespace, **changes: Any) -> SlotCon:
