@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 from helpers import as_samples, random_batch, run_tool, set_total_steps
+from runs import CONFIGS
 
 from slotcon_mm.datasets.picture_folder import list_pictures
 from slotcon_mm.engine.lars import LARS
@@ -32,11 +34,17 @@ def _scripts_folder(monkeypatch) -> None:
             ["--depth", "18", "--batch", "8", "--size", "96", "--device", "cpu", "--variants", "plain", "slotcon_mm"],
             {"plain", "slotcon_mm"},
         ),
+        ("photometric", ["--pictures", "2", "--size", "32", "--device", "cpu"], {"plain", "slotcon_mm"}),
+        (
+            "end_to_end",
+            ["--batch", "8", "--steps", "1", "--workers", "1", "--device", "cpu"],
+            {"plain", "slotcon_mm", "slotcon_mm without a loader"},
+        ),
         ("optimizer", ["--depth", "18", "--device", "cpu"], {"plain", "slotcon_mm", "of it LARS", "of it the teacher"}),
     ],
 )
 def test_a_benchmark_prints_its_table_and_writes_it(script, arguments, variants, scenes, tmp_path):
-    given = [str(scenes / "train2017")] if script == "input_pipeline" else []
+    given = [str(scenes / "train2017")] if script in ("input_pipeline", "photometric", "end_to_end") else []
     out = tmp_path / "out.json"
     result = run_tool(f"tools/benchmarks/{script}.py", *given, *arguments, "--rounds", "2", "--json", str(out))
     assert result.code == 0, result.said
@@ -46,6 +54,67 @@ def test_a_benchmark_prints_its_table_and_writes_it(script, arguments, variants,
     assert all(row["low"] <= row["median"] <= row["high"] for row in record["rows"])
     assert {"cpu", "cores", "python", "torch"} <= set(record["machine"])
     assert f"| variant | {record['unit']} |" in result.said
+
+
+def test_a_step_is_measured_against_its_sizes_and_processes(tmp_path, monkeypatch):
+    import scale
+
+    monkeypatch.setitem(scale.VALUES["cpu"], "prototypes", [16, 32])
+    monkeypatch.setitem(scale.VALUES["cpu"], "processes", [2])
+    monkeypatch.setattr(scale, "DEFAULTS", dict(cpu=dict(prototypes=16, batch=4, size=64, depth=18, precision="fp32")))
+    out = tmp_path / "out.json"
+    monkeypatch.setattr(
+        sys,
+        "argv",
+        ["scale.py", "--of", "prototypes", "processes", "--rounds", "1", "--device", "cpu", "--json", str(out)],
+    )
+    scale.main()
+    seconds = json.loads(out.read_text())["seconds"]
+    assert {of: list(values) for of, values in seconds.items()} == dict(prototypes=["16", "32"], processes=["2"])
+    assert all(value > 0 for values in seconds.values() for value in values.values())
+
+
+def test_the_start_is_measured_up_to_the_first_batch():
+    result = run_tool(
+        "tools/benchmarks/start.py", "--names", "40", "--rounds", "1",
+        "--config", str(CONFIGS / "slotcon_r18_quickstart.py"),
+    )  # fmt: skip
+    assert result.code == 0, result.said
+    assert "Start with 40 names" in result.said
+
+
+def test_workers_memory_is_measured_after_each_epoch(tmp_path):
+    out = tmp_path / "out.json"
+    arguments = ["--names", "30", "--workers", "1", "--epochs", "2", "--json", str(out)]
+    result = run_tool("tools/benchmarks/loader_memory.py", *arguments)
+    assert result.code == 0, result.said
+    memory = json.loads(out.read_text())["private_memory_mb"]
+    assert set(memory) == {"list of names", "slotcon_mm", "slotcon_mm, collected"}
+    assert all(len(values) == 2 and min(values) > 0 for values in memory.values())
+
+
+def test_the_gpus_table_stands_beside_the_targets(tmp_path):
+    import gpu
+
+    rows = [dict(variant="plain", ratio=1.0, median=800), dict(variant="slotcon_mm", ratio=1.7, median=1365)]
+    record = dict(rows=rows, peak_memory_gib=dict(plain=8.0, slotcon_mm=6.0))
+    for name in ("step64", "step256"):
+        (tmp_path / f"{name}.json").write_text(json.dumps(record))
+    assert list(gpu.findings(tmp_path)) == [
+        ("training step, batch 64, slotcon_mm: x plain", "at least 1.5", "1.70"),
+        ("peak memory, slotcon_mm: x plain", "at most 1.0", "0.75"),
+        ("training step, batch 256, slotcon_mm: x plain", "at least 1.5", "1.70"),
+        ("batch 256, slotcon_mm: share of the eager roofline", "at least 0.5", "0.50 (1365/s)"),
+    ]
+
+
+def test_a_part_that_fails_or_hangs_is_said(tmp_path, monkeypatch):
+    import gpu
+
+    monkeypatch.setattr(gpu, "LIMIT", 1)
+    assert gpu.run("checks", [sys.executable, "-c", "print('3 passed')"], tmp_path) == "3 passed (exit 0)"
+    assert "failed with exit 1" in gpu.run("part", [sys.executable, "-c", "raise SystemExit('no memory')"], tmp_path)
+    assert "stopped after 1 s" in gpu.run("part", [sys.executable, "-c", "import time; time.sleep(9)"], tmp_path)
 
 
 def test_variants_are_called_in_turns_and_the_first_round_is_not_counted():
