@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Pictures a second of a whole training step, from a batch as the loader hands it over to moved weights.
+"""Pictures a second of a whole training step, from a batch as the loader hands it over to moved weights (with guard).
 
 python tools/benchmarks/training_step.py                                     # a CPU: batch 8; a GPU: batch 64, fp16
 python tools/benchmarks/training_step.py --batch 256 --variants plain slotcon_mm compiled
@@ -16,6 +16,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,7 @@ from torch import Tensor
 import slotcon_mm  # noqa: F401
 from slotcon_mm.datasets import PairedViews
 from slotcon_mm.engine.compile_networks import compile_networks
+from slotcon_mm.engine.finite_guard_hook import FiniteGuardHook
 from slotcon_mm.engine.lars import LARS
 from slotcon_mm.models import SlotCon
 from slotcon_mm.registry import MODELS
@@ -139,7 +141,17 @@ def our_train_step(
         if distributed
         else model
     )
-    return lambda batch: called.train_step(batch, wrapper)
+    runner: Any = SimpleNamespace(model=called, optim_wrapper=wrapper, iter=0)
+    guard = FiniteGuardHook()  # of a training's hooks the one that touches the device in each step
+    guard.before_train(runner)
+
+    def step(batch: dict[str, Any]) -> None:
+        guard.before_train_iter(runner, 0)
+        called.train_step(batch, wrapper)
+        guard.after_train_iter(runner, 0, batch)
+        runner.iter += 1
+
+    return step
 
 
 def build_model(args: argparse.Namespace, **changes: Any) -> SlotCon:
