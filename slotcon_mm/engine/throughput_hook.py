@@ -12,6 +12,7 @@ from mmengine.dist import get_world_size
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
+from slotcon_mm.engine.run_facts import batch_size_of
 from slotcon_mm.registry import HOOKS
 
 __all__ = ["ThroughputHook"]
@@ -33,7 +34,7 @@ class ThroughputHook(Hook):
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
     ) -> None:
         now = time.perf_counter()
-        pictures = runner.train_dataloader.batch_size * get_world_size()
+        pictures = batch_size_of(runner.train_dataloader) * get_world_size()
         runner.message_hub.update_scalar("train/pictures_per_second", pictures / (now - self.last))
         self.last = now
         if not torch.cuda.is_available():

@@ -42,13 +42,13 @@ class SlotCon(BaseSelfSupervisor):
         slot_head: A ``SlotLossHead``; it takes D from the neck.
         group_weight: Share w of the grouping loss; the slot loss has 1 - w.
         teacher_momentum: Of the first step; it rises to 1 with half a cosine over the run's steps.
+        data_preprocessor: A ``ViewPreprocessor`` by default.
+        test_cfg: ``dict(flip=True)``: 'predict' averages the scores with those of the mirrored picture (as STEGO does).
+        init_cfg: As in every MMEngine module.
         channels_last: Whether kernels and feature maps lie in memory channel by channel of a pixel: faster
             convolutions, other rounding.
         views_in_one_pass: Whether both views go through the networks as one batch. Each keeps its own BN statistics,
             view 1 first, so that it computes what two passes do; it needs half the launches and one more copy a BN.
-        data_preprocessor: A ``ViewPreprocessor`` by default.
-        test_cfg: ``dict(flip=True)``: 'predict' averages the scores with those of the mirrored picture (as STEGO does).
-        init_cfg: As in every MMEngine module.
     """
 
     neck: GroupingNeck
@@ -63,11 +63,11 @@ class SlotCon(BaseSelfSupervisor):
         slot_head: Config | nn.Module,
         group_weight: float = 0.5,
         teacher_momentum: float = 0.99,
-        channels_last: bool = False,
-        views_in_one_pass: bool = False,
         data_preprocessor: Config | nn.Module | None = None,
         test_cfg: Config | None = None,
         init_cfg: Config | list[Config] | None = None,
+        channels_last: bool = False,
+        views_in_one_pass: bool = False,
     ) -> None:
         expect_share(group_weight=group_weight)
         preprocessor = with_type(data_preprocessor or {}, "slotcon_mm.ViewPreprocessor")
@@ -84,10 +84,7 @@ class SlotCon(BaseSelfSupervisor):
         convert_batch_norms(self)
         self.views_in_one_pass = views_in_one_pass
         if channels_last:
-            self.to(memory_format=torch.channels_last)
-            for layer in self.modules():
-                if isinstance(layer, PointwiseConv2d):
-                    layer.lay_out_as_matrix()
+            lay_out_channels_last(self)
         self.holds_teacher_weights = False
         self.register_load_state_dict_post_hook(copy_student_unless_loaded)
 
@@ -165,6 +162,14 @@ class SlotCon(BaseSelfSupervisor):
             sample.set_field(counted, "counted")
             sample.set_field(self.teacher.neck.prototypes.detach(), "prototypes")
         return samples
+
+
+def lay_out_channels_last(model: nn.Module) -> None:
+    """Kernels decide the layout: a convolution brings its input into that of its kernel."""
+    model.to(memory_format=torch.channels_last)
+    for layer in model.modules():
+        if isinstance(layer, PointwiseConv2d):
+            layer.lay_out_as_matrix()
 
 
 def align(views: Sequence[Grouping], boxes_B24: Tensor, flipped_B2: Tensor) -> list[Tensor]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import torch
@@ -12,6 +12,14 @@ from torch import Tensor, nn
 from torch.nn.modules._functions import SyncBatchNorm as TorchSyncedNormalisation
 
 from slotcon_mm.models.synced_normalisation import SyncedNormalisation
+
+
+class Case(NamedTuple):
+    """A batch (B, C, H, W), how many of its pictures each rank has, and the layer's weight."""
+
+    x: Tensor
+    sizes: tuple[int, int]
+    weight: Tensor
 
 
 def shaped(x_C: Tensor, x: Tensor) -> Tensor:
@@ -49,16 +57,23 @@ def backward(gradient, x, mean, inverse, weight, total, product, counts) -> Tens
     return (gradient - pull / counts.sum()) * shaped(inverse * weight, x)
 
 
-def run(rank: int, apply: Any, batches: list[list[Tensor]], weight: Tensor) -> tuple[Tensor, ...]:
+def run(rank: int, cases: list[Case]) -> list[list[tuple[Tensor, ...]]]:
+    """Of each case: what ours and torch's give on this rank."""
     library: Any = torch.library.Library("aten", "IMPL")
     for name, kernel in dict(
         batch_norm_stats=stats, batch_norm_gather_stats_with_counts=gather, batch_norm_elemt=elementwise,
         batch_norm_backward_reduce=reduce, batch_norm_backward_elemt=backward,
     ).items():  # fmt: skip
         library.impl(name, kernel, "CPU")
+    return [
+        [normalise(apply, case.x.split(case.sizes)[rank], case.weight) for apply in (ours, torchs)] for case in cases
+    ]
+
+
+def normalise(apply: Any, batch: Tensor, weight: Tensor) -> tuple[Tensor, ...]:
     weight, bias = weight.clone().requires_grad_(), torch.zeros_like(weight).requires_grad_()
     running = torch.zeros_like(weight.detach()), torch.ones_like(weight.detach())
-    x = batches[rank].clone().requires_grad_()
+    x = batch.clone().requires_grad_()
     y = apply(x, weight, bias, *running)
     y.pow(3).sum().backward()
     assert y.stride() == x.stride()
@@ -73,28 +88,25 @@ def torchs(*tensors: Tensor) -> Tensor:
     return TorchSyncedNormalisation.apply(*tensors, 1e-5, 0.1, torch.distributed.group.WORLD, 2)
 
 
-@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
-@pytest.mark.parametrize("sizes", [(2, 2), (1, 3)], ids=["equal", "unequal"])
-def test_it_is_torchs_to_the_last_bit_and_one_process_to_rounding(tmp_path, layout, sizes):
-    x = torch.randn(4, 3, 2, 5, dtype=torch.float64).contiguous(memory_format=layout)
-    weight = torch.rand(3, dtype=torch.float64) + 0.5
-    found = []
-    for apply in (ours, torchs):
-        folder = tmp_path / apply.__name__
-        folder.mkdir()
-        found.append(run_on_two_processes(run, folder, apply, x.split(sizes), weight))
-    for mine, theirs in zip(*found, strict=True):
-        assert all(torch.equal(a, b) for a, b in zip(mine, theirs, strict=True))
-
+def test_it_is_torchs_to_the_last_bit_and_one_process_to_rounding(tmp_path):
+    x, weight = torch.randn(4, 3, 2, 5, dtype=torch.float64), torch.rand(3, dtype=torch.float64) + 0.5
+    cases = [
+        Case(x.contiguous(memory_format=layout), sizes, weight)
+        for layout in (torch.contiguous_format, torch.channels_last)
+        for sizes in ((2, 2), (1, 3))
+    ]
     norm, whole = nn.BatchNorm2d(3).double(), x.clone().requires_grad_()
     norm.weight.data.copy_(weight)
     norm(whole).pow(3).sum().backward()
-    mine = found[0]
-    torch.testing.assert_close(torch.cat([rank[1] for rank in mine]), whole.grad)
-    torch.testing.assert_close(mine[0][2] + mine[1][2], norm.weight.grad)
-    torch.testing.assert_close(mine[0][3] + mine[1][3], norm.bias.grad)
-    for rank in mine:
-        torch.testing.assert_close(rank[4:], (norm.running_mean, norm.running_var))
+    for first, second in zip(*run_on_two_processes(run, tmp_path, cases), strict=True):
+        for mine, theirs in (first, second):
+            assert all(torch.equal(a, b) for a, b in zip(mine, theirs, strict=True))
+        a, b = first[0], second[0]
+        torch.testing.assert_close(torch.cat([a[1], b[1]]), whole.grad)
+        torch.testing.assert_close(a[2] + b[2], norm.weight.grad)
+        torch.testing.assert_close(a[3] + b[3], norm.bias.grad)
+        for rank in (a, b):
+            torch.testing.assert_close(rank[4:], (norm.running_mean, norm.running_var))
 
 
 def test_a_rank_without_pictures_is_refused():

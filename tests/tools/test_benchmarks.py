@@ -37,7 +37,7 @@ def _scripts_folder(monkeypatch) -> None:
         ("photometric", ["--pictures", "2", "--size", "32", "--device", "cpu"], {"plain", "slotcon_mm"}),
         (
             "end_to_end",
-            ["--batch", "8", "--steps", "1", "--workers", "1", "--device", "cpu"],
+            ["--batch", "8", "--steps", "1", "--workers", "1", "--rounds", "1", "--device", "cpu"],
             {"plain", "slotcon_mm", "slotcon_mm without a loader"},
         ),
         ("optimizer", ["--depth", "18", "--device", "cpu"], {"plain", "slotcon_mm", "of it LARS", "of it the teacher"}),
@@ -46,7 +46,7 @@ def _scripts_folder(monkeypatch) -> None:
 def test_a_benchmark_prints_its_table_and_writes_it(script, arguments, variants, scenes, tmp_path):
     given = [str(scenes / "train2017")] if script in ("input_pipeline", "photometric", "end_to_end") else []
     out = tmp_path / "out.json"
-    result = run_tool(f"tools/benchmarks/{script}.py", *given, *arguments, "--rounds", "2", "--json", str(out))
+    result = run_tool(f"tools/benchmarks/{script}.py", *given, "--rounds", "2", *arguments, "--json", str(out))
     assert result.code == 0, result.said
     record = json.loads(out.read_text())
     assert variants <= {row["variant"] for row in record["rows"]}
