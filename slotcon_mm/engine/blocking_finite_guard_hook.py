@@ -6,12 +6,12 @@ from typing import Any
 
 import torch
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch.optim import Optimizer
 
 from slotcon_mm.checks import RunStoppedError, listing
 from slotcon_mm.engine.finite_guard_hook import pictures_of
+from slotcon_mm.engine.unwrapped import unwrapped
 from slotcon_mm.registry import HOOKS
 
 __all__ = ["BlockingFiniteGuardHook"]
@@ -28,7 +28,7 @@ class BlockingFiniteGuardHook(Hook):
     priority = "VERY_HIGH"
 
     def before_train(self, runner: Runner) -> None:
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrapped(runner.model)
         self.names = {id(parameter): name for name, parameter in model.named_parameters()}
         self.iteration, self.pictures = 0, [""]
         self.handle = runner.optim_wrapper.optimizer.register_step_pre_hook(self.before_step)

@@ -8,11 +8,11 @@ from typing import Any
 import torch
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import Tensor
 
 from slotcon_mm.checks import expect_positive
+from slotcon_mm.engine.unwrapped import unwrapped
 from slotcon_mm.registry import HOOKS
 
 __all__ = ["CollapseMonitorHook", "feature_rank", "signs_of_collapse"]
@@ -47,7 +47,7 @@ class CollapseMonitorHook(Hook):
     def after_train_epoch(self, runner: Runner) -> None:
         if not self.every_n_epochs(runner, self.interval) or self.batch is None:
             return
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrapped(runner.model)
         hub, steps = runner.message_hub, len(runner.train_dataloader)
         means = {
             name: float(hub.get_scalar(f"train/{name}").mean(steps))

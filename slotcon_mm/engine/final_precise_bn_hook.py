@@ -7,13 +7,13 @@ from typing import Any
 
 from mmengine.dist import get_world_size
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from mmpretrain.engine.hooks.precise_bn_hook import update_bn_stats
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from slotcon_mm.checks import expect_positive
+from slotcon_mm.engine.unwrapped import unwrapped
 from slotcon_mm.registry import HOOKS
 
 __all__ = ["FinalPreciseBNHook"]
@@ -47,7 +47,7 @@ class FinalPreciseBNHook(Hook):
             self.update(runner, runner.train_loop.dataloader_iterator)
 
     def update(self, runner: Runner, batches: Iterable[Any]) -> None:
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrapped(runner.model)
         loader = LoaderWithBatchSize(runner.train_loop.dataloader, batches)
         # at least a batch on each process: update_bn_stats would set the statistics to 0 after none
         num_samples = max(self.num_samples, loader.batch_size * get_world_size())

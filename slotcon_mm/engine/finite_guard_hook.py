@@ -11,13 +11,13 @@ from typing import Any, NamedTuple
 import torch
 from mmengine.dist import get_rank, is_main_process
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import Tensor
 from torch.optim import Optimizer
 
 from slotcon_mm.checks import RunStoppedError, listing, printable
 from slotcon_mm.engine.lars import LARS
+from slotcon_mm.engine.unwrapped import unwrapped
 from slotcon_mm.registry import HOOKS
 
 __all__ = ["LAST_GOOD", "FiniteGuardHook"]
@@ -53,7 +53,7 @@ class FiniteGuardHook(Hook):
     priority = "VERY_HIGH"
 
     def before_train(self, runner: Runner) -> None:
-        self.model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        self.model = unwrapped(runner.model)
         self.optimizer = runner.optim_wrapper.optimizer
         if not isinstance(self.optimizer, LARS):
             raise ValueError(

@@ -11,12 +11,12 @@ import torch
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from slotcon_mm.checks import expect_positive
 from slotcon_mm.datasets.load_picture import UnreadablePictureError, read_picture
 from slotcon_mm.datasets.picture_folder import list_pictures
+from slotcon_mm.engine.unwrapped import unwrapped
 from slotcon_mm.models.functional import upsampled_argmax
 from slotcon_mm.registry import HOOKS
 from slotcon_mm.visualization.overlay import overlay_groups
@@ -68,7 +68,7 @@ class GroupVisualizationHook(Hook):
             runner.logger.warning(f"the groups could not be drawn ({type(error).__name__}: {error}); training goes on")
 
     def attempt_to_draw(self, runner: Runner) -> None:
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrapped(runner.model)
         maps = group_maps(model, self.images)
         overlays = [overlay_groups(image, groups) for image, groups in zip(self.images, maps, strict=True)]
         sheet = np.concatenate([np.concatenate(self.images, axis=1), np.concatenate(overlays, axis=1)])

@@ -11,7 +11,6 @@ from typing import IO, Any, NamedTuple
 
 from mmengine.config import Config, DictAction
 from mmengine.dist import get_world_size
-from mmengine.model import is_model_wrapper
 from mmengine.registry import RUNNERS
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
@@ -36,6 +35,7 @@ from slotcon_mm.engine.resumable import make_resumable
 from slotcon_mm.engine.run_facts import FACTS, batch_size_of, check_facts, facts_of
 from slotcon_mm.engine.schedule import expect_warmup_within
 from slotcon_mm.engine.tolerant_log import say_once_when_log_files_fail
+from slotcon_mm.engine.unwrapped import unwrapped
 from slotcon_mm.engine.verify_filling_hook import VerifyFillingHook
 from slotcon_mm.engine.work_dir_lock import lock_work_dir
 from slotcon_mm.engine.worker_memory import objects_shared_with_workers
@@ -192,10 +192,6 @@ def build_runner(config: Config, notes: list[str]) -> Runner:
     for note in notes:
         runner.logger.info(note)
     return runner
-
-
-def unwrapped(model: Any) -> Any:
-    return model.module if is_model_wrapper(model) else model
 
 
 def check_start(runner: Runner, filling: Filling | None = None) -> None:

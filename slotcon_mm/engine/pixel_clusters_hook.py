@@ -9,11 +9,11 @@ import torch
 import torch.nn.functional as F
 from mmengine.dist import all_gather_object, broadcast
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import Tensor, nn
 
 from slotcon_mm.checks import expect_positive
+from slotcon_mm.engine.unwrapped import unwrapped
 from slotcon_mm.evaluation.clustering import kmeans
 from slotcon_mm.models.slotcon import SlotCon
 from slotcon_mm.registry import HOOKS
@@ -38,7 +38,7 @@ class PixelClustersHook(Hook):
         self.num_clusters, self.pixels, self.seed = num_clusters, pixels, seed
 
     def before_test(self, runner: Runner) -> None:
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrapped(runner.model)
         loader = runner.test_loop.dataloader
         mine = sample_pixels(model, loader, max(1, self.pixels // max(1, len(loader.dataset))), seed=self.seed)
         points = np.concatenate([part for part in all_gather_object(mine) if len(part)])

@@ -7,13 +7,13 @@ from typing import Any
 import torch
 from mmengine.dist import all_gather_object, all_reduce, get_world_size
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from slotcon_mm.checks import RunStoppedError, listing
 from slotcon_mm.engine.run_facts import dataset_fingerprint
+from slotcon_mm.engine.unwrapped import unwrapped
 from slotcon_mm.models.batch_norm import MaskedBatchNorm1d, SyncBatchNorm
 from slotcon_mm.registry import HOOKS
 
@@ -38,7 +38,7 @@ class RankAgreementHook(Hook):
     def after_train_epoch(self, runner: Runner) -> None:
         if get_world_size() == 1:
             return
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrapped(runner.model)
         state = shared_state(model)
         lowest = checksums(state.values())
         highest = lowest.clone()

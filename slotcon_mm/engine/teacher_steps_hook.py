@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
+from slotcon_mm.engine.unwrapped import unwrapped
 from slotcon_mm.registry import HOOKS
 
 __all__ = ["TeacherStepsHook"]
@@ -16,5 +16,5 @@ class TeacherStepsHook(Hook):
     """Sets ``teacher.steps`` to the run's iteration: 0 where it starts from weights, the checkpoint's on resume."""
 
     def before_train(self, runner: Runner) -> None:
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrapped(runner.model)
         model.teacher.steps.fill_(runner.iter)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 
 from slotcon_mm.engine.pretrained import Filling
+from slotcon_mm.engine.unwrapped import unwrapped
 
 __all__ = ["VerifyFillingHook"]
 
@@ -18,5 +18,5 @@ class VerifyFillingHook(Hook):
         self.filling = filling
 
     def before_train(self, runner: Runner) -> None:
-        model = runner.model.module if is_model_wrapper(runner.model) else runner.model
+        model = unwrapped(runner.model)
         runner.logger.info(self.filling.verify(model))

@@ -164,7 +164,7 @@ class SlotCon(BaseSelfSupervisor):
         return samples
 
 
-def lay_out_channels_last(model: nn.Module) -> None:
+def lay_out_channels_last(model: SlotCon) -> None:
     """Kernels decide the layout: a convolution brings its input into that of its kernel."""
     model.to(memory_format=torch.channels_last)
     for layer in model.modules():

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
+from benchmark_pictures import views_dataset
 from measure import add_output_argument, report
 from mmengine.device import get_device
 from mmengine.logging import MessageHub
@@ -106,14 +107,7 @@ def our_loader(args: argparse.Namespace) -> Iterator[Any]:
                 pin_memory=args.device != "cpu",
                 sampler=dict(type="InfiniteSampler"),
                 collate_fn=dict(type="default_collate"),
-                dataset=dict(
-                    type="slotcon_mm.PictureFolder",
-                    data_root=args.folder,
-                    pipeline=[
-                        dict(type="slotcon_mm.LoadPicture"),
-                        dict(type="slotcon_mm.PairedViews", size=args.size),
-                    ],
-                ),
+                dataset=views_dataset(args.folder, args.size),
             ),
             seed=0,
         )

@@ -11,19 +11,18 @@ from __future__ import annotations
 import argparse
 import itertools
 import os
-import sys
 from collections.abc import Callable
 
 import cv2
 import torch
+from benchmark_pictures import first_pictures, views_dataset
 from measure import add_output_argument, alternate, report
 from mmengine.registry import init_default_scope
 from plain.views import PlainViews
 
 import slotcon_mm  # noqa: F401
-from slotcon_mm.datasets import PictureFolder
 from slotcon_mm.datasets.load_picture import read_picture
-from slotcon_mm.datasets.picture_folder import list_pictures
+from slotcon_mm.registry import DATASETS
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -41,12 +40,8 @@ def main() -> None:
     torch.set_num_threads(1)
     cv2.setNumThreads(0)
     init_default_scope("mmpretrain")
-    try:
-        paths = list_pictures(args.folder)[: args.pictures]
-    except ValueError as error:
-        sys.exit(f"error: {error}")
-    pipeline = [dict(type="slotcon_mm.LoadPicture"), dict(type="slotcon_mm.PairedViews", size=args.size)]
-    ours = PictureFolder(args.folder, pipeline=pipeline, indices=len(paths))
+    paths = first_pictures(args.folder, args.pictures)
+    ours = DATASETS.build({**views_dataset(args.folder, args.size), "indices": len(paths)})
     plain = PlainViews(args.size)
     epochs = itertools.count()
 

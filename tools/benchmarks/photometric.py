@@ -9,12 +9,12 @@ Differences are in levels of 0-255, over all values: of each operation by itself
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
 import torch
+from benchmark_pictures import first_pictures, views_dataset
 from measure import add_output_argument, alternate, report
 from mmengine.dataset import default_collate
 from mmengine.device import get_device
@@ -24,13 +24,12 @@ from torch import Tensor
 from torchvision.transforms import functional as tf
 
 import slotcon_mm  # noqa: F401
-from slotcon_mm.datasets import PictureFolder
 from slotcon_mm.datasets.load_picture import read_picture
 from slotcon_mm.datasets.paired_views import cut_view
-from slotcon_mm.datasets.picture_folder import list_pictures
 from slotcon_mm.datasets.view_geometry import Crop
 from slotcon_mm.models import ViewPreprocessor, photometric
 from slotcon_mm.models.view_preprocessor import select_view
+from slotcon_mm.registry import DATASETS
 
 JITTER = (tf.adjust_brightness, tf.adjust_contrast, tf.adjust_saturation, tf.adjust_hue)
 
@@ -49,12 +48,8 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> None:
     args = parse_arguments()
     init_default_scope("mmpretrain")
-    try:
-        paths = list_pictures(args.folder)[: args.pictures]
-    except ValueError as error:
-        sys.exit(f"error: {error}")
-    pipeline = [dict(type="slotcon_mm.LoadPicture"), dict(type="slotcon_mm.PairedViews", size=args.size)]
-    pictures = PictureFolder(args.folder, pipeline=pipeline, indices=len(paths))
+    paths = first_pictures(args.folder, args.pictures)
+    pictures = DATASETS.build({**views_dataset(args.folder, args.size), "indices": len(paths)})
     batch: Any = default_collate([pictures[i] for i in range(len(pictures))])
     finish = ViewPreprocessor(mean=(0, 0, 0), std=(255, 255, 255)).to(args.device)
 
