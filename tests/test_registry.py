@@ -31,6 +31,7 @@ from slotcon_mm import registry
             [
                 "BlockingFiniteGuardHook",
                 "CollapseMonitorHook",
+                "DeviceScalarsHook",
                 "FinalPreciseBNHook",
                 "FiniteGuardHook",
                 "GroupVisualizationHook",
