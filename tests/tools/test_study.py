@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -47,9 +48,9 @@ def test_a_study_writes_a_table_and_goes_on_where_it_stopped(tmp_path, monkeypat
     import study
 
     write_scenes(tmp_path / "scenes", num_train=40, num_val=6, width=96, height=64, seed=0, workers=1)
-    for name, value in dict(
-        NUM_LABELLED=12, NUM_TUNING=4, NUM_HELD_OUT=6, FCN_STEPS=2, has_detection=lambda: False
-    ).items():
+    small = dict(NUM_LABELLED=12, NUM_TUNING=4, NUM_HELD_OUT=6, FCN_STEPS=2)
+    few_steps = partial(study.probe_score, steps=20)
+    for name, value in dict(small, has_detection=lambda: False, probe_score=few_steps).items():
         monkeypatch.setattr(study, name, value)
     arguments = ["--methods", "slotcon", "byol", "random", "--seeds", "0", "1", "--epochs", "2", "--rates", "1"]
     monkeypatch.setattr(sys, "argv", ["study.py", "--out", str(tmp_path), *arguments])
