@@ -61,7 +61,7 @@ def test_a_step_is_measured_against_its_sizes_and_processes(tmp_path, monkeypatc
 
     monkeypatch.setitem(scale.VALUES["cpu"], "prototypes", [16, 32])
     monkeypatch.setitem(scale.VALUES["cpu"], "processes", [2])
-    monkeypatch.setattr(scale, "DEFAULTS", dict(cpu=dict(prototypes=16, batch=4, size=64, depth=18, precision="fp32")))
+    monkeypatch.setitem(scale.DEFAULTS, "cpu", dict(prototypes=16, batch=4, size=64, depth=18, precision="fp32"))
     out = tmp_path / "out.json"
     monkeypatch.setattr(
         sys,

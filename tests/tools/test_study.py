@@ -65,3 +65,14 @@ def test_a_study_writes_a_table_and_goes_on_where_it_stopped(tmp_path, monkeypat
     monkeypatch.setattr(study, "pretrain", lambda *_: pytest.fail("trained again"))
     study.main()
     assert capsys.readouterr().out.split("\n| ", 1)[1] == table.split("\n| ", 1)[1]
+
+
+def test_runs_of_another_length_are_not_mixed_in(tmp_path):
+    import study
+
+    for epochs in (None, 3):
+        note = tmp_path / str(epochs) / "budget.json"
+        study.expect_same_budget(note, epochs)
+        study.expect_same_budget(note, epochs)
+        with pytest.raises(ValueError, match="expected the budget of the runs in"):
+            study.expect_same_budget(note, 2)

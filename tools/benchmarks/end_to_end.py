@@ -18,7 +18,7 @@ from typing import Any
 
 import torch
 from benchmark_pictures import views_dataset
-from measure import add_output_argument, report
+from measure import add_output_argument, fill_defaults, report
 from mmengine.device import get_device
 from mmengine.logging import MessageHub
 from mmengine.registry import init_default_scope
@@ -46,12 +46,11 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--device", default=get_device(), help="default: a GPU if there is one")
     add_output_argument(parser)
     args = parser.parse_args()
-    defaults = dict(batch=16, size=96, depth=18, steps=6, precision="fp32")
-    if args.device != "cpu":
-        defaults = dict(batch=256, size=224, depth=50, steps=30, precision="fp16")
-    for name, value in defaults.items():
-        if getattr(args, name) is None:
-            setattr(args, name, value)
+    fill_defaults(
+        args,
+        cpu=dict(batch=16, size=96, depth=18, steps=6, precision="fp32"),
+        gpu=dict(batch=256, size=224, depth=50, steps=30, precision="fp16"),
+    )
     return args
 
 

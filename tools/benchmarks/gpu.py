@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from measure import machine
+from measure import machine_line
 
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = Path(__file__).parent
@@ -86,7 +86,7 @@ def main() -> None:
         print("\n| what | target | measured |\n| --- | --- | --- |")
         for what, target, value in findings(args.out):
             print(f"| {what} | {target} | {value} |")
-    print("\n" + ", ".join(f"{name} {value}" for name, value in machine().items() if value is not None))
+    print("\n" + machine_line())
 
 
 def run(name: str, command: list[str], out: Path) -> str:

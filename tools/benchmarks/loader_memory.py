@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from many_names import COCO_TRAIN2017, folder_of_names
-from measure import add_output_argument, machine
+from measure import add_output_argument, machine, machine_line
 from mmengine.registry import init_default_scope
 from torch.utils.data import DataLoader, Dataset
 
@@ -60,10 +60,9 @@ def main() -> None:
     print("| --- |" + " --- |" * args.epochs)
     for name, values in found.items():
         print(f"| {name} | " + " | ".join(f"{value:.0f}" for value in values) + " |")
-    here = machine()
-    print("\n" + ", ".join(f"{name} {value}" for name, value in here.items() if value is not None))
+    print("\n" + machine_line())
     if args.json:
-        args.json.write_text(json.dumps(dict(private_memory_mb=found, machine=here), indent=2) + "\n")
+        args.json.write_text(json.dumps(dict(private_memory_mb=found, machine=machine()), indent=2) + "\n")
 
 
 def pictures(folder: Path) -> PictureFolder:

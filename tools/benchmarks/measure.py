@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-__all__ = ["add_output_argument", "alternate", "machine", "report"]
+__all__ = ["add_output_argument", "alternate", "fill_defaults", "machine", "machine_line", "report"]
 
 PACKAGES = ("torch", "torchvision", "numpy", "pillow", "opencv-python-headless", "mmengine", "mmcv", "mmpretrain")
 
@@ -54,6 +54,10 @@ def machine() -> dict[str, Any]:
     return dict(cpu=cpu_name(), cores=os.cpu_count(), gpu=gpu, python=platform.python_version(), **versions)
 
 
+def machine_line() -> str:
+    return ", ".join(f"{name} {value}" for name, value in machine().items() if value is not None)
+
+
 def cpu_name() -> str:
     lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").is_file() else []
     return next((line.partition(": ")[2] for line in lines if line.startswith("model name")), platform.processor())
@@ -88,10 +92,17 @@ def report(
         )
     for note in notes:
         print(f"\n{note}")
-    print("\n" + ", ".join(f"{name} {value}" for name, value in here.items() if value is not None))
+    print("\n" + machine_line())
     if args.json:
         record = dict(title=title, unit=unit, base=base, rows=rows, notes=list(notes), machine=here, **(facts or {}))
         args.json.write_text(json.dumps(record, indent=2) + "\n")
+
+
+def fill_defaults(args: argparse.Namespace, *, cpu: Mapping[str, Any], gpu: Mapping[str, Any]) -> None:
+    """Sets what the command line left open, by ``args.device``."""
+    for name, value in (cpu if args.device == "cpu" else gpu).items():
+        if getattr(args, name, None) is None:
+            setattr(args, name, value)
 
 
 def add_output_argument(parser: argparse.ArgumentParser) -> None:

@@ -21,7 +21,7 @@ from typing import Any
 
 import torch
 import torch.multiprocessing as mp
-from measure import add_output_argument, alternate, machine
+from measure import add_output_argument, alternate, fill_defaults, machine, machine_line
 from mmengine.device import get_device
 from mmengine.logging import MessageHub
 from mmengine.registry import init_default_scope
@@ -45,9 +45,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--device", default=get_device(), help="default: a GPU if there is one")
     add_output_argument(parser)
     args = parser.parse_args()
-    for name, value in DEFAULTS["cpu" if args.device == "cpu" else "cuda"].items():
-        if getattr(args, name, None) is None:
-            setattr(args, name, value)
+    fill_defaults(args, cpu=DEFAULTS["cpu"], gpu=DEFAULTS["cuda"])
     return args
 
 
@@ -66,10 +64,9 @@ def main() -> None:
         found[of] = of_processes(args, values) if of == "processes" else of_steps(args, of, values)
         print(f"\n| {of} | " + " | ".join(map(str, values)) + " |\n| --- |" + " --- |" * len(values))
         print("| seconds | " + " | ".join(f"{found[of][value]:.3f}" for value in values) + " |")
-    here = machine()
-    print("\n" + ", ".join(f"{name} {value}" for name, value in here.items() if value is not None))
+    print("\n" + machine_line())
     if args.json:
-        args.json.write_text(json.dumps(dict(seconds=found, machine=here), indent=2) + "\n")
+        args.json.write_text(json.dumps(dict(seconds=found, machine=machine()), indent=2) + "\n")
 
 
 def of_steps(args: argparse.Namespace, of: str, values: list[int]) -> dict[int, float]:

@@ -22,7 +22,7 @@ from typing import Any
 
 import torch
 from frozen_features import cluster_score, extract, neighbour_score, probe_score
-from measure import machine
+from measure import machine_line
 from mmengine.config import Config
 from mmengine.logging import MMLogger
 from mmpretrain.registry import MODELS
@@ -77,6 +77,7 @@ def main() -> None:
     MMLogger.get_instance("mmengine", log_level="WARNING")
     try:
         expect_positive(epochs=args.epochs or 1)
+        expect_same_budget(args.out / "budget.json", args.epochs)
         data = make_scenes(args.out / "scenes")
         labelled = read_labelled(data, "train2017", NUM_LABELLED), read_labelled(data, "val2017", NUM_HELD_OUT)
     except (ValueError, OSError) as error:
@@ -86,6 +87,15 @@ def main() -> None:
         for seed in args.seeds:
             study_one(method, seed, rate, data, labelled, args)
     print_table(args.out)
+
+
+def expect_same_budget(note: Path, epochs: int | None) -> None:
+    """ValueError where the folder's runs, which are not done again, had other epochs."""
+    budget = dict(epochs=epochs)
+    if not note.is_file():
+        write_json(note, budget)
+    elif json.loads(note.read_text()) != budget:
+        raise ValueError(f"expected the budget of the runs in {note.parent}, {note.read_text().strip()}, got {budget}")
 
 
 def make_scenes(folder: Path) -> Path:
@@ -201,7 +211,7 @@ def print_table(out: Path) -> None:
         if seeds:
             cells = [[100 * scores[measure] for scores in seeds if measure in scores] for measure in MEASURES]
             print(f"| {method} | {len(seeds)} | " + " | ".join(spread(cell) if cell else "" for cell in cells) + " |")
-    print("\n" + ", ".join(f"{name} {value}" for name, value in machine().items() if value is not None))
+    print("\n" + machine_line())
 
 
 def write_json(path: Path, values: dict[str, Any]) -> None:

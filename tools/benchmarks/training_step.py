@@ -21,7 +21,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from measure import add_output_argument, alternate, report
+from measure import add_output_argument, alternate, fill_defaults, report
 from mmengine.config import Config
 from mmengine.dataset import default_collate
 from mmengine.device import get_device
@@ -71,9 +71,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--device", default=get_device(), help="default: a GPU if there is one")
     add_output_argument(parser)
     args = parser.parse_args()
-    on_cpu = args.device == "cpu"
-    args.batch = args.batch or (8 if on_cpu else 64)
-    args.precision = args.precision or ("fp32" if on_cpu else "fp16")
+    fill_defaults(args, cpu=dict(batch=8, precision="fp32"), gpu=dict(batch=64, precision="fp16"))
     unknown = set(args.variants) - {"plain", *VARIANTS}
     if unknown:
         parser.error(f"expected variants of {['plain', *VARIANTS]}, got {sorted(unknown)}")
