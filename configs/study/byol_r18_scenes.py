@@ -4,7 +4,7 @@ _base_ = "./_base_/other_methods.py"
 
 model = dict(
     type="BYOL",
-    base_momentum=0.01,
+    base_momentum=0.05,  # published: 0.01 for 300 epochs
     neck=dict(
         type="NonLinearNeck",
         in_channels=128,

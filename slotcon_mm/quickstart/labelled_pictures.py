@@ -8,6 +8,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+from slotcon_mm.datasets.label_sets import LabelSet, classes_of
 from slotcon_mm.datasets.load_picture import read_picture
 from slotcon_mm.datasets.picture_folder import list_pictures
 
@@ -21,12 +22,38 @@ class LabelledPictures(NamedTuple):
     labels: np.ndarray | None
 
 
-def read_labelled(root: Path, split: str, count: int) -> LabelledPictures:
-    """The first pictures of a split and their label maps."""
-    paths = [Path(path) for path in list_pictures(root, [split])[:count]]
-    maps = [root / "stuffthingmaps" / split / f"{path.stem}.png" for path in paths]
-    labels = [np.asarray(cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)) for path in maps]
-    return LabelledPictures(np.stack([read_picture(str(path)) for path in paths]), np.stack(labels))
+def read_labelled(
+    root: Path,
+    split: str,
+    count: int,
+    *,
+    label_set: LabelSet | None = None,
+    size: tuple[int, int] | None = None,
+) -> LabelledPictures:
+    """The first pictures of a split that have a label map.
+
+    Args:
+        root: A folder in COCO's layout: pictures in ``SPLIT/``, their label maps in ``stuffthingmaps/SPLIT/*.png``.
+        split: ``train2017`` or ``val2017``.
+        count: At most so many.
+        label_set: What the maps' values mean; None: they are classes.
+        size: Width and height that the middle is cut to; None: the pictures are of one size and stay as they are.
+
+    Raises:
+        ValueError: No picture has a label map, or a map is of another kind.
+    """
+    maps = root / "stuffthingmaps" / split
+    paths = [path for path in map(Path, list_pictures(root, [split])) if (maps / f"{path.stem}.png").is_file()][:count]
+    if not paths:
+        raise ValueError(f"expected label maps named as the pictures of {split} in {maps}, got none")
+    images, labels = [], []
+    for path in paths:
+        image = read_picture(str(path))
+        values = np.asarray(cv2.imread(str(maps / f"{path.stem}.png"), cv2.IMREAD_GRAYSCALE))
+        images.append(cut_middle(image, *size) if size else image)
+        values = cut_middle(values, *size, labels=True) if size else values
+        labels.append(classes_of(values, label_set) if label_set else values)
+    return LabelledPictures(np.stack(images), np.stack(labels))
 
 
 def read_unlabelled(root: Path, count: int, *, width: int = 256, height: int = 192) -> LabelledPictures:
@@ -36,9 +63,10 @@ def read_unlabelled(root: Path, count: int, *, width: int = 256, height: int = 1
     return LabelledPictures(np.stack([cut_middle(read_picture(path), width, height) for path in chosen]), None)
 
 
-def cut_middle(image: np.ndarray, width: int, height: int) -> np.ndarray:
+def cut_middle(image: np.ndarray, width: int, height: int, *, labels: bool = False) -> np.ndarray:
     scale = max(width / image.shape[1], height / image.shape[0])
     size = (max(width, round(image.shape[1] * scale)), max(height, round(image.shape[0] * scale)))
-    resized = cv2.resize(image, size, interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
+    smooth = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    resized = cv2.resize(image, size, interpolation=cv2.INTER_NEAREST_EXACT if labels else smooth)
     left, top = (size[0] - width) // 2, (size[1] - height) // 2
     return resized[top : top + height, left : left + width]

@@ -7,12 +7,18 @@ import sys
 from functools import partial
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
+import torch
 from mmengine.config import Config
 from runs import CONFIGS, build_run, pretraining_options, train
 
+from slotcon_mm.datasets.load_picture import read_picture
+from slotcon_mm.datasets.paired_views import PairedViews
+from slotcon_mm.datasets.picture_folder import list_pictures
 from slotcon_mm.datasets.scenes import write_scenes
+from slotcon_mm.models.functional import align_to_overlap
 
 METHODS = ("densecl", "mocov2", "byol", "simsiam")
 
@@ -67,12 +73,86 @@ def test_a_study_writes_a_table_and_goes_on_where_it_stopped(tmp_path, monkeypat
     assert capsys.readouterr().out.split("\n| ", 1)[1] == table.split("\n| ", 1)[1]
 
 
+def test_an_ablation_changes_what_its_name_says_and_trains_at_slotcons_rate(scenes, tmp_path, monkeypatch):
+    import study
+
+    names = [name for name in study.studied() if name not in study.METHODS]
+    assert {study.study_config(name).model.group_weight for name in names} == {0.0, 0.5, 1.0}
+    whole = study.study_config("slotcon")
+    for name in names:
+        config = study.study_config(name)
+        assert (config.model != whole.model) == ("unaligned" not in name)
+        assert (config.train_dataloader != whole.train_dataloader) == ("unaligned" in name)
+        assert config.optim_wrapper == whole.optim_wrapper
+
+    (tmp_path / "slotcon").mkdir()
+    (tmp_path / "slotcon/rates.json").write_text(json.dumps({"1.0": 0.1, "4.0": 0.3}))
+    used = []
+    monkeypatch.setattr(study, "study_one", lambda method, seed, rate, data, args: used.append((method, seed, rate)))
+    monkeypatch.setattr(study, "NUM_TUNING", 1)
+    monkeypatch.setattr(study, "SIZE", (96, 64))
+    arguments = ["--methods", "slotcon_k16", "--seeds", "5", "--rates", "1", "4", "--data", str(scenes)]
+    monkeypatch.setattr(sys, "argv", ["study.py", "--out", str(tmp_path), *arguments])
+    study.main()
+    assert used == [("slotcon_k16", 5, 4.0)]
+
+
+def test_without_inverse_augmentation_scores_are_compared_where_they_lie(scenes):
+    import unaligned_views
+
+    packed = PairedViews(size=32)(dict(img=read_picture(list_pictures(scenes)[0]), sample_idx=0))
+    sample = unaligned_views.UnalignedViews()(packed)["data_samples"]
+    scores_BKHW = torch.randn(1, 5, 7, 7)
+    aligned = align_to_overlap(scores_BKHW, sample.overlap_boxes[None, 0], sample.flipped[None, 0])
+    torch.testing.assert_close(aligned, scores_BKHW)
+
+
+def test_simsiams_predictor_gets_the_rate_that_is_tried(tmp_path):
+    import study
+
+    config = study.study_config("simsiam")
+    published = config.optim_wrapper.optimizer.lr
+    config.merge_from_dict(study.learning_rates(config, 4.0))
+    assert config.optim_wrapper.optimizer.lr == pytest.approx(4 * published)
+    assert [hook.lr for hook in config.custom_hooks if hook.type == "SimSiamHook"] == pytest.approx([4 * published])
+
+
+def test_real_pictures_of_many_sizes_are_measured(tmp_path, monkeypatch, capsys):
+    import study
+
+    for split in ("train2017", "val2017"):
+        for i, size in enumerate(((90, 70), (70, 90), (128, 96), (64, 64))):
+            write_blocks(tmp_path / "data", split, f"{i}", *size)
+    monkeypatch.setattr(study, "NUM_TUNING", 1)
+    monkeypatch.setattr(study, "SIZE", (64, 48))
+    monkeypatch.setattr(study, "probe_score", partial(study.probe_score, steps=20))
+    arguments = ["--methods", "random", "--seeds", "0", "--no-fine-tuning", "--label-set", "voc-21"]
+    arguments += ["--data", str(tmp_path / "data"), "--out", str(tmp_path / "out")]
+    monkeypatch.setattr(sys, "argv", ["study.py", *arguments])
+    study.main()
+    found = json.loads((tmp_path / "out/random/seed-0.json").read_text())
+    assert found.keys() == {"clusters", "probe", "neighbours"}
+    assert found["neighbours"] > 0.3  # of two classes, one dark and one bright
+    assert "| random | 1 |" in capsys.readouterr().out
+
+
+def write_blocks(root: Path, split: str, name: str, width: int, height: int) -> None:
+    """A picture with a bright object of VOC's class 7 before a dark background."""
+    for folder in (root / split, root / "stuffthingmaps" / split):
+        folder.mkdir(parents=True, exist_ok=True)
+    label = np.zeros((height, width), np.uint8)
+    label[: height // 2, width // 3 :] = 7
+    noise = np.random.default_rng(0).integers(0, 40, (height, width, 3))
+    cv2.imwrite(str(root / split / f"{name}.png"), (noise + (label > 0)[..., None] * 200).astype(np.uint8))
+    cv2.imwrite(str(root / "stuffthingmaps" / split / f"{name}.png"), label)
+
+
 def test_runs_of_another_length_are_not_mixed_in(tmp_path):
     import study
 
     for epochs in (None, 3):
         note = tmp_path / str(epochs) / "budget.json"
-        study.expect_same_budget(note, epochs)
-        study.expect_same_budget(note, epochs)
+        study.expect_same_budget(note, dict(epochs=epochs))
+        study.expect_same_budget(note, dict(epochs=epochs))
         with pytest.raises(ValueError, match="expected the budget of the runs in"):
-            study.expect_same_budget(note, 2)
+            study.expect_same_budget(note, dict(epochs=2))

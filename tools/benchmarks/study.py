@@ -1,13 +1,15 @@
 #!/usr/bin/env python
 """Does it learn? SlotCon beside DenseCL, MoCo v2, BYOL and SimSiam under one budget, and beside random weights.
 
-python tools/benchmarks/study.py --out work_dirs/study              # generated scenes, 3 seeds; a CPU overnight
-python tools/benchmarks/study.py --out work_dirs/study --table      # what is there so far
+python tools/benchmarks/study.py --out work_dirs/study                            # generated scenes, 3 seeds
+python tools/benchmarks/study.py --out work_dirs/study --methods slotcon_k16 slotcon_k256   # ablations, by config
+python tools/benchmarks/study.py --out work_dirs/study --table                    # what is there so far
+python tools/benchmarks/study.py --out work_dirs/study-coco --data COCO --label-set coco-stuff-27 --epochs 240
 
 Every method sees the same pictures, views, batches and epochs, has the same backbone, and gets the same number of
-learning rates to try, on seed 0, chosen by neighbours' votes within the training pictures. Frozen features are then
-clustered, probed and retrieved, and an FCN (and a Mask R-CNN, where mmdet is) is fine-tuned. What is done is not done
-again: start it again after an interruption.
+learning rates to try, on seed 0, chosen by neighbours' votes within the training pictures (an ablation takes
+SlotCon's). Frozen features are then clustered, probed and retrieved, and an FCN is fine-tuned, and on generated scenes
+a Mask R-CNN, where mmdet is. What is done is not done again: start it again after an interruption.
 """
 
 from __future__ import annotations
@@ -16,11 +18,11 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
+import unaligned_views  # noqa: F401  (registers what a config names)
 from frozen_features import cluster_score, extract, neighbour_score, probe_score
 from measure import machine_line
 from mmengine.config import Config
@@ -30,7 +32,8 @@ from torch import nn
 
 import slotcon_mm  # noqa: F401
 from slotcon_mm.checks import expect_positive
-from slotcon_mm.datasets.scenes import CLASSES, write_scenes
+from slotcon_mm.datasets.label_sets import LABEL_SETS
+from slotcon_mm.datasets.scenes import write_scenes
 from slotcon_mm.engine.atomic_files import write_atomically
 from slotcon_mm.engine.checkpoint_loading import load_from_safe_local
 from slotcon_mm.engine.launch import build_runner, check_start, prepare_training, train
@@ -42,8 +45,10 @@ from slotcon_mm.weights.backbone import backbone_of
 CONFIGS = Path(__file__).resolve().parents[2] / "configs/study"
 METHODS = ("slotcon", "densecl", "mocov2", "byol", "simsiam")
 RANDOM = "random"
-RATES = (0.3, 1.0, 3.0)  # times the config's learning rate
+ABLATED = "slotcon_"  # what an ablation's name begins with
+RATES = (1.0, 4.0, 16.0)  # times the published learning rate: a thousand steps may ask for longer ones
 NUM_TRAIN, NUM_HELD_OUT, NUM_LABELLED, NUM_TUNING = 1000, 200, 200, 50
+SIZE = 256, 192  # of evaluated pictures
 FCN_STEPS = 300
 MEASURES = {
     "clusters": "k-means, mIoU",
@@ -55,15 +60,34 @@ MEASURES = {
 }
 
 
+class Data(NamedTuple):
+    """A folder in COCO's layout, its labelled pictures, and the names of their classes."""
+
+    root: Path
+    is_generated: bool
+    train: LabelledPictures
+    held_out: LabelledPictures
+    classes: tuple[str, ...]
+
+
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="folder for data, runs and numbers")
+    parser.add_argument("--data", type=Path, help="a folder in COCO's layout; default: generated scenes")
+    parser.add_argument("--label-set", choices=LABEL_SETS, default="scenes", help="of its label maps")
     parser.add_argument(
-        "--methods", nargs="+", choices=[*METHODS, RANDOM], default=[*METHODS, RANDOM], help="default: all"
-    )
+        "--methods", nargs="+", choices=[*studied(), RANDOM], default=[*METHODS, RANDOM],
+        help=f"configs of {CONFIGS.name}/; default: {' '.join((*METHODS, RANDOM))}",
+    )  # fmt: skip
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], help="default: 0 1 2")
     parser.add_argument("--epochs", type=int, help="default: the config's")
-    parser.add_argument("--rates", nargs="+", type=float, default=RATES, help="tried, times the config's lr")
+    parser.add_argument(
+        "--rates",
+        nargs="+",
+        type=float,
+        default=RATES,
+        help="tried, times the config's, which is the published one; default: 1 4 16",
+    )
     parser.add_argument("--no-fine-tuning", action="store_true", help="frozen features only")
     parser.add_argument("--table", action="store_true", help="print what is there, and stop")
     return parser.parse_args()
@@ -77,25 +101,33 @@ def main() -> None:
     MMLogger.get_instance("mmengine", log_level="WARNING")
     try:
         expect_positive(epochs=args.epochs or 1)
-        expect_same_budget(args.out / "budget.json", args.epochs)
-        data = make_scenes(args.out / "scenes")
-        labelled = read_labelled(data, "train2017", NUM_LABELLED), read_labelled(data, "val2017", NUM_HELD_OUT)
+        expect_same_budget(args.out / "budget.json", dict(epochs=args.epochs, data=str(args.data)))
+        data = read_data(args.data or make_scenes(args.out / "scenes"), args.label_set, is_generated=args.data is None)
     except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")
     for method in args.methods:
-        rate = 1.0 if method == RANDOM else best_rate(method, data, labelled[0], args)
+        tuned = "slotcon" if method.startswith(ABLATED) else method
+        rate = 1.0 if method == RANDOM else best_rate(tuned, data, args)
         for seed in args.seeds:
-            study_one(method, seed, rate, data, labelled, args)
+            study_one(method, seed, rate, data, args)
     print_table(args.out)
 
 
-def expect_same_budget(note: Path, epochs: int | None) -> None:
-    """ValueError where the folder's runs, which are not done again, had other epochs."""
-    budget = dict(epochs=epochs)
+def studied() -> list[str]:
+    """Methods and ablations: what there are configs of."""
+    ablations = sorted(path.stem.replace("_r18_scenes", "") for path in CONFIGS.glob(f"{ABLATED}r18_scenes_*.py"))
+    return [*METHODS, *ablations]
+
+
+def expect_same_budget(note: Path, budget: dict[str, Any]) -> None:
+    """ValueError where the folder's runs, which are not done again, had other epochs or pictures."""
     if not note.is_file():
         write_json(note, budget)
     elif json.loads(note.read_text()) != budget:
-        raise ValueError(f"expected the budget of the runs in {note.parent}, {note.read_text().strip()}, got {budget}")
+        raise ValueError(
+            f"expected the budget of the runs in {note.parent}, {json.loads(note.read_text())}, got {budget}: choose "
+            "another --out for another budget"
+        )
 
 
 def make_scenes(folder: Path) -> Path:
@@ -104,62 +136,70 @@ def make_scenes(folder: Path) -> Path:
     return folder
 
 
-def best_rate(method: str, data: Path, train_pictures: LabelledPictures, args: argparse.Namespace) -> float:
+def read_data(root: Path, label_set: str, *, is_generated: bool) -> Data:
+    meaning = LABEL_SETS[label_set]
+    train, held_out = (
+        read_labelled(root, split, count, label_set=meaning, size=None if is_generated else SIZE)
+        for split, count in (("train2017", NUM_LABELLED), ("val2017", NUM_HELD_OUT))
+    )
+    if len(train.images) <= NUM_TUNING:
+        raise ValueError(f"expected more than {NUM_TUNING} labelled training pictures, got {len(train.images)}")
+    return Data(root, is_generated, train, held_out, meaning.names)
+
+
+def best_rate(method: str, data: Data, args: argparse.Namespace) -> float:
     """The learning rate whose features retrieve best among labelled training pictures, without the held-out ones."""
     note = args.out / method / "rates.json"
     tried = json.loads(note.read_text()) if note.is_file() else {}
     for rate in args.rates:
         if str(rate) not in tried:
             backbone = pretrained_backbone(method, 0, rate, data, args)
-            tried[str(rate)] = tuning_score(backbone, train_pictures)
+            tried[str(rate)] = tuning_score(backbone, data)
             write_json(note, tried)
     return float(max(args.rates, key=lambda rate: tried[str(rate)]))
 
 
-def tuning_score(backbone: nn.Module, pictures: LabelledPictures) -> float:
-    assert pictures.labels is not None
-    features = extract(backbone, pictures)
+def tuning_score(backbone: nn.Module, data: Data) -> float:
+    assert data.train.labels is not None
+    features = extract(backbone, data.train)
     first, rest = slice(None, NUM_TUNING), slice(NUM_TUNING, None)
-    return neighbour_score(
-        (features[rest], pictures.labels[rest]), (features[first], pictures.labels[first]), len(CLASSES), seed=0
-    )
+    train, held_out = (features[rest], data.train.labels[rest]), (features[first], data.train.labels[first])
+    return neighbour_score(train, held_out, len(data.classes), seed=0)
 
 
-def study_one(
-    method: str, seed: int, rate: float, data: Path, labelled: Sequence[LabelledPictures], args: argparse.Namespace
-) -> None:
+def study_one(method: str, seed: int, rate: float, data: Data, args: argparse.Namespace) -> None:
     """Writes ``out/method/seed-N.json``, measure by measure."""
     note = args.out / method / f"seed-{seed}.json"
     found = json.loads(note.read_text()) if note.is_file() else {}
     backbone = pretrained_backbone(method, seed, rate, data, args)
-    train_pictures, held_out = labelled
-    assert train_pictures.labels is not None
-    assert held_out.labels is not None
+    num_classes = len(data.classes)
+    assert data.train.labels is not None
+    assert data.held_out.labels is not None
     if not {"clusters", "probe", "neighbours"} <= found.keys():
-        train_features = extract(backbone, train_pictures), train_pictures.labels
-        features = extract(backbone, held_out), held_out.labels
+        train_features = extract(backbone, data.train), data.train.labels
+        features = extract(backbone, data.held_out), data.held_out.labels
         found.update(
-            clusters=cluster_score(*features, len(CLASSES), seed=seed),
-            probe=probe_score(train_features, features, len(CLASSES), seed=seed),
-            neighbours=neighbour_score(train_features, features, len(CLASSES), seed=seed),
+            clusters=cluster_score(*features, num_classes, seed=seed),
+            probe=probe_score(train_features, features, num_classes, seed=seed),
+            neighbours=neighbour_score(train_features, features, num_classes, seed=seed),
         )
         write_json(note, found)
     if not args.no_fine_tuning and "fcn" not in found:
         config = study_config(method)
         scores = supervised_fcn(
-            config.model.backbone, 128, train_pictures, held_out, len(CLASSES), steps=FCN_STEPS, seed=seed,
+            config.model.backbone, 128, data.train, data.held_out, num_classes, steps=FCN_STEPS, seed=seed,
             weights=backbone.state_dict(),
         )  # fmt: skip
         found["fcn"] = scores.mean_iou
         write_json(note, found)
-    if not args.no_fine_tuning and "box_ap50" not in found and has_detection():
+    if not args.no_fine_tuning and "box_ap50" not in found and data.is_generated and has_detection():
         start = "scratch" if method == RANDOM else str(run_folder(method, seed, rate, args))
-        box, mask = mask_rcnn(start, data, args.out / method, seed)
+        box, mask = mask_rcnn(start, data.root, args.out / method, seed)
         found.update(box_ap50=box / 100, mask_ap50=mask / 100)
         write_json(note, found)
 
 
-def pretrained_backbone(method: str, seed: int, rate: float, data: Path, args: argparse.Namespace) -> nn.Module:
+def pretrained_backbone(method: str, seed: int, rate: float, data: Data, args: argparse.Namespace) -> nn.Module:
     """Of the finished run, which is trained, or resumed, first if it is not there."""
     torch.manual_seed(seed)
     backbone = MODELS.build(study_config(method).model.backbone)
@@ -167,18 +207,18 @@ def pretrained_backbone(method: str, seed: int, rate: float, data: Path, args: a
     if method != RANDOM:
         folder = run_folder(method, seed, rate, args)
         if not (folder / "finished").is_file():
-            pretrain(method, seed, rate, data, folder, args)
+            pretrain(method, seed, rate, data.root, folder, args)
             write_atomically(str(folder / "finished"), b"")
         checkpoint = load_from_safe_local((folder / "last_checkpoint").read_text().strip(), "cpu")
         backbone.load_state_dict(backbone_of(checkpoint).tensors, strict=True)
     return backbone
 
 
-def pretrain(method: str, seed: int, rate: float, data: Path, folder: Path, args: argparse.Namespace) -> None:
+def pretrain(method: str, seed: int, rate: float, root: Path, folder: Path, args: argparse.Namespace) -> None:
     print(f"{method}, seed {seed}, {rate} times its learning rate", flush=True)
-    options: dict[str, Any] = {"train_dataloader.dataset.data_root": str(data), "randomness.seed": seed}
+    options: dict[str, Any] = {"train_dataloader.dataset.data_root": str(root), "randomness.seed": seed}
     config = study_config(method)
-    options["optim_wrapper.optimizer.lr"] = rate * config.optim_wrapper.optimizer.lr
+    options.update(learning_rates(config, rate))
     epochs = args.epochs or config.train_cfg.max_epochs
     options.update({"train_cfg.max_epochs": epochs, "param_scheduler.warmup": min(1, epochs / 4)})
     options.update({"log_level": "WARNING", "default_hooks.checkpoint.interval": max(1, epochs // 3)})
@@ -192,8 +232,18 @@ def pretrain(method: str, seed: int, rate: float, data: Path, folder: Path, args
     train(runner)
 
 
+def learning_rates(config: Config, factor: float) -> dict[str, float]:
+    """Of the optimizer and of hooks that hold one themselves (SimSiam's), as --cfg-options."""
+    rates = {"optim_wrapper.optimizer.lr": factor * config.optim_wrapper.optimizer.lr}
+    for i, hook in enumerate(config.custom_hooks):
+        if "lr" in hook:
+            rates[f"custom_hooks.{i}.lr"] = factor * hook.lr
+    return rates
+
+
 def study_config(method: str) -> Config:
-    return Config.fromfile(CONFIGS / f"{'slotcon' if method == RANDOM else method}_r18_scenes.py")
+    first, _, ablation = ("slotcon" if method == RANDOM else method).partition("_")
+    return Config.fromfile(CONFIGS / f"{first}_r18_scenes{f'_{ablation}' if ablation else ''}.py")
 
 
 def run_folder(method: str, seed: int, rate: float, args: argparse.Namespace) -> Path:
@@ -204,7 +254,7 @@ def print_table(out: Path) -> None:
     """Mean and standard deviation over the seeds that are there, in %."""
     found = {
         method: [json.loads(path.read_text()) for path in sorted((out / method).glob("seed-*.json"))]
-        for method in (*METHODS, RANDOM)
+        for method in (*METHODS, RANDOM, *sorted(path.name for path in out.glob(f"{ABLATED}*")))
     }
     print("\n| | seeds | " + " | ".join(MEASURES.values()) + " |\n| --- | --- |" + " --- |" * len(MEASURES))
     for method, seeds in found.items():

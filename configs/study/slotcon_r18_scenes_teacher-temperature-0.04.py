@@ -1,0 +1,5 @@
+"""Ablation: a sharper teacher than 0.06."""
+
+_base_ = "./slotcon_r18_scenes.py"
+
+model = dict(group_head=dict(teacher_temperature=0.04))

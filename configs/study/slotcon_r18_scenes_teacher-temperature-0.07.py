@@ -1,0 +1,5 @@
+"""Ablation: the paper's teacher temperature, in place of 0.06."""
+
+_base_ = "./slotcon_r18_scenes.py"
+
+model = dict(group_head=dict(teacher_temperature=0.07))
