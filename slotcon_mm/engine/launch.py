@@ -21,6 +21,7 @@ from slotcon_mm.engine.compile_networks import compile_networks
 from slotcon_mm.engine.cpu_fallbacks import adapt_to_cpu
 from slotcon_mm.engine.data_configs import expect_data_only
 from slotcon_mm.engine.device import has_accelerator, select_device
+from slotcon_mm.engine.kept_memory import keep_freed_memory
 from slotcon_mm.engine.overrides import merge_overrides
 from slotcon_mm.engine.pretrained import (
     Filling,
@@ -235,6 +236,8 @@ def train(runner: Runner) -> None:
     Raises:
         RunStoppedError: A worker process of the loader died or sent nothing for too long, or the disk is full.
     """
+    if is_pretraining(runner.cfg) and not has_accelerator():
+        keep_freed_memory()
     try:
         with objects_shared_with_workers():
             runner.train()

@@ -9,15 +9,59 @@ import platform
 import statistics
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from importlib.metadata import PackageNotFoundError, version
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import torch
 
-__all__ = ["add_output_argument", "alternate", "fill_defaults", "machine", "machine_line", "report"]
+__all__ = ["Alone", "add_output_argument", "alternate", "fill_defaults", "machine", "machine_line", "report"]
 
 PACKAGES = ("torch", "torchvision", "numpy", "pillow", "opencv-python-headless", "mmengine", "mmcv", "mmpretrain")
+
+
+class Alone:
+    """A variant in a process of its own, where nothing of another's memory, caches and settings is.
+
+    ``build(*arguments)``, which both processes can import, makes there what each call runs.
+    """
+
+    def __init__(self, build: Callable[..., Callable[[], object]], *arguments: Any) -> None:
+        # not a plain fork, after which CUDA does not work
+        self.pool = ProcessPoolExecutor(1, mp_context=get_context("forkserver"))
+        self.pool.submit(_build, build, arguments).result()
+
+    def __enter__(self) -> Alone:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.pool.shutdown()
+
+    def __call__(self) -> None:
+        self.pool.submit(_call).result()
+
+    def measured_by(self, function: Callable[[Callable[[], object]], Any]) -> Any:
+        """What ``function`` returns, given there what a call runs."""
+        return self.pool.submit(_measure, function).result()
+
+
+_variant: list[Callable[[], object]] = []
+
+
+def _build(build: Callable[..., Callable[[], object]], arguments: Sequence[Any]) -> None:
+    _variant.append(build(*arguments))
+
+
+def _call() -> None:
+    _variant[0]()
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+
+
+def _measure(function: Callable[[Callable[[], object]], Any]) -> Any:
+    return function(_variant[0])
 
 
 def alternate(

@@ -5,7 +5,8 @@ python tools/benchmarks/training_step.py                                     # a
 python tools/benchmarks/training_step.py --batch 256 --variants plain slotcon_mm compiled
 python tools/benchmarks/training_step.py --list
 
-The plain variant gets float views (its loader made them so); the others uint8 crops and draws. Peak memory is a GPU's.
+Each variant has a process of its own. The plain one gets float views (its loader made them so); the others uint8 crops
+and draws. Peak memory is a GPU's.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
-from contextlib import nullcontext
+from contextlib import ExitStack, nullcontext
 from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,7 +22,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from measure import add_output_argument, alternate, fill_defaults, report
+from measure import Alone, add_output_argument, alternate, fill_defaults, report
 from mmengine.config import Config
 from mmengine.dataset import default_collate
 from mmengine.device import get_device
@@ -37,6 +38,7 @@ import slotcon_mm  # noqa: F401
 from slotcon_mm.datasets import PairedViews
 from slotcon_mm.engine.compile_networks import compile_networks
 from slotcon_mm.engine.finite_guard_hook import FiniteGuardHook
+from slotcon_mm.engine.kept_memory import keep_freed_memory
 from slotcon_mm.engine.lars import LARS
 from slotcon_mm.models import SlotCon
 from slotcon_mm.registry import MODELS
@@ -82,25 +84,30 @@ def main() -> None:
     args = parse_arguments()
     if args.list:
         sys.exit("\n".join(["plain", *VARIANTS]))
-    init_default_scope("mmpretrain")
-    torch.backends.cudnn.benchmark = True
-    MessageHub.get_current_instance().update_info("max_iters", TOTAL_STEPS)
-    batch = make_batch(args.batch, args.size, pin=args.device != "cpu")
-    steps: dict[str, Callable[[], object]] = {}
-    for name in args.variants:
-        if name == "plain":
-            steps[name] = partial(plain_train_step(args), plain_batch(batch))
-        else:
-            steps[name] = partial(our_train_step(args, *VARIANTS[name]), batch)
-    seconds = alternate(steps, rounds=args.rounds, seconds=args.seconds)
+    with ExitStack() as processes:
+        steps = {name: processes.enter_context(Alone(build_step, args, name)) for name in args.variants}
+        seconds = alternate(steps, rounds=args.rounds, seconds=args.seconds)
+        memory = {} if args.device == "cpu" else {name: step.measured_by(peak_memory) for name, step in steps.items()}
     notes = [f"Batch {args.batch}, views of {args.size} pixels, K = {args.prototypes}, {args.precision}."]
-    memory = {name: peak_memory(step) for name, step in steps.items()} if args.device != "cpu" else {}
     notes += [f"Peak memory of {name}: {value:.2f} GiB more than all weights." for name, value in memory.items()]
     report(
         f"Training step, ResNet-{args.depth}, {args.device}", seconds, items=args.batch, unit="pictures/s",
         base=args.variants[0], args=args, notes=notes,
         facts=dict(peak_memory_gib=memory),
     )  # fmt: skip
+
+
+def build_step(args: argparse.Namespace, name: str) -> Callable[[], object]:
+    """What a variant does with one batch, again and again, and before that the settings of its process."""
+    init_default_scope("mmpretrain")
+    torch.backends.cudnn.benchmark = True
+    MessageHub.get_current_instance().update_info("max_iters", TOTAL_STEPS)
+    batch = make_batch(args.batch, args.size, pin=args.device != "cpu")
+    if name == "plain":
+        return partial(plain_train_step(args), plain_batch(batch))
+    if args.device == "cpu":
+        keep_freed_memory()  # as a training does
+    return partial(our_train_step(args, *VARIANTS[name]), batch)
 
 
 def make_batch(pictures: int, size: int, *, pin: bool) -> dict[str, Any]:
