@@ -58,7 +58,7 @@ class ResizeShortSide(BaseTransform):
         return results
 
     def resize(self, array: np.ndarray, interpolation: InterpolationMode) -> np.ndarray:
-        return np.asarray(resize(Image.fromarray(array), self.size, interpolation))
+        return np.array(resize(Image.fromarray(array), self.size, interpolation))  # a copy: Pillow's own is read-only
 
 
 @TRANSFORMS.register_module()

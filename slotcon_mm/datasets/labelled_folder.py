@@ -48,8 +48,9 @@ class LabelledFolder(BaseDataset):
         self.pictures, self.labels, self.images = pictures, labels, images
         self.picture_suffix, self.label_suffix = picture_suffix, label_suffix
         self.label_set = LABEL_SETS[label_set]
-        metainfo = dict(label_set=label_set, classes=self.label_set.names, images=images)
+        metainfo = dict(classes=self.label_set.names)
         super().__init__(data_root=data_root, metainfo=metainfo, pipeline=list(pipeline), **kwargs)
+        self._metainfo["images"] = images  # given as metainfo it would be taken for a file of class names
 
     def load_data_list(self) -> list[dict[str, Any]]:
         paths = list_pictures(self.data_root, [self.pictures])

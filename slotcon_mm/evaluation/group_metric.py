@@ -43,7 +43,7 @@ class GroupMetric(BaseMetric):
     Each data sample holds ``group_map`` and ``gt_sem_seg`` (H, W), and ``prototypes`` (K, D).
     """
 
-    default_prefix = None
+    default_prefix = ""
 
     def __init__(self, label_set: str, clusters: str = "auto", seed: int = 0, prefix: str | None = None) -> None:
         super().__init__(prefix=prefix)

@@ -45,6 +45,11 @@ def test_labels_are_taken_from_the_nearest_pixel(height, width, size):
     np.testing.assert_array_equal(found, given_map[rows][:, columns])
 
 
+def test_results_can_be_written_to_as_torch_wants_it():
+    found = ResizeShortSide(20).transform(coded(48, 64))
+    assert all(array.flags.writeable for array in found.values())
+
+
 def test_pictures_are_resized_as_pillow_does():
     image = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
     found = ResizeShortSide(20).transform(dict(img=image))["img"]

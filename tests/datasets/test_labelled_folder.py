@@ -68,6 +68,16 @@ def test_a_list_of_names_is_followed(tmp_path):
         load(tmp_path, str(tmp_path / "names.txt"))
 
 
+def test_what_is_scored_is_told_to_the_metric_without_a_warning(tmp_path, caplog):
+    write(tmp_path, "a", maps(10, 10, 5))
+    names = tmp_path / "names.txt"
+    names.write_text("a\n")
+    dataset = LabelledFolder(str(tmp_path), "pictures", "labels", "coco-stuff-27", str(names))
+    assert dataset.metainfo["images"] == str(names)
+    assert dataset.metainfo["classes"] == LABEL_SETS["coco-stuff-27"].names
+    assert "meta file" not in caplog.text
+
+
 def test_what_cannot_be_scored_is_said(tmp_path):
     write(tmp_path, "a", None)
     with pytest.raises(ValueError, match=r"expected label maps like .*labels/a.png, got none"):
