@@ -22,8 +22,8 @@ setup(
     license="Apache-2.0",
     python_requires=">=3.10,<3.13",
     packages=find_packages(include=["slotcon_mm", "slotcon_mm.*"]),
-    # configs, tools and model-index.yml, which `_base_ = 'slotcon_mm::...'` and mim look for below the package; depth by
-    # depth, since setuptools before 62.3 reads ** as *
+    # configs, tools and model-index.yml, which `_base_ = 'slotcon_mm::...'` and mim look for below the package, depth
+    # by depth, since setuptools before 62.3 reads ** as *
     package_data={"slotcon_mm": [".mim/" + "/".join("*" * depth) for depth in range(1, 5)]},
     install_requires=[
         "torch>=2.1",

@@ -1,4 +1,4 @@
-"""Mask R-CNN for two CPU cores and minutes: what ``tools/quickstart.sh --transfer`` trains on generated scenes.
+"""Mask R-CNN for two CPU cores and minutes: what ``tools/quickstart.sh --transfer`` trains on 200 generated scenes.
 
 The backbone is that of configs/slotcon_r18_quickstart.py, a quarter of ResNet-18's width; pyramid and heads have a
 quarter of theirs.
@@ -6,7 +6,7 @@ quarter of theirs.
 
 _base_ = "./mask-rcnn_r50_fpn_1x_coco.py"
 
-data_root = "work_dirs/quickstart/scenes/"
+data_root = "data/scenes/"
 metainfo = dict(classes=("person", "animal", "car", "boat", "house", "tree", "ball", "crate", "lamp", "vase", "chair"))
 
 channels, num_classes = 64, 11

@@ -11,6 +11,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from slotcon_mm.checks import RunStoppedError
 from slotcon_mm.quickstart.run import run_quickstart
 
 __all__ = ["main"]
@@ -33,7 +34,7 @@ def main() -> None:
         report = run_quickstart(
             args.data, args.work_dir, seed=args.seed, epochs=args.epochs, lr=args.lr, transfer=args.transfer
         )
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, RunStoppedError) as error:
         sys.exit(f"error: {error}")
     print(f"report: {report}")
 

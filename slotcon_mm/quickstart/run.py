@@ -14,7 +14,7 @@ from mmengine.runner import Runner
 from slotcon_mm.datasets.picture_folder import list_pictures
 from slotcon_mm.datasets.scenes import CLASSES, write_scenes
 from slotcon_mm.engine.checkpoint_files import resolve_checkpoint
-from slotcon_mm.engine.launch import build_runner, check_start
+from slotcon_mm.engine.launch import build_runner, check_start, train
 from slotcon_mm.quickstart.baselines import best_colour_kmeans, supervised_fcn
 from slotcon_mm.quickstart.groups import GroupedPictures, group_pictures
 from slotcon_mm.quickstart.labelled_pictures import LabelledPictures, read_labelled, read_unlabelled
@@ -52,17 +52,17 @@ def run_quickstart(
     runner = build_runner(config, [])
     check_start(runner)
     runner.register_hook(progress)
-    runner.train()
+    train(runner)
     groups["after"] = group_pictures(runner.model, pictures, len(CLASSES))
 
     sheet = make_sheet(runner.model, root if data else root / "val2017", work_dir / "prototypes", labelled=not data)
     rows, table = [], []
     if not data:
-        train = read_labelled(root, "train2017", NUM_TRAIN)
-        rows = compare(config, train, pictures, groups, seed)
+        labelled = read_labelled(root, "train2017", NUM_TRAIN)
+        rows = compare(config, labelled, pictures, groups, seed)
         if transfer:
             checkpoint = resolve_checkpoint(work_dir, "--transfer")
-            table = compare_transfer(config, checkpoint, root, train, pictures, len(CLASSES), work_dir)
+            table = compare_transfer(config, checkpoint, root, labelled, pictures, len(CLASSES), work_dir)
     write_curves(work_dir / "curves.png", progress.curves)
     report = work_dir / "report.html"
     write_report(report, rows=rows, columns=make_columns(pictures, groups), curves=work_dir / "curves.png", sheet=sheet,

@@ -1,6 +1,6 @@
 """Groups of the quickstart's pretraining against the classes of generated scenes: a small case, in a minute on a CPU.
 
-    python tools/test.py configs/unsupervised_segmentation/slotcon_r18_quickstart_scenes.py work_dirs/slotcon_r18_quickstart
+    python tools/test.py configs/unsupervised_segmentation/groups_r18_scenes.py work_dirs/slotcon_r18_quickstart
 
 Pictures are seen at the scale at which its views show them.
 """
