@@ -6,7 +6,7 @@ import json
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -26,9 +26,12 @@ from slotcon_mm.engine.checkpoint_loading import load_from_safe_local
 from slotcon_mm.models.functional import upsampled_argmax
 from slotcon_mm.visualization.overlay import overlay_groups
 from slotcon_mm.weights.build import build_from_checkpoint
+from slotcon_mm.weights.views_size import views_size_of
 
 __all__ = ["SlotInferencer"]
 
+# of a picture, in sides of a view: a crop of half its area shows it at this scale
+SHORTER_SIDE = 320 / 224
 LONGEST = 4  # times the shorter side: what longer pictures are squeezed to
 SMALLEST = 32  # a side, in pixels
 
@@ -43,21 +46,29 @@ class SlotInferencer(BaseInferencer):
     Args:
         weights: A work dir, or a raw, published or converted pretraining checkpoint.
         device: ``'cpu'``, ``'cuda:0'``, ...; by default a GPU if there is one.
-        size: Pixels of the shorter side at which pictures go through the network; None: as they are.
+        size: Pixels of the shorter side at which pictures go through the network; None: as they are; by default the
+            scale at which the training's views showed them, 320 for views of 224.
         show_progress: Whether a bar is shown.
     """
 
     def __init__(
-        self, weights: str | Path, device: str | None = None, size: int | None = 320, show_progress: bool = True
+        self,
+        weights: str | Path,
+        device: str | None = None,
+        size: int | Literal["views"] | None = "views",
+        show_progress: bool = True,
     ) -> None:
-        if size is not None:
+        if isinstance(size, int):
             expect_positive(size=size)
-        self.size = size
+        self.given_size = size
         checkpoint = str(resolve_checkpoint(weights, "weights"))
         super().__init__(model={}, weights=checkpoint, device=device, scope="mmpretrain", show_progress=show_progress)
 
     def _init_model(self, cfg: Any, weights: str, device: str = "cpu") -> torch.nn.Module:
-        return build_from_checkpoint(load_from_safe_local(weights, "cpu")).to(device)
+        checkpoint = load_from_safe_local(weights, "cpu")
+        views = round(SHORTER_SIDE * views_size_of(checkpoint))
+        self.size = views if self.given_size == "views" else self.given_size
+        return build_from_checkpoint(checkpoint).to(device)
 
     def _init_pipeline(self, cfg: Any) -> Callable[[Any], dict[str, Any]]:
         return load_input

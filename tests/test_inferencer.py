@@ -55,6 +55,16 @@ def inferencer(work_dir) -> SlotInferencer:
     return slotcon_mm.SlotInferencer(work_dir, device="cpu", size=64, show_progress=False)
 
 
+@pytest.mark.parametrize(("views", "size"), [(224, 320), (64, 91)])
+def test_pictures_are_shown_at_the_scale_of_the_trainings_views(work_dir, tmp_path, views, size):
+    checkpoint = torch.load(work_dir / "epoch_1.pth", weights_only=True)
+    pipeline = [dict(type="slotcon_mm.PairedViews", size=views)]
+    config = Config(dict(model=CONFIG, train_dataloader=dict(dataset=dict(pipeline=pipeline))))
+    torch.save({**checkpoint, "meta": dict(cfg=config.pretty_text)}, tmp_path / "one.pth")
+    assert SlotInferencer(tmp_path / "one.pth", device="cpu").size == size
+    assert SlotInferencer(tmp_path / "one.pth", device="cpu", size=None).size is None
+
+
 def picture(height: int = 50, width: int = 70, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
 

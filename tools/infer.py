@@ -25,7 +25,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("pictures", metavar="PICTURES", nargs="+")
     parser.add_argument("--out-dir", default="groups", help="default: groups/")
     parser.add_argument(
-        "--size", type=int, default=320, help="pixels of the shorter side in the network (default: 320)"
+        "--size",
+        type=int,
+        help="pixels of the shorter side in the network (default: 320 for a training's views of 224)",
     )
     parser.add_argument("--batch-size", type=int, default=8)
     parser.add_argument("--device", help="cpu, cuda:0, ... (default: a GPU if there is one)")
@@ -35,7 +37,7 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> None:
     args = parse_arguments()
     try:
-        inferencer = SlotInferencer(args.weights, device=args.device, size=args.size, show_progress=False)
+        inferencer = SlotInferencer(args.weights, device=args.device, size=args.size or "views", show_progress=False)
         pictures = inferencer.list_inputs(args.pictures)
     except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")

@@ -21,6 +21,7 @@ from slotcon_mm.engine.checkpoint_loading import load_from_safe_local
 from slotcon_mm.visualization.fill_gallery import fill_gallery, read_square
 from slotcon_mm.visualization.gallery_page import write_gallery
 from slotcon_mm.weights.build import build_from_checkpoint
+from slotcon_mm.weights.views_size import views_size_of
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -29,7 +30,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("pictures", metavar="FOLDER", help="pictures, nested or not")
     parser.add_argument("--out-dir", type=Path, default=Path("prototypes"), help="default: prototypes/")
     parser.add_argument("--top", type=int, default=8, help="pictures of each prototype (default: 8)")
-    parser.add_argument("--size", type=int, default=224, help="pixels of the middle square (default: 224)")
+    parser.add_argument("--size", type=int, help="pixels of the middle square (default: those of the training's views)")
     parser.add_argument("--labels", help="folder of label maps, a PNG for each picture")
     parser.add_argument("--label-set", choices=[*LABEL_SETS], help="what their values mean")
     parser.add_argument("--batch-size", type=int, default=32)
@@ -45,9 +46,11 @@ def main() -> None:
     args = parse_arguments()
     try:
         checkpoint = resolve_checkpoint(args.weights, "WEIGHTS")
-        model = build_from_checkpoint(load_from_safe_local(str(checkpoint), "cpu")).to(args.device or get_device())
+        loaded = load_from_safe_local(str(checkpoint), "cpu")
+        size = views_size_of(loaded) if args.size is None else args.size
+        model = build_from_checkpoint(loaded).to(args.device or get_device())
         gallery, unreadable = fill_gallery(
-            model, args.pictures, top=args.top, size=args.size, batch_size=args.batch_size, workers=args.workers,
+            model, args.pictures, top=args.top, size=size, batch_size=args.batch_size, workers=args.workers,
             labels=args.labels, label_set=args.label_set,
         )  # fmt: skip
     except (ValueError, OSError) as error:
@@ -57,7 +60,7 @@ def main() -> None:
     page = write_gallery(
         gallery,
         args.out_dir,
-        read=lambda path: read_square(path, args.size, exif=not args.labels),
+        read=lambda path: read_square(path, size, exif=not args.labels),
         class_names=names,
         title=title,
     )

@@ -8,6 +8,7 @@ from typing import Any
 import cv2
 import numpy as np
 import torch
+import torch.nn.functional as F
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
@@ -20,6 +21,7 @@ from slotcon_mm.engine.unwrapped import unwrapped
 from slotcon_mm.models.functional import upsampled_argmax
 from slotcon_mm.registry import HOOKS
 from slotcon_mm.visualization.overlay import overlay_groups
+from slotcon_mm.weights.views_size import size_of_views
 
 __all__ = ["GroupVisualizationHook"]
 
@@ -34,7 +36,7 @@ class GroupVisualizationHook(Hook):
         pictures: A folder; pictures spread evenly over its sorted list are taken. By default the training pictures.
         num_pictures: How many.
         interval: In epochs.
-        size: Pixels of the pictures' sides as drawn and as grouped: their middle square.
+        size: Pixels of the sides of their middle squares, as drawn; the network sees them at the size of the views.
     """
 
     priority = "LOW"
@@ -51,6 +53,7 @@ class GroupVisualizationHook(Hook):
         chosen = np.linspace(0, count - 1, min(self.num_pictures, count)).astype(int)
         chosen_paths = [paths[i] if paths else dataset.get_data_info(int(i))["img_path"] for i in chosen]
         self.images = read_squares(chosen_paths, self.size)
+        self.views = size_of_views(runner.cfg)
         self.draw(runner)
 
     @master_only
@@ -69,7 +72,7 @@ class GroupVisualizationHook(Hook):
 
     def attempt_to_draw(self, runner: Runner) -> None:
         model = unwrapped(runner.model)
-        maps = group_maps(model, self.images)
+        maps = group_maps(model, self.images, self.views)
         overlays = [overlay_groups(image, groups) for image, groups in zip(self.images, maps, strict=True)]
         sheet = np.concatenate([np.concatenate(self.images, axis=1), np.concatenate(overlays, axis=1)])
         runner.visualizer.add_image("groups", sheet, step=runner.epoch + 1 if runner.iter else 0)
@@ -93,13 +96,14 @@ def middle_square(image: np.ndarray, size: int) -> np.ndarray:
 
 
 @torch.no_grad()
-def group_maps(model: Any, images_BHW3: np.ndarray) -> np.ndarray:
-    """(B, H, W) prototype ids of the teacher in evaluation mode; the model is left as it was."""
+def group_maps(model: Any, images_BHW3: np.ndarray, size: int) -> np.ndarray:
+    """(B, H, W) prototype ids of the teacher in evaluation mode, for squares that it sees at ``size`` pixels."""
     was_training = model.training
     model.eval()
     try:
         inputs = model.data_preprocessor(dict(inputs=torch.from_numpy(images_BHW3).permute(0, 3, 1, 2)))["inputs"]
-        scores = model.teacher(inputs).scores
+        resized = F.interpolate(inputs, (size, size), mode="bilinear", antialias=True)
+        scores = model.teacher(resized).scores
     finally:
         model.train(was_training)
     return upsampled_argmax(scores, inputs.shape[-2:]).cpu().numpy()

@@ -18,9 +18,11 @@ def runner_with(scenes, drawn: list) -> SimpleNamespace:
     visualizer = SimpleNamespace(add_image=lambda name, image, step: drawn.append((name, image, step)))
     model = tiny_slotcon().float()
     loader = SimpleNamespace(dataset=dataset)
+    views = dict(type="slotcon_mm.PairedViews", size=40)
     return SimpleNamespace(
-        model=model, visualizer=visualizer, train_dataloader=loader, epoch=0, iter=0, max_epochs=5, message_hub=None
-    )
+        model=model, visualizer=visualizer, train_dataloader=loader, epoch=0, iter=0, max_epochs=5, message_hub=None,
+        cfg=dict(train_dataloader=dict(dataset=dict(pipeline=[views]))),
+    )  # fmt: skip
 
 
 def test_the_same_pictures_are_drawn_before_every_second_epoch_and_at_the_end(scenes):
@@ -46,6 +48,16 @@ def test_pictures_of_another_folder_can_be_taken(scenes):
     runner = runner_with(scenes, drawn)
     GroupVisualizationHook(pictures=str(scenes / "val2017"), num_pictures=99, size=32).before_train(runner)
     assert drawn[0][1].shape == (64, 6 * 32, 3)
+
+
+def test_the_network_sees_pictures_at_the_size_of_the_views(scenes):
+    drawn: list = []
+    runner = runner_with(scenes, drawn)
+    seen: list = []
+    runner.model.teacher.register_forward_pre_hook(lambda _, inputs: seen.append(tuple(inputs[0].shape)))
+    GroupVisualizationHook(num_pictures=2, size=96).before_train(runner)
+    assert seen == [(2, 3, 40, 40)]
+    assert drawn[0][1].shape == (192, 192, 3)
 
 
 def test_a_model_that_learned_is_drawn_differently(scenes):

@@ -58,11 +58,11 @@ def test_a_study_writes_a_table_and_goes_on_where_it_stopped(tmp_path, monkeypat
     few_steps = partial(study.probe_score, steps=20)
     for name, value in dict(small, has_detection=lambda: False, probe_score=few_steps).items():
         monkeypatch.setattr(study, name, value)
-    arguments = ["--methods", "slotcon", "byol", "random", "--seeds", "0", "1", "--epochs", "2", "--rates", "1"]
+    arguments = ["--methods", "byol", "random", "--seeds", "0", "1", "--epochs", "2", "--rates", "1"]
     monkeypatch.setattr(sys, "argv", ["study.py", "--out", str(tmp_path), *arguments])
     study.main()
     table = capsys.readouterr().out
-    assert all(f"| {method} | 2 |" in table for method in ("slotcon", "byol", "random"))
+    assert all(f"| {method} | 2 |" in table for method in ("byol", "random"))
     found = json.loads((tmp_path / "byol/seed-1.json").read_text())
     assert set(found) == {"clusters", "probe", "neighbours", "fcn"}
     assert all(0 <= value <= 1 for value in found.values())

@@ -46,7 +46,7 @@ CONFIGS = Path(__file__).resolve().parents[2] / "configs/study"
 METHODS = ("slotcon", "densecl", "mocov2", "byol", "simsiam")
 RANDOM = "random"
 ABLATED = "slotcon_"  # what an ablation's name begins with
-RATES = (1.0, 4.0, 16.0)  # times the published learning rate: a thousand steps may ask for longer ones
+RATES = (1.0, 4.0, 16.0, 64.0)  # times the published learning rate: a thousand steps may ask for longer ones
 NUM_TRAIN, NUM_HELD_OUT, NUM_LABELLED, NUM_TUNING = 1000, 200, 200, 50
 SIZE = 256, 192  # of evaluated pictures
 FCN_STEPS = 300
@@ -86,7 +86,7 @@ def parse_arguments() -> argparse.Namespace:
         nargs="+",
         type=float,
         default=RATES,
-        help="tried, times the config's, which is the published one; default: 1 4 16",
+        help="tried, times the config's, which is the published one; default: 1 4 16 64",
     )
     parser.add_argument("--no-fine-tuning", action="store_true", help="frozen features only")
     parser.add_argument("--table", action="store_true", help="print what is there, and stop")
