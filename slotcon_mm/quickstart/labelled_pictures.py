@@ -8,7 +8,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from slotcon_mm.datasets.label_sets import LabelSet, classes_of
+from slotcon_mm.datasets.label_sets import LABEL_SETS, LabelSet
+from slotcon_mm.datasets.labelled_folder import read_labels
 from slotcon_mm.datasets.load_picture import read_picture
 from slotcon_mm.datasets.picture_folder import list_pictures
 
@@ -27,7 +28,7 @@ def read_labelled(
     split: str,
     count: int,
     *,
-    label_set: LabelSet | None = None,
+    label_set: LabelSet = LABEL_SETS["scenes"],
     size: tuple[int, int] | None = None,
 ) -> LabelledPictures:
     """The first pictures of a split that have a label map.
@@ -36,11 +37,11 @@ def read_labelled(
         root: A folder in COCO's layout: pictures in ``SPLIT/``, their label maps in ``stuffthingmaps/SPLIT/*.png``.
         split: ``train2017`` or ``val2017``.
         count: At most so many.
-        label_set: What the maps' values mean; None: they are classes.
+        label_set: What the maps' values mean.
         size: Width and height that the middle is cut to; None: the pictures are of one size and stay as they are.
 
     Raises:
-        ValueError: No picture has a label map, or a map is of another kind.
+        ValueError: No picture has a label map, or a map cannot be read or is of another set.
     """
     maps = root / "stuffthingmaps" / split
     paths = [path for path in map(Path, list_pictures(root, [split])) if (maps / f"{path.stem}.png").is_file()][:count]
@@ -48,11 +49,10 @@ def read_labelled(
         raise ValueError(f"expected label maps named as the pictures of {split} in {maps}, got none")
     images, labels = [], []
     for path in paths:
-        image = read_picture(str(path))
-        values = np.asarray(cv2.imread(str(maps / f"{path.stem}.png"), cv2.IMREAD_GRAYSCALE))
+        image = read_picture(str(path), exif=False)  # label maps are of the pixels as stored
+        classes = read_labels(str(maps / f"{path.stem}.png"), label_set)
         images.append(cut_middle(image, *size) if size else image)
-        values = cut_middle(values, *size, labels=True) if size else values
-        labels.append(classes_of(values, label_set) if label_set else values)
+        labels.append(cut_middle(classes, *size, labels=True) if size else classes)
     return LabelledPictures(np.stack(images), np.stack(labels))
 
 
