@@ -43,4 +43,4 @@ optim_wrapper = dict(
 )
 auto_scale_lr = dict(enable=False)
 param_scheduler = dict(warmup=1)
-default_hooks = dict(logger=dict(interval=31), checkpoint=dict(interval=100))
+default_hooks = dict(logger=dict(interval=31))

@@ -15,8 +15,12 @@ __all__ = ["adapt_to_cpu"]
 
 
 def adapt_to_cpu(config: Config) -> list[str]:
-    """fp32 for AMP, gloo for NCCL, BN for SyncBN where a model is not ours; returns what was changed."""
+    """fp32 for AMP, gloo for NCCL, BN for SyncBN where a model is not ours, pageable memory; returns what is said."""
     notes = []
+    for name in ("train_dataloader", "val_dataloader", "test_dataloader"):
+        loader = config.get(name)
+        if loader and loader.get("pin_memory"):
+            loader.pin_memory = False  # torch warns of it without a device
     optim_wrapper = config.get("optim_wrapper") or {}
     if optim_wrapper.get("type") == "AmpOptimWrapper":
         optim_wrapper["type"] = "OptimWrapper"

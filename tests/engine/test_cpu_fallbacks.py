@@ -16,6 +16,13 @@ def test_mixed_precision_becomes_fp32_and_says_so():
     assert config.optim_wrapper == dict(type="OptimWrapper", optimizer={})
 
 
+def test_loaders_pin_no_memory_for_a_device_that_is_not_there():
+    config = Config(dict(train_dataloader=dict(pin_memory=True), val_dataloader=None, test_dataloader=dict(x=1)))
+    assert adapt_to_cpu(config) == []
+    assert not config.train_dataloader.pin_memory
+    assert config.test_dataloader == dict(x=1)
+
+
 def test_a_plain_config_stays_as_it_is():
     config = Config(dict(optim_wrapper=dict(type="OptimWrapper")))
     assert adapt_to_cpu(config) == []
