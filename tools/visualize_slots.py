@@ -9,6 +9,7 @@ python tools/visualize_slots.py work_dirs/slotcon_r50_coco data/coco/val2017 \\
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from pathlib import Path
 
@@ -34,7 +35,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--labels", help="folder of label maps, a PNG for each picture")
     parser.add_argument("--label-set", choices=[*LABEL_SETS], help="what their values mean")
     parser.add_argument("--batch-size", type=int, default=32)
-    parser.add_argument("--workers", type=int, default=4)
+    parser.add_argument(
+        "--workers", type=int, default=min(4, os.cpu_count() or 1), help="default: 4, or the cores there are"
+    )
     parser.add_argument("--device", help="cpu, cuda:0, ... (default: a GPU if there is one)")
     args = parser.parse_args()
     if bool(args.labels) != bool(args.label_set):
