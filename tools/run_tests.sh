@@ -14,5 +14,7 @@ fi
 "$PYTHON" -m ruff format --check .
 "$PYTHON" -m ruff check .
 "$PYTHON" -m mypy
-# two at a time: most tests wait for one core; the tests of a file share what they make
+# two at a time: most tests wait for one core, and threads of two would wait for each other; the tests of a file share
+# what they make
+export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
 exec "$PYTHON" -m pytest -n 2 --dist loadfile "$@"

@@ -13,6 +13,8 @@ from mmengine.config import Config
 from slotcon_mm.checks import RunStoppedError
 from slotcon_mm.engine import launch
 
+OF_ANOTHER_MODEL = Config(dict(model=dict(type="MaskRCNN")))
+
 
 def parse(*arguments: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
@@ -70,7 +72,7 @@ def test_a_lost_worker_is_said_with_what_to_do(error, said):
         raise error
 
     with pytest.raises(RunStoppedError, match=rf"got .*{said}.*lower train_dataloader.num_workers.*--resume goes on"):
-        launch.train(SimpleNamespace(train=fail))
+        launch.train(SimpleNamespace(cfg=OF_ANOTHER_MODEL, train=fail))
 
 
 def test_a_resumed_run_keeps_its_seed_and_says_so():
@@ -90,7 +92,7 @@ def test_a_full_disk_is_said_with_what_to_do():
     with pytest.raises(
         RunStoppedError, match=r"expected room in w, got No space left on device: make some, then --resume"
     ):
-        launch.train(SimpleNamespace(train=fail, work_dir="w"))
+        launch.train(SimpleNamespace(cfg=OF_ANOTHER_MODEL, train=fail, work_dir="w"))
 
 
 def test_other_errors_of_a_training_are_left_as_they_are():
@@ -98,7 +100,7 @@ def test_other_errors_of_a_training_are_left_as_they_are():
         raise RuntimeError("shapes differ")
 
     with pytest.raises(RuntimeError, match=r"^shapes differ$"):
-        launch.train(SimpleNamespace(train=fail))
+        launch.train(SimpleNamespace(cfg=OF_ANOTHER_MODEL, train=fail))
 
 
 @pytest.mark.parametrize("variable", ["RANK", "SLURM_PROCID", "OMPI_COMM_WORLD_RANK"])

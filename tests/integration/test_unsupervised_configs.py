@@ -10,6 +10,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
+from slotcon_mm.datasets.scenes import write_scenes
 from slotcon_mm.engine import launch
 from slotcon_mm.registry import MODELS
 
@@ -20,11 +21,12 @@ SCORED = sorted(path for path in CONFIGS.glob("*.py") if "watched" not in path.s
 def shrink(config: Config) -> None:
     """Widths and sizes for a test."""
     config.model.backbone.depth = 18
+    channels = 8 * config.model.backbone.get("base_channels", 64)
     if config.model.type == "slotcon_mm.SlotCon":
-        config.model.neck.update(in_channels=512, hidden_channels=16, out_channels=12)
+        config.model.neck.update(in_channels=channels, hidden_channels=16, out_channels=12)
         config.model.slot_head.hidden_channels = 16
     else:
-        config.model.in_channels = 512
+        config.model.in_channels = channels
     for loader in (config.train_dataloader, config.test_dataloader, config.get("val_dataloader") or {}):
         if not loader:
             continue
@@ -49,6 +51,7 @@ def arguments(path: Path, tmp_path: Path) -> argparse.Namespace:
 def data(tmp_path, monkeypatch) -> None:
     layouts.write_coco_stuff(tmp_path / "data/coco")
     layouts.write_cityscapes(tmp_path / "data/cityscapes")
+    write_scenes(tmp_path / "data/scenes", num_train=2, num_val=3, width=96, height=96, workers=1)
     monkeypatch.chdir(tmp_path)
 
 
