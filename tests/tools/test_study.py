@@ -107,7 +107,7 @@ def test_without_inverse_augmentation_scores_are_compared_where_they_lie(scenes)
     torch.testing.assert_close(aligned, scores_BKHW)
 
 
-def test_simsiams_predictor_gets_the_rate_that_is_tried(tmp_path):
+def test_simsiams_predictor_gets_the_rate_that_is_tried():
     import study
 
     config = study.study_config("simsiam")
