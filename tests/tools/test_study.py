@@ -91,7 +91,8 @@ def test_an_ablation_changes_what_its_name_says_and_trains_at_slotcons_rate(scen
     monkeypatch.setattr(study, "study_one", lambda method, seed, rate, data, args: used.append((method, seed, rate)))
     monkeypatch.setattr(study, "NUM_TUNING", 1)
     monkeypatch.setattr(study, "SIZE", (96, 64))
-    arguments = ["--methods", "slotcon_k16", "--seeds", "5", "--rates", "1", "4", "--data", str(scenes)]
+    arguments = ["--methods", "slotcon_k16", "--seeds", "5", "--rates", "1", "4"]
+    arguments += ["--data", str(scenes), "--label-set", "scenes"]
     monkeypatch.setattr(sys, "argv", ["study.py", "--out", str(tmp_path), *arguments])
     study.main()
     assert used == [("slotcon_k16", 5, 4.0)]
@@ -145,6 +146,33 @@ def write_blocks(root: Path, split: str, name: str, width: int, height: int) -> 
     noise = np.random.default_rng(0).integers(0, 40, (height, width, 3))
     cv2.imwrite(str(root / split / f"{name}.png"), (noise + (label > 0)[..., None] * 200).astype(np.uint8))
     cv2.imwrite(str(root / "stuffthingmaps" / split / f"{name}.png"), label)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "missing"),
+    [
+        (["--data", "data/coco"], "--label-set with --data data/coco"),
+        (["--label-set", "voc-21"], "--data with --label-set voc-21"),
+    ],
+)
+def test_a_folder_is_not_scored_by_classes_that_nobody_named(arguments, missing, tmp_path, monkeypatch):
+    import study
+
+    monkeypatch.setattr(sys, "argv", ["study.py", "--out", str(tmp_path), *arguments])
+    with pytest.raises(SystemExit, match=f"error: expected {missing}, got none"):
+        study.main()
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("num_pictures", "expected"), [(1000, 128), (128, 32), (5, 32), (118_287, 14_784), (1_281_167, 65_536)]
+)
+def test_few_pictures_meet_themselves_in_a_queue(num_pictures, expected):
+    import study
+
+    assert study.queue_length(num_pictures, batch_size=32) == expected
+    configs = [study.study_config(method) for method in ("densecl", "mocov2")]
+    assert [config.model.queue_len for config in configs] == [study.queue_length(study.NUM_TRAIN, 32)] * 2
 
 
 def test_runs_of_another_length_are_not_mixed_in(tmp_path):

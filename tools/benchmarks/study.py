@@ -33,6 +33,7 @@ from torch import nn
 import slotcon_mm  # noqa: F401
 from slotcon_mm.checks import expect_positive
 from slotcon_mm.datasets.label_sets import LABEL_SETS
+from slotcon_mm.datasets.picture_folder import list_pictures
 from slotcon_mm.datasets.scenes import write_scenes
 from slotcon_mm.engine.atomic_files import write_atomically
 from slotcon_mm.engine.checkpoint_loading import load_from_safe_local
@@ -50,6 +51,7 @@ RATES = (1.0, 4.0, 16.0, 64.0)  # times the published learning rate: a thousand 
 NUM_TRAIN, NUM_HELD_OUT, NUM_LABELLED, NUM_TUNING = 1000, 200, 200, 50
 SIZE = 256, 192  # of evaluated pictures
 FCN_STEPS = 300
+PUBLISHED_QUEUE = 65_536  # MoCo's and DenseCL's
 MEASURES = {
     "clusters": "k-means, mIoU",
     "probe": "linear probe, mIoU",
@@ -65,6 +67,7 @@ class Data(NamedTuple):
 
     root: Path
     is_generated: bool
+    num_unlabelled: int
     train: LabelledPictures
     held_out: LabelledPictures
     classes: tuple[str, ...]
@@ -74,7 +77,7 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="folder for data, runs and numbers")
     parser.add_argument("--data", type=Path, help="a folder in COCO's layout; default: generated scenes")
-    parser.add_argument("--label-set", choices=LABEL_SETS, default="scenes", help="of its label maps")
+    parser.add_argument("--label-set", choices=LABEL_SETS, help="of its label maps: with --data, has to be given")
     parser.add_argument(
         "--methods", nargs="+", choices=[*studied(), RANDOM], default=[*METHODS, RANDOM],
         help=f"configs of {CONFIGS.name}/; default: {' '.join((*METHODS, RANDOM))}",
@@ -101,8 +104,9 @@ def main() -> None:
     MMLogger.get_instance("mmengine", log_level="WARNING")
     try:
         expect_positive(epochs=args.epochs or 1)
-        expect_same_budget(args.out / "budget.json", dict(epochs=args.epochs, data=str(args.data)))
-        data = read_data(args.data or make_scenes(args.out / "scenes"), args.label_set, is_generated=args.data is None)
+        label_set = label_set_of(args.data, args.label_set)
+        expect_same_budget(args.out / "budget.json", dict(epochs=args.epochs, data=str(args.data), label_set=label_set))
+        data = read_data(args.data or make_scenes(args.out / "scenes"), label_set, is_generated=args.data is None)
     except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")
     for method in args.methods:
@@ -119,8 +123,19 @@ def studied() -> list[str]:
     return [*METHODS, *ablations]
 
 
+def label_set_of(folder: Path | None, given: str | None) -> str:
+    """Generated scenes have one of their own. ValueError where a folder's is not given: ids alone do not tell."""
+    if folder is None and given not in (None, "scenes"):
+        raise ValueError(
+            f"expected --data with --label-set {given}, got none: generated scenes have labels of their own"
+        )
+    if folder is not None and given is None:
+        raise ValueError(f"expected --label-set with --data {folder}, got none: one of {', '.join(LABEL_SETS)}")
+    return given or "scenes"
+
+
 def expect_same_budget(note: Path, budget: dict[str, Any]) -> None:
-    """ValueError where the folder's runs, which are not done again, had other epochs or pictures."""
+    """ValueError where the folder's runs, which are not done again, had other epochs, pictures or classes."""
     if not note.is_file():
         write_json(note, budget)
     elif json.loads(note.read_text()) != budget:
@@ -144,7 +159,8 @@ def read_data(root: Path, label_set: str, *, is_generated: bool) -> Data:
     )
     if len(train.images) <= NUM_TUNING:
         raise ValueError(f"expected more than {NUM_TUNING} labelled training pictures, got {len(train.images)}")
-    return Data(root, is_generated, train, held_out, meaning.names)
+    num_unlabelled = len(list_pictures(root, ["train2017"]))
+    return Data(root, is_generated, num_unlabelled, train, held_out, meaning.names)
 
 
 def best_rate(method: str, data: Data, args: argparse.Namespace) -> float:
@@ -207,17 +223,19 @@ def pretrained_backbone(method: str, seed: int, rate: float, data: Data, args: a
     if method != RANDOM:
         folder = run_folder(method, seed, rate, args)
         if not (folder / "finished").is_file():
-            pretrain(method, seed, rate, data.root, folder, args)
+            pretrain(method, seed, rate, data, folder, args)
             write_atomically(str(folder / "finished"), b"")
         checkpoint = load_from_safe_local((folder / "last_checkpoint").read_text().strip(), "cpu")
         backbone.load_state_dict(backbone_of(checkpoint).tensors, strict=True)
     return backbone
 
 
-def pretrain(method: str, seed: int, rate: float, root: Path, folder: Path, args: argparse.Namespace) -> None:
+def pretrain(method: str, seed: int, rate: float, data: Data, folder: Path, args: argparse.Namespace) -> None:
     print(f"{method}, seed {seed}, {rate} times its learning rate", flush=True)
-    options: dict[str, Any] = {"train_dataloader.dataset.data_root": str(root), "randomness.seed": seed}
+    options: dict[str, Any] = {"train_dataloader.dataset.data_root": str(data.root), "randomness.seed": seed}
     config = study_config(method)
+    if "queue_len" in config.model:
+        options["model.queue_len"] = queue_length(data.num_unlabelled, config.train_dataloader.batch_size)
     options.update(learning_rates(config, rate))
     epochs = args.epochs or config.train_cfg.max_epochs
     options.update({"train_cfg.max_epochs": epochs, "param_scheduler.warmup": min(1, epochs / 4)})
@@ -230,6 +248,11 @@ def pretrain(method: str, seed: int, rate: float, root: Path, folder: Path, args
     runner = build_runner(start.config, start.notes)
     check_start(runner, start.filling)
     train(runner)
+
+
+def queue_length(num_pictures: int, batch_size: int) -> int:
+    """An eighth of the pictures, so that few meet themselves as negatives; whole batches; at most the published."""
+    return min(max(1, round(num_pictures / 8 / batch_size)) * batch_size, PUBLISHED_QUEUE)
 
 
 def learning_rates(config: Config, factor: float) -> dict[str, float]:
