@@ -73,6 +73,30 @@ def test_a_changed_weight_is_seen_by_its_checksum(whole, tmp_path):
     assert "wrong checksum of" in damage_of(tmp_path / "a.pth")
 
 
+def test_a_changed_name_in_the_archives_table_is_damage_and_no_crash(whole, tmp_path):
+    table = whole.index(b"PK\x01\x02")
+    names = [at for at in range(table, len(whole)) if whole.startswith(b"a/data", at)]
+    assert len(names) == 2  # the pickle's and the weights'
+    for at in names:
+        for change in (1, 8, 0xFF):
+            (tmp_path / "a.pth").write_bytes(whole[:at] + bytes([whole[at] ^ change]) + whole[at + 1 :])
+            assert damage_of(tmp_path / "a.pth") is not None
+
+
+@given(data=st.data())
+def test_no_changed_byte_of_the_archives_table_is_a_crash(whole, tmp_path_factory, data):
+    at = data.draw(st.integers(whole.index(b"PK\x01\x02"), len(whole) - 1))
+    path = tmp_path_factory.getbasetemp() / "changed.pth"
+    path.write_bytes(whole[:at] + bytes([whole[at] ^ data.draw(st.integers(1, 255))]) + whole[at + 1 :])
+    damage = damage_of(path)
+    assert damage is None or "\n" not in damage
+
+
+def test_other_objects_are_left_to_the_loader_to_refuse(tmp_path):
+    torch.save(dict(state_dict={}, path=tmp_path), tmp_path / "a.pth")
+    assert damage_of(tmp_path / "a.pth") is None
+
+
 def test_a_file_means_itself_and_a_work_dir_its_newest(tmp_path):
     save(tmp_path, "epoch_3.pth", "any.pth")
     assert resolve_checkpoint(tmp_path / "any.pth", "x").name == "any.pth"
