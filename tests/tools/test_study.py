@@ -64,13 +64,20 @@ def test_a_study_writes_a_table_and_goes_on_where_it_stopped(tmp_path, monkeypat
     table = capsys.readouterr().out
     assert all(f"| {method} | 2 |" in table for method in ("byol", "random"))
     found = json.loads((tmp_path / "byol/seed-1.json").read_text())
-    assert set(found) == {"clusters", "probe", "neighbours", "fcn"}
+    assert set(found) == {"rate", "clusters", "probe", "neighbours", "fcn"}
     assert all(0 <= value <= 1 for value in found.values())
     assert found != json.loads((tmp_path / "byol/seed-0.json").read_text())
+
+    known = json.loads((tmp_path / "random/seed-0.json").read_text())
 
     monkeypatch.setattr(study, "pretrain", lambda *_: pytest.fail("trained again"))
     study.main()
     assert capsys.readouterr().out.split("\n| ", 1)[1] == table.split("\n| ", 1)[1]
+
+    stale = tmp_path / "random/seed-0.json"
+    stale.write_text(json.dumps(dict(rate=4.0, probe=0.99)))  # of a rate that is not chosen any more
+    study.main()
+    assert json.loads(stale.read_text()) == known
 
 
 def test_an_ablation_changes_what_its_name_says_and_trains_at_slotcons_rate(scenes, tmp_path, monkeypatch):
@@ -132,7 +139,7 @@ def test_real_pictures_of_many_sizes_are_measured(tmp_path, monkeypatch, capsys)
     monkeypatch.setattr(sys, "argv", ["study.py", *arguments])
     study.main()
     found = json.loads((tmp_path / "out/random/seed-0.json").read_text())
-    assert found.keys() == {"clusters", "probe", "neighbours"}
+    assert found.keys() == {"rate", "clusters", "probe", "neighbours"}
     assert found["neighbours"] > 0.3  # of two classes, one dark and one bright
     assert "| random | 1 |" in capsys.readouterr().out
 

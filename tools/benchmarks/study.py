@@ -184,9 +184,11 @@ def tuning_score(backbone: nn.Module, data: Data) -> float:
 
 
 def study_one(method: str, seed: int, rate: float, data: Data, args: argparse.Namespace) -> None:
-    """Writes ``out/method/seed-N.json``, measure by measure."""
+    """Writes ``out/method/seed-N.json``, measure by measure; anew where more trials have chosen another rate since."""
     note = args.out / method / f"seed-{seed}.json"
     found = json.loads(note.read_text()) if note.is_file() else {}
+    if found.get("rate") != rate:
+        found = dict(rate=rate)
     backbone = pretrained_backbone(method, seed, rate, data, args)
     num_classes = len(data.classes)
     assert data.train.labels is not None
