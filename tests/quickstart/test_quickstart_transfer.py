@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 import torch
+from layouts import write_coco
 from mmengine.config import Config
 
+from slotcon_mm.engine.launch import build_runner
 from slotcon_mm.quickstart import transfer
 from slotcon_mm.quickstart.labelled_pictures import read_labelled
 from slotcon_mm.quickstart.run import CONFIG, run_quickstart
@@ -53,6 +55,24 @@ def test_mask_rcnn_trains_on_scenes_and_is_scored(scenes, tmp_path, monkeypatch)
     assert 0 <= box <= 100
     assert 0 <= mask <= 100
     assert list(tmp_path.glob("mask-rcnn/random-0/epoch_*.pth"))
+
+
+@pytest.mark.slow
+def test_mask_rcnn_has_the_classes_of_a_folders_annotations(tmp_path, monkeypatch):
+    write_coco(tmp_path)
+    seen = []
+    monkeypatch.setattr(transfer, "build_runner", lambda *given: seen.append(build_runner(*given)) or seen[0])
+    assert transfer.mask_rcnn("scratch", tmp_path, tmp_path, seed=0) == (0, 0)  # six steps find nothing
+    head = seen[0].model.roi_head
+    assert (head.bbox_head.num_classes, head.mask_head.num_classes) == (80, 80)
+    assert seen[0].val_dataloader.dataset.metainfo["classes"][16] == "dog"
+
+
+def test_instances_are_wanted_of_both_splits(tmp_path):
+    write_coco(tmp_path)
+    assert transfer.has_instances(tmp_path)
+    (tmp_path / "annotations/instances_val2017.json").unlink()
+    assert not transfer.has_instances(tmp_path)
 
 
 def test_transfer_needs_labels(tmp_path):

@@ -8,8 +8,8 @@ python tools/benchmarks/study.py --out work_dirs/study-coco --data COCO --label-
 
 Every method sees the same pictures, views, batches and epochs, has the same backbone, and gets the same number of
 learning rates to try, on seed 0, chosen by neighbours' votes within the training pictures (an ablation takes
-SlotCon's). Frozen features are then clustered, probed and retrieved, and an FCN is fine-tuned, and on generated scenes
-a Mask R-CNN, where mmdet is. What is done is not done again: start it again after an interruption.
+SlotCon's). Frozen features are then clustered, probed and retrieved, and an FCN is fine-tuned, and a Mask R-CNN where
+mmdet is and the data has instances. What is done is not done again: start it again after an interruption.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ from slotcon_mm.engine.checkpoint_loading import load_from_safe_local
 from slotcon_mm.engine.launch import build_runner, check_start, prepare_training, train
 from slotcon_mm.quickstart.baselines import supervised_fcn
 from slotcon_mm.quickstart.labelled_pictures import LabelledPictures, read_labelled
-from slotcon_mm.quickstart.transfer import has_detection, mask_rcnn, spread
+from slotcon_mm.quickstart.transfer import has_detection, has_instances, mask_rcnn, spread
 from slotcon_mm.weights.backbone import backbone_of
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs/study"
@@ -66,7 +66,6 @@ class Data(NamedTuple):
     """A folder in COCO's layout, its labelled pictures, and the names of their classes."""
 
     root: Path
-    is_generated: bool
     num_unlabelled: int
     train: LabelledPictures
     held_out: LabelledPictures
@@ -160,7 +159,7 @@ def read_data(root: Path, label_set: str, *, is_generated: bool) -> Data:
     if len(train.images) <= NUM_TUNING:
         raise ValueError(f"expected more than {NUM_TUNING} labelled training pictures, got {len(train.images)}")
     num_unlabelled = len(list_pictures(root, ["train2017"]))
-    return Data(root, is_generated, num_unlabelled, train, held_out, meaning.names)
+    return Data(root, num_unlabelled, train, held_out, meaning.names)
 
 
 def best_rate(method: str, data: Data, args: argparse.Namespace) -> float:
@@ -210,7 +209,7 @@ def study_one(method: str, seed: int, rate: float, data: Data, args: argparse.Na
         )  # fmt: skip
         found["fcn"] = scores.mean_iou
         write_json(note, found)
-    if not args.no_fine_tuning and "box_ap50" not in found and data.is_generated and has_detection():
+    if not args.no_fine_tuning and "box_ap50" not in found and has_instances(data.root) and has_detection():
         start = "scratch" if method == RANDOM else str(run_folder(method, seed, rate, args))
         box, mask = mask_rcnn(start, data.root, args.out / method, seed)
         found.update(box_ap50=box / 100, mask_ap50=mask / 100)
