@@ -59,7 +59,7 @@ def damage_of(path: Path) -> str | None:
             wrong = archive.testzip()
         if wrong:
             return f"wrong checksum of {wrong}"
-        torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        torch.load(str(path), map_location="cpu", weights_only=True, mmap=True)  # torch 2.1 wants a str
     except pickle.UnpicklingError:
         return None
     except Exception as error:  # a changed byte of an archive's table can stumble anywhere
