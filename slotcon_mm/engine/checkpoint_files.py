@@ -51,7 +51,7 @@ def candidates(folder: Path) -> Iterator[Path]:
 def damage_of(path: Path) -> str | None:
     """What is wrong with a checkpoint as a file: cut off, bytes that its checksums do not fit, or not torch's.
 
-    Weights are read once, for their checksums; torch then opens the file without reading them again, and runs nothing
+    Weights are read once, for their checksums; torch then reads the rest of the file, and runs nothing
     of it. What else than tensors and plain values is in it is no damage.
     """
     try:
@@ -59,7 +59,7 @@ def damage_of(path: Path) -> str | None:
             wrong = archive.testzip()
         if wrong:
             return f"wrong checksum of {wrong}"
-        torch.load(str(path), map_location="cpu", weights_only=True, mmap=True)  # torch 2.1 wants a str
+        torch.load(path, map_location="meta", weights_only=True)
     except pickle.UnpicklingError:
         return None
     except Exception as error:  # a changed byte of an archive's table can stumble anywhere
