@@ -20,8 +20,8 @@ from slotcon_mm.requirements import require
 
 require("mmengine", "mmcv", "mmpretrain", purpose="slotcon_mm")
 
-from slotcon_mm.engine.checkpoint_addresses import register_safe_addresses  # noqa: E402
-from slotcon_mm.engine.checkpoint_loading import register_safe_loader  # noqa: E402
+from slotcon_mm.checkpoints.addresses import register_safe_addresses  # noqa: E402
+from slotcon_mm.checkpoints.safe_loading import register_safe_loader  # noqa: E402
 from slotcon_mm.host_fixes import apply_host_fixes  # noqa: E402
 
 apply_host_fixes()
@@ -34,7 +34,7 @@ __version__ = "0.1.0"
 
 def __getattr__(name: str) -> Any:
     if name == "SlotInferencer":  # imported when asked for: it needs the models, most uses of the package do not
-        from slotcon_mm.inferencer import SlotInferencer
+        from slotcon_mm.inference.inferencer import SlotInferencer
 
         return SlotInferencer
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

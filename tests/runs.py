@@ -14,7 +14,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor
 
-from slotcon_mm.engine import launch
+from slotcon_mm.launch import training as launch
 
 CONFIGS = Path(__file__).parents[1] / "configs"
 MEASURED = ("time", "data_time", "pictures_per_second", "memory")  # scalars that no run repeats

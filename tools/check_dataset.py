@@ -17,7 +17,7 @@ from pathlib import Path
 
 import slotcon_mm  # noqa: F401
 from slotcon_mm.checks import printable
-from slotcon_mm.dataset_check import Report, check_folder
+from slotcon_mm.datasets.check import Report, check_folder
 
 SHOWN = 10
 

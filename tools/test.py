@@ -10,8 +10,8 @@ import argparse
 import sys
 
 import slotcon_mm  # noqa: F401
-from slotcon_mm.engine.checkpoint_files import resolve_checkpoint
-from slotcon_mm.engine.launch import add_common_arguments, build_runner, check_test, prepare
+from slotcon_mm.checkpoints.latest import resolve_checkpoint
+from slotcon_mm.launch.training import add_common_arguments, build_runner, check_test, prepare
 
 
 def parse_arguments() -> argparse.Namespace:

@@ -11,8 +11,8 @@ import sys
 
 import slotcon_mm  # noqa: F401
 from slotcon_mm.checks import RunStoppedError
-from slotcon_mm.datasets.load_picture import UnreadablePictureError
-from slotcon_mm.engine.launch import (
+from slotcon_mm.datasets.transforms.load_image import UnreadablePictureError
+from slotcon_mm.launch.training import (
     add_common_arguments,
     build_runner,
     check_start,

@@ -17,12 +17,12 @@ from mmengine.device import get_device
 
 import slotcon_mm  # noqa: F401
 from slotcon_mm.datasets.label_sets import LABEL_SETS
-from slotcon_mm.engine.checkpoint_files import resolve_checkpoint
-from slotcon_mm.engine.checkpoint_loading import load_from_safe_local
-from slotcon_mm.visualization.fill_gallery import fill_gallery, read_square
+from slotcon_mm.checkpoints.latest import resolve_checkpoint
+from slotcon_mm.checkpoints.safe_loading import load_from_safe_local
+from slotcon_mm.inference.fill_gallery import fill_gallery, read_square
 from slotcon_mm.visualization.gallery_page import write_gallery
-from slotcon_mm.weights.build import build_from_checkpoint
-from slotcon_mm.weights.views_size import views_size_of
+from slotcon_mm.checkpoints.build import build_from_checkpoint
+from slotcon_mm.checkpoints.view_size import views_size_of
 
 
 def parse_arguments() -> argparse.Namespace:

@@ -1,12 +1,12 @@
 """From picture files to pairs of views, and to pictures with label maps."""
 
-from slotcon_mm.datasets.evaluation_transforms import CentreCrop, LoadLabels, ResizeShortSide
-from slotcon_mm.datasets.labelled_folder import LabelledFolder
-from slotcon_mm.datasets.load_picture import LoadPicture
-from slotcon_mm.datasets.numbered_batches import NumberedBatchSampler
-from slotcon_mm.datasets.paired_views import PairedViews
-from slotcon_mm.datasets.picture_folder import PictureFolder
-from slotcon_mm.datasets.seeded_dataset import SeededDataset
+from slotcon_mm.datasets.transforms.evaluation_transforms import CentreCrop, LoadLabels, ResizeShortSide
+from slotcon_mm.datasets.label_map_dataset import LabelledFolder
+from slotcon_mm.datasets.transforms.load_image import LoadPicture
+from slotcon_mm.datasets.sampling.numbered_batch_sampler import NumberedBatchSampler
+from slotcon_mm.datasets.transforms.paired_views import PairedViews
+from slotcon_mm.datasets.unlabeled_image_dataset import PictureFolder
+from slotcon_mm.datasets.sampling.seeded_dataset import SeededDataset
 
 __all__ = [
     "CentreCrop",

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from slotcon_mm.evaluation import SegmentationScores, confusion_matrix, match_one_to_one, score_matched
 from slotcon_mm.evaluation.clustering import kmeans
-from slotcon_mm.quickstart.labelled_pictures import LabelledPictures
+from slotcon_mm.datasets.labeled_images import LabelledPictures
 
 __all__ = ["best_colour_kmeans", "supervised_fcn"]
 

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from slotcon_mm.evaluation import SegmentationScores, confusion_matrix, match_one_to_one, score_matched
 from slotcon_mm.evaluation.clustering import merge_prototypes, merge_rows
 from slotcon_mm.models import SlotCon
-from slotcon_mm.quickstart.labelled_pictures import LabelledPictures
+from slotcon_mm.datasets.labeled_images import LabelledPictures
 
 __all__ = ["GroupedPictures", "group_pictures"]
 

@@ -11,17 +11,17 @@ import numpy as np
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from slotcon_mm.datasets.picture_folder import list_pictures
+from slotcon_mm.datasets.unlabeled_image_dataset import list_pictures
 from slotcon_mm.datasets.scenes import CLASSES, write_scenes
-from slotcon_mm.engine.checkpoint_files import resolve_checkpoint
-from slotcon_mm.engine.launch import build_runner, check_start, train
+from slotcon_mm.checkpoints.latest import resolve_checkpoint
+from slotcon_mm.launch.training import build_runner, check_start, train
 from slotcon_mm.quickstart.baselines import best_colour_kmeans, supervised_fcn
 from slotcon_mm.quickstart.groups import GroupedPictures, group_pictures
-from slotcon_mm.quickstart.labelled_pictures import LabelledPictures, read_labelled, read_unlabelled
+from slotcon_mm.datasets.labeled_images import LabelledPictures, read_labelled, read_unlabelled
 from slotcon_mm.quickstart.progress_hook import ProgressHook
 from slotcon_mm.quickstart.report import Row, overlays, write_curves, write_report
 from slotcon_mm.quickstart.transfer import NUM_LABELLED, Comparison, compare_transfer, has_detection
-from slotcon_mm.visualization.fill_gallery import fill_gallery, read_square
+from slotcon_mm.inference.fill_gallery import fill_gallery, read_square
 from slotcon_mm.visualization.gallery_page import write_gallery
 
 __all__ = ["run_quickstart"]

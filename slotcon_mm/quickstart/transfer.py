@@ -12,12 +12,12 @@ from typing import NamedTuple
 from mmengine.config import Config
 from torch import Tensor
 
-from slotcon_mm.engine.checkpoint_loading import load_from_safe_local
-from slotcon_mm.engine.launch import build_runner, check_start
-from slotcon_mm.engine.pretrained import SCRATCH, use_pretrained
+from slotcon_mm.checkpoints.safe_loading import load_from_safe_local
+from slotcon_mm.launch.training import build_runner, check_start
+from slotcon_mm.launch.pretrained import SCRATCH, use_pretrained
 from slotcon_mm.quickstart.baselines import supervised_fcn
-from slotcon_mm.quickstart.labelled_pictures import LabelledPictures
-from slotcon_mm.weights.backbone import backbone_of
+from slotcon_mm.datasets.labeled_images import LabelledPictures
+from slotcon_mm.checkpoints.backbone import backbone_of
 
 __all__ = ["Comparison", "compare_transfer", "has_detection", "has_instances"]
 

@@ -11,7 +11,7 @@ from mmengine.dataset import default_collate
 from mmengine.logging import MessageHub
 from mmengine.optim import build_optim_wrapper
 
-from slotcon_mm.engine.cpu_fallbacks import adapt_to_cpu
+from slotcon_mm.launch.cpu_fallbacks import adapt_to_cpu
 from slotcon_mm.registry import DATASETS, MODELS
 
 CONFIGS = Path(__file__).parents[2] / "configs"

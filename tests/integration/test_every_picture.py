@@ -15,12 +15,12 @@ from runs import build_run, differences, log_of, pretraining_options, run_state,
 
 from slotcon_mm import SlotInferencer
 from slotcon_mm.checks import RunStoppedError, printable
-from slotcon_mm.datasets.load_picture import UnreadablePictureError
-from slotcon_mm.engine.checkpoint_files import resolve_checkpoint
-from slotcon_mm.engine.checkpoint_loading import load_from_safe_local
-from slotcon_mm.quickstart.labelled_pictures import read_unlabelled
-from slotcon_mm.visualization.fill_gallery import fill_gallery
-from slotcon_mm.weights.build import build_from_checkpoint
+from slotcon_mm.datasets.transforms.load_image import UnreadablePictureError
+from slotcon_mm.checkpoints.latest import resolve_checkpoint
+from slotcon_mm.checkpoints.safe_loading import load_from_safe_local
+from slotcon_mm.datasets.labeled_images import read_unlabelled
+from slotcon_mm.inference.fill_gallery import fill_gallery
+from slotcon_mm.checkpoints.build import build_from_checkpoint
 
 CONFIG = "slotcon_r18_quickstart.py"
 

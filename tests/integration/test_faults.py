@@ -24,9 +24,9 @@ from runs import build_run, differences, interrupted_at, log_of, pretraining_opt
 from torch import Tensor
 
 from slotcon_mm.checks import RunStoppedError
-from slotcon_mm.engine import atomic_files
-from slotcon_mm.engine.lars import LARS
-from slotcon_mm.models.slot_head import SlotLossHead
+from slotcon_mm import atomic_files
+from slotcon_mm.engine.optimizers.lars import LARS
+from slotcon_mm.models.heads.slot_head import SlotLossHead
 
 REPOSITORY = Path(__file__).parents[2]
 QUICKSTART = "slotcon_r18_quickstart.py"
@@ -282,7 +282,7 @@ def test_a_log_that_cannot_be_written_does_not_end_a_run(scenes, tmp_path):
 
 
 def test_a_drawing_that_fails_does_not_end_a_run(scenes, tmp_path, monkeypatch):
-    from slotcon_mm.engine import group_visualization_hook
+    from slotcon_mm.engine.hooks import group_visualization_hook
 
     def fail(*args: Any) -> np.ndarray:
         raise MemoryError("too large")

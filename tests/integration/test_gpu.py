@@ -14,12 +14,12 @@ from runs import CONFIGS, pretraining_options
 from torch import distributed, nn
 from torch.nn.modules._functions import SyncBatchNorm as TorchSyncedNormalisation
 
-from slotcon_mm.engine import launch
-from slotcon_mm.engine.compile_networks import compile_networks
-from slotcon_mm.engine.finite_guard_hook import FiniteGuardHook
-from slotcon_mm.engine.lars import LARS
-from slotcon_mm.models.synced_normalisation import SyncedNormalisation
-from slotcon_mm.models.teacher import follow
+from slotcon_mm.launch import training as launch
+from slotcon_mm.launch.compile_networks import compile_networks
+from slotcon_mm.engine.hooks.finite_guard_hook import FiniteGuardHook
+from slotcon_mm.engine.optimizers.lars import LARS
+from slotcon_mm.models.layers.synced_normalisation import SyncedNormalisation
+from slotcon_mm.models.algorithms.teacher import follow
 
 pytestmark = pytest.mark.gpu
 

@@ -11,7 +11,7 @@ from mmengine.hooks import Hook
 from runs import build_run, pretraining_options, train
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from slotcon_mm.models import slot_head
+from slotcon_mm.models.heads import slot_head
 
 # reading one of these means to wait: a value, a shape that depends on values, a comparison
 READS = {

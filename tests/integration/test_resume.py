@@ -13,8 +13,8 @@ from helpers import run_on_two_processes
 from mmengine.config import Config
 from runs import build_run, differences, interrupted_at, log_of, pretraining_options, run_state, train
 
-from slotcon_mm.datasets.sample_clock import SampleClock
-from slotcon_mm.engine.schedule import warmup_cosine
+from slotcon_mm.datasets.sampling.sample_clock import SampleClock
+from slotcon_mm.engine.optimizers.schedule import warmup_cosine
 
 QUICKSTART = "slotcon_r18_quickstart.py"
 

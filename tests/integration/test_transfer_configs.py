@@ -16,7 +16,7 @@ from mmengine.registry import init_default_scope
 from mmpretrain.models import ResNet
 from torch import nn
 
-from slotcon_mm.engine import launch
+from slotcon_mm.launch import training as launch
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 DETECTION = sorted(CONFIGS.glob("detection/*_r50*.py"))

@@ -11,7 +11,7 @@ import torch
 from mmengine.config import Config
 
 from slotcon_mm.datasets.scenes import write_scenes
-from slotcon_mm.engine import launch
+from slotcon_mm.launch import training as launch
 from slotcon_mm.registry import MODELS
 
 CONFIGS = Path(__file__).parents[2] / "configs/unsupervised_segmentation"

@@ -10,7 +10,7 @@ from helpers import as_samples, random_batch, run_on_two_processes, set_total_st
 from mmengine.model import MMDistributedDataParallel
 
 from slotcon_mm.models import Grouping, SlotLossHead
-from slotcon_mm.models.batch_norm import SyncBatchNorm
+from slotcon_mm.models.layers.batch_norm import SyncBatchNorm
 
 IMAGES = 4
 

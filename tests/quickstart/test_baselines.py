@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from slotcon_mm.quickstart.baselines import best_colour_kmeans, supervised_fcn
-from slotcon_mm.quickstart.labelled_pictures import LabelledPictures
+from slotcon_mm.datasets.labeled_images import LabelledPictures
 
 
 def test_colour_kmeans_finds_classes_that_colour_gives_away():

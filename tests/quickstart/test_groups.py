@@ -7,7 +7,7 @@ import torch
 from helpers import tiny_slotcon
 
 from slotcon_mm.quickstart.groups import group_pictures
-from slotcon_mm.quickstart.labelled_pictures import LabelledPictures
+from slotcon_mm.datasets.labeled_images import LabelledPictures
 
 
 def test_groups_are_scored_at_the_labels_size_and_leave_the_model_as_it_was():

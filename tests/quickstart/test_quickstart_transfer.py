@@ -9,9 +9,9 @@ import torch
 from layouts import write_coco
 from mmengine.config import Config
 
-from slotcon_mm.engine.launch import build_runner
+from slotcon_mm.launch.training import build_runner
 from slotcon_mm.quickstart import transfer
-from slotcon_mm.quickstart.labelled_pictures import read_labelled
+from slotcon_mm.datasets.labeled_images import read_labelled
 from slotcon_mm.quickstart.run import CONFIG, run_quickstart
 from slotcon_mm.quickstart.transfer import Comparison, compare_transfer
 from slotcon_mm.registry import MODELS

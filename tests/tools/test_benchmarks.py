@@ -12,8 +12,8 @@ import torch
 from helpers import as_samples, random_batch, run_tool, set_total_steps
 from runs import CONFIGS
 
-from slotcon_mm.datasets.picture_folder import list_pictures
-from slotcon_mm.engine.lars import LARS
+from slotcon_mm.datasets.unlabeled_image_dataset import list_pictures
+from slotcon_mm.engine.optimizers.lars import LARS
 from slotcon_mm.models import SlotCon
 from slotcon_mm.registry import MODELS
 

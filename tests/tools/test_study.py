@@ -14,9 +14,9 @@ import torch
 from mmengine.config import Config
 from runs import CONFIGS, build_run, pretraining_options, train
 
-from slotcon_mm.datasets.load_picture import read_picture
-from slotcon_mm.datasets.paired_views import PairedViews
-from slotcon_mm.datasets.picture_folder import list_pictures
+from slotcon_mm.datasets.transforms.load_image import read_picture
+from slotcon_mm.datasets.transforms.paired_views import PairedViews
+from slotcon_mm.datasets.unlabeled_image_dataset import list_pictures
 from slotcon_mm.datasets.scenes import write_scenes
 from slotcon_mm.models.functional import align_to_overlap
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from slotcon_mm.datasets.picture_folder import list_pictures
+from slotcon_mm.datasets.unlabeled_image_dataset import list_pictures
 
 __all__ = ["first_pictures", "views_dataset"]
 

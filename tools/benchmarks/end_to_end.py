@@ -27,7 +27,7 @@ from plain.views import PlainViews
 from torch.utils.data import DataLoader, Dataset, RandomSampler
 from training_step import CHANNELS, TOTAL_STEPS, make_batch, our_train_step, plain_train_step
 
-from slotcon_mm.datasets.picture_folder import list_pictures
+from slotcon_mm.datasets.unlabeled_image_dataset import list_pictures
 
 PREFETCH = 2  # batches a worker, torch's default
 

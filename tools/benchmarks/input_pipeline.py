@@ -21,7 +21,7 @@ from mmengine.registry import init_default_scope
 from plain.views import PlainViews
 
 import slotcon_mm  # noqa: F401
-from slotcon_mm.datasets.load_picture import read_picture
+from slotcon_mm.datasets.transforms.load_image import read_picture
 from slotcon_mm.registry import DATASETS
 
 

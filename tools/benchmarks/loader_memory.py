@@ -25,9 +25,9 @@ from torch.utils.data import DataLoader, Dataset
 
 import slotcon_mm  # noqa: F401
 from slotcon_mm.datasets import PictureFolder
-from slotcon_mm.datasets.load_picture import read_picture
-from slotcon_mm.datasets.picture_folder import list_pictures
-from slotcon_mm.engine.worker_memory import objects_shared_with_workers
+from slotcon_mm.datasets.transforms.load_image import read_picture
+from slotcon_mm.datasets.unlabeled_image_dataset import list_pictures
+from slotcon_mm.launch.worker_memory import objects_shared_with_workers
 
 
 def parse_arguments() -> argparse.Namespace:

@@ -20,7 +20,7 @@ from mmengine.registry import init_default_scope
 from plain.updates import plain_lars, plain_teacher
 
 import slotcon_mm  # noqa: F401
-from slotcon_mm.engine.lars import LARS
+from slotcon_mm.engine.optimizers.lars import LARS
 from slotcon_mm.registry import MODELS
 
 CONFIG = Path(__file__).resolve().parents[2] / "configs/slotcon_r50_coco.py"

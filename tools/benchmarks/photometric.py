@@ -24,11 +24,11 @@ from torch import Tensor
 from torchvision.transforms import functional as tf
 
 import slotcon_mm  # noqa: F401
-from slotcon_mm.datasets.load_picture import read_picture
-from slotcon_mm.datasets.paired_views import cut_view
-from slotcon_mm.datasets.view_geometry import Crop
+from slotcon_mm.datasets.transforms.load_image import read_picture
+from slotcon_mm.datasets.transforms.paired_views import cut_view
+from slotcon_mm.datasets.transforms.view_geometry import Crop
 from slotcon_mm.models import ViewPreprocessor, photometric
-from slotcon_mm.models.view_preprocessor import select_view
+from slotcon_mm.models.preprocessing.view_preprocessor import select_view
 from slotcon_mm.registry import DATASETS
 
 JITTER = (tf.adjust_brightness, tf.adjust_contrast, tf.adjust_saturation, tf.adjust_hue)

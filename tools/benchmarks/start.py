@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 from many_names import COCO_TRAIN2017, folder_of_names
 from measure import add_output_argument, report
 
-from slotcon_mm.datasets.picture_folder import list_pictures
+from slotcon_mm.datasets.unlabeled_image_dataset import list_pictures
 
 ROOT = Path(__file__).resolve().parents[2]
 # stops where the first batch would enter the model

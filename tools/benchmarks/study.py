@@ -23,7 +23,7 @@ from typing import Any, NamedTuple
 
 import torch
 import unaligned_views  # noqa: F401  (registers what a config names)
-from frozen_features import cluster_score, extract, neighbour_score, probe_score
+from slotcon_mm.evaluation.frozen_features import cluster_score, extract, neighbour_score, probe_score
 from measure import machine_line
 from mmengine.config import Config
 from mmengine.logging import MMLogger
@@ -33,15 +33,15 @@ from torch import nn
 import slotcon_mm  # noqa: F401
 from slotcon_mm.checks import expect_positive
 from slotcon_mm.datasets.label_sets import LABEL_SETS
-from slotcon_mm.datasets.picture_folder import list_pictures
+from slotcon_mm.datasets.unlabeled_image_dataset import list_pictures
 from slotcon_mm.datasets.scenes import write_scenes
-from slotcon_mm.engine.atomic_files import write_atomically
-from slotcon_mm.engine.checkpoint_loading import load_from_safe_local
-from slotcon_mm.engine.launch import build_runner, check_start, prepare_training, train
+from slotcon_mm.atomic_files import write_atomically
+from slotcon_mm.checkpoints.safe_loading import load_from_safe_local
+from slotcon_mm.launch.training import build_runner, check_start, prepare_training, train
 from slotcon_mm.quickstart.baselines import supervised_fcn
-from slotcon_mm.quickstart.labelled_pictures import LabelledPictures, read_labelled
+from slotcon_mm.datasets.labeled_images import LabelledPictures, read_labelled
 from slotcon_mm.quickstart.transfer import has_detection, has_instances, mask_rcnn, spread
-from slotcon_mm.weights.backbone import backbone_of
+from slotcon_mm.checkpoints.backbone import backbone_of
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs/study"
 METHODS = ("slotcon", "densecl", "mocov2", "byol", "simsiam")

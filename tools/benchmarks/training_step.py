@@ -36,10 +36,10 @@ from torch import Tensor
 
 import slotcon_mm  # noqa: F401
 from slotcon_mm.datasets import PairedViews
-from slotcon_mm.engine.compile_networks import compile_networks
-from slotcon_mm.engine.finite_guard_hook import FiniteGuardHook
-from slotcon_mm.engine.kept_memory import keep_freed_memory
-from slotcon_mm.engine.lars import LARS
+from slotcon_mm.launch.compile_networks import compile_networks
+from slotcon_mm.engine.hooks.finite_guard_hook import FiniteGuardHook
+from slotcon_mm.launch.kept_memory import keep_freed_memory
+from slotcon_mm.engine.optimizers.lars import LARS
 from slotcon_mm.models import SlotCon
 from slotcon_mm.registry import MODELS
 

@@ -1,0 +1,72 @@
+"""The backbone that a checkpoint holds: whose it is, and after how many steps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from slotcon_mm.checkpoints.safe_loading import state_dict_of
+
+__all__ = ["SOURCES", "Backbone", "backbone_of"]
+
+SOURCES = {"teacher": "teacher.backbone.", "student": "backbone."}
+CLASSIFIER = "fc."
+
+
+class Backbone(NamedTuple):
+    """A backbone's weights, by the names that ``resnet.state_dict()`` gives them.
+
+    ``source`` is teacher, student, or what else the file is; ``prefix`` stands before the names in the file.
+    """
+
+    tensors: dict[str, Tensor]
+    source: str
+    step: int | None
+    prefix: str
+
+    def describe(self) -> str:
+        return self.source + ("" if self.step is None else f", step {self.step}")
+
+
+def backbone_of(checkpoint: Mapping[str, Any], source: str | None = None) -> Backbone:
+    """The backbone in a pretraining checkpoint, in an export of one, or in plain weights of a ResNet.
+
+    Args:
+        checkpoint: As loaded.
+        source: ``'teacher'`` or ``'student'``; by default the teacher where there is one.
+
+    Raises:
+        ValueError: It holds none, or not the one asked for.
+    """
+    weights = state_dict_of(checkpoint)
+    if not any(isinstance(value, Tensor) for value in weights.values()):
+        raise ValueError(
+            f"expected weights or a dict with 'state_dict', got a dict of {', '.join(map(repr, list(weights)[:6]))}; "
+            "for the authors' files run tools/convert_checkpoint.py from-official first"
+        )
+    meta = checkpoint.get("meta") or {}
+    held = {name: prefix for name, prefix in SOURCES.items() if any(key.startswith(prefix) for key in weights)}
+    if not held:
+        return plain_backbone(weights, meta, source)
+    if source is not None and source not in held:
+        raise ValueError(f"expected a checkpoint that holds a {source}, got one of {', '.join(held)} only")
+    chosen = source or next(iter(held))
+    prefix = held[chosen]
+    tensors = {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
+    steps = weights.get("teacher.steps", meta.get("iter"))
+    return Backbone(tensors, chosen if "teacher" in held else "backbone", None if steps is None else int(steps), prefix)
+
+
+def plain_backbone(weights: Mapping[str, Tensor], meta: Mapping[str, Any], source: str | None) -> Backbone:
+    """Names without a prefix: an export, which says whose weights it holds, or another library's ResNet."""
+    said = meta.get("source")
+    if source is not None and source != said:
+        raise ValueError(f"expected the {source}'s weights, got a file of {said or 'a backbone'} only")
+    tensors = {name: value for name, value in weights.items() if not name.startswith(CLASSIFIER)}
+    for name in [name for name in tensors if name.endswith("running_mean")]:
+        # files older than torch 0.4.1 lack the counter; torch itself fills it so
+        tensors.setdefault(name.replace("running_mean", "num_batches_tracked"), torch.zeros((), dtype=torch.long))
+    return Backbone(tensors, said or "backbone", meta.get("step"), "")

@@ -1,0 +1,101 @@
+"""The authors' checkpoints (https://github.com/CVMI-Lab/SlotCon) and this package's: names, and nothing but names."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from slotcon_mm.checks import listing
+from slotcon_mm.checkpoints.safe_loading import load_from_safe_local, state_dict_of
+from slotcon_mm.checkpoints.formats import export_backbone, is_plain_resnet
+
+__all__ = ["from_official", "load_official", "to_official"]
+
+# beginnings of names: here, there
+RULES = (
+    ("backbone.", "encoder_q."),
+    ("neck.projector.", "projector_q.mlp."),
+    ("neck.prototypes", "grouping_q.slot_embed.weight"),
+    ("teacher.backbone.", "encoder_k."),
+    ("teacher.neck.projector.", "projector_k.mlp."),
+    ("teacher.neck.prototypes", "grouping_k.slot_embed.weight"),
+    ("slot_head.predictor.", "predictor_slot.mlp."),
+    ("group_head.center", "center"),
+)
+WRAPPER = "module."  # of DistributedDataParallel, in which the authors save
+STEPS = "teacher.steps"  # has no counterpart there
+BACKBONE_WRAPPERS = ("module.", "encoder_k.", "backbone.")
+
+
+def load_official(path: str | Path) -> dict[str, Any]:
+    """One of the authors' files; ``args``, an ``argparse.Namespace``, is the one object allowed besides plain values.
+
+    Raises:
+        FileNotFoundError, ValueError: As the safe loader.
+        ImportError: torch is older than 2.5 and cannot be told what to allow.
+    """
+    allow = getattr(torch.serialization, "safe_globals", None)
+    if allow is None:
+        raise ImportError(f"expected torch 2.5 or newer to read the authors' files safely, got {torch.__version__}")
+    with allow([argparse.Namespace]):
+        return load_from_safe_local(str(path), "cpu")
+
+
+def from_official(official: Mapping[str, Any]) -> dict[str, Any]:
+    """A pretraining checkpoint of this package; or an export, where the file holds a backbone only.
+
+    Optimizer, scheduler and scaler are left out: they belong to the other code's order of parameters.
+
+    Raises:
+        ValueError: A name on either side has no counterpart.
+    """
+    weights = official.get("model", state_dict_of(official))
+    backbone = {strip(name, BACKBONE_WRAPPERS): value for name, value in weights.items()}
+    if is_plain_resnet(backbone):
+        return export_backbone(backbone, source="teacher", step=None, file_format="mm")
+    state = rename({strip(name, (WRAPPER,)): value for name, value in weights.items()}, [(b, a) for a, b in RULES])
+    step = official.get("step", (official.get("scheduler") or {}).get("last_epoch", 0))
+    state[STEPS] = torch.tensor(step, dtype=torch.long)
+    return dict(state_dict=state, meta=dict(epoch=official.get("epoch", 0), iter=step, converted_from="official"))
+
+
+def to_official(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
+    """``model``, ``epoch`` and ``step``, as the authors' evaluation and transfer scripts read them.
+
+    Raises:
+        ValueError: A name on either side has no counterpart.
+    """
+    weights = dict(state_dict_of(checkpoint))
+    step = int(weights.pop(STEPS, 0))
+    model = {WRAPPER + name: value for name, value in rename(weights, RULES).items()}
+    return dict(model=model, epoch=checkpoint.get("meta", {}).get("epoch", 0), step=step)
+
+
+def rename(weights: Mapping[str, Tensor], rules: Any) -> dict[str, Tensor]:
+    """Every name by the one rule that its beginning meets; every rule must be met."""
+    renamed, unmatched, met = {}, [], set()
+    for name, value in weights.items():
+        rule = next(((old, new) for old, new in rules if name.startswith(old)), None)
+        if rule is None:
+            unmatched.append(name)
+            continue
+        met.add(rule)
+        renamed[rule[1] + name.removeprefix(rule[0])] = value
+    missing = [old for old, new in rules if (old, new) not in met]
+    if unmatched or missing:
+        raise ValueError(
+            "expected the weights of a SlotCon, student and teacher, or of a ResNet backbone; without a counterpart: "
+            f"{listing(unmatched)}; missing: {listing(missing)}"
+        )
+    return renamed
+
+
+def strip(name: str, prefixes: tuple[str, ...]) -> str:
+    for prefix in prefixes:
+        name = name.removeprefix(prefix)
+    return name

@@ -1,0 +1,33 @@
+"""The size of the views that a training showed: pictures are best shown to its network at that scale."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from slotcon_mm.checkpoints.plain_config import read_plain_config
+
+__all__ = ["USUAL", "size_of_views", "views_size_of"]
+
+USUAL = 224  # the paper's
+
+
+def views_size_of(checkpoint: Mapping[str, Any]) -> int:
+    """Of the config in a checkpoint's ``meta``; ``USUAL`` where there is none."""
+    text = (checkpoint.get("meta") or {}).get("cfg")
+    return size_of_views(read_plain_config(text)) if text else USUAL
+
+
+def size_of_views(config: Mapping[str, Any]) -> int:
+    """Pixels of a view's side by the ``PairedViews`` of a training's pipeline; ``USUAL`` where there is none."""
+    return _find(config.get("train_dataloader")) or USUAL
+
+
+def _find(node: Any) -> int | None:
+    if isinstance(node, Mapping):
+        if str(node.get("type")).rpartition(".")[2] == "PairedViews":
+            return int(node.get("size", USUAL))
+        node = node.values()
+    elif not isinstance(node, list | tuple):
+        return None
+    return next(filter(None, map(_find, node)), None)

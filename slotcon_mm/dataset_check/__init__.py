@@ -1,6 +1,0 @@
-"""Looking at every picture of a data set once, before a long run meets the bad ones."""
-
-from slotcon_mm.dataset_check.check import Report, check_folder
-from slotcon_mm.dataset_check.examine import Finding, examine
-
-__all__ = ["Finding", "Report", "check_folder", "examine"]

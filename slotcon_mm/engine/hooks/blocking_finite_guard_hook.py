@@ -1,0 +1,55 @@
+"""Ends a fine-tuning whose numbers are no longer finite, before any weight moves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from mmengine.hooks import Hook
+from mmengine.runner import Runner
+from torch.optim import Optimizer
+
+from slotcon_mm.checks import RunStoppedError, listing
+from slotcon_mm.engine.hooks.finite_guard_hook import pictures_of
+from slotcon_mm.engine.model_of import unwrapped
+from slotcon_mm.registry import HOOKS
+
+__all__ = ["BlockingFiniteGuardHook"]
+
+
+@HOOKS.register_module()
+class BlockingFiniteGuardHook(Hook):
+    """For any optimizer: waits for the gradients' largest magnitude before each step and stops if it is not finite.
+
+    The gradients are those of all ranks, so that all stop. Steps that a GradScaler leaves out are not looked at.
+    mmdet's CheckInvalidLossHook looks at the loss, every 50 iterations, after the update.
+    """
+
+    priority = "VERY_HIGH"
+
+    def before_train(self, runner: Runner) -> None:
+        model = unwrapped(runner.model)
+        self.names = {id(parameter): name for name, parameter in model.named_parameters()}
+        self.iteration, self.pictures = 0, [""]
+        self.handle = runner.optim_wrapper.optimizer.register_step_pre_hook(self.before_step)
+
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
+        self.iteration, self.pictures = runner.iter, pictures_of(data_batch)
+
+    @torch.no_grad()
+    def before_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        moving = [p for group in optimizer.param_groups for p in group["params"] if p.grad is not None]
+        if not moving:
+            return
+        finite = torch.stack(torch._foreach_norm([p.grad for p in moving], float("inf"))).isfinite()
+        if bool(finite.all()):
+            return
+        first = self.names.get(id(moving[finite.tolist().index(False)]), "a parameter")
+        raise RunStoppedError(
+            f"expected finite gradients, got others in iteration {self.iteration + 1}: first in {first}. No weight has "
+            "moved in it; --resume continues the last checkpoint. If it comes back, lower the learning rate. The "
+            f"pictures of that step: {listing(self.pictures, most=8)}"
+        )
+
+    def after_train(self, runner: Runner) -> None:
+        self.handle.remove()

@@ -1,0 +1,109 @@
+"""Groups of a few fixed pictures while training, in MMEngine's visualisation back ends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from mmengine.dist import master_only
+from mmengine.hooks import Hook
+from mmengine.logging import print_log
+from mmengine.runner import Runner
+
+from slotcon_mm.checks import expect_positive
+from slotcon_mm.datasets.transforms.load_image import UnreadablePictureError, read_picture
+from slotcon_mm.datasets.unlabeled_image_dataset import list_pictures
+from slotcon_mm.engine.model_of import unwrapped
+from slotcon_mm.models.functional import upsampled_argmax
+from slotcon_mm.registry import HOOKS
+from slotcon_mm.visualization.overlay import overlay_groups
+from slotcon_mm.checkpoints.view_size import size_of_views
+
+__all__ = ["GroupVisualizationHook"]
+
+
+@HOOKS.register_module()
+class GroupVisualizationHook(Hook):
+    """Draws pictures and their groups, one above the other, every ``interval`` epochs, and before the first.
+
+    They go to every back end of the config's ``visualizer`` (files, TensorBoard, W&B) under the name ``groups``.
+
+    Args:
+        pictures: A folder; pictures spread evenly over its sorted list are taken. By default the training pictures.
+        num_pictures: How many.
+        interval: In epochs.
+        size: Pixels of the sides of their middle squares, as drawn; the network sees them at the size of the views.
+    """
+
+    priority = "LOW"
+
+    def __init__(self, pictures: str | None = None, num_pictures: int = 6, interval: int = 10, size: int = 224) -> None:
+        expect_positive(num_pictures=num_pictures, interval=interval, size=size)
+        self.pictures, self.num_pictures, self.interval, self.size = pictures, num_pictures, interval, size
+
+    @master_only
+    def before_train(self, runner: Runner) -> None:
+        paths = list_pictures(self.pictures) if self.pictures else []
+        dataset = runner.train_dataloader.dataset
+        count = len(paths) or len(dataset)
+        chosen = np.linspace(0, count - 1, min(self.num_pictures, count)).astype(int)
+        chosen_paths = [paths[i] if paths else dataset.get_data_info(int(i))["img_path"] for i in chosen]
+        self.images = read_squares(chosen_paths, self.size)
+        self.views = size_of_views(runner.cfg)
+        self.draw(runner)
+
+    @master_only
+    def after_train_epoch(self, runner: Runner) -> None:
+        if self.every_n_epochs(runner, self.interval) or self.is_last_train_epoch(runner):
+            self.draw(runner)
+
+    def draw(self, runner: Runner) -> None:
+        """A drawing that fails is said, and training goes on."""
+        if not self.images.size:
+            return
+        try:
+            self.attempt_to_draw(runner)
+        except Exception as error:
+            runner.logger.warning(f"the groups could not be drawn ({type(error).__name__}: {error}); training goes on")
+
+    def attempt_to_draw(self, runner: Runner) -> None:
+        model = unwrapped(runner.model)
+        maps = group_maps(model, self.images, self.views)
+        overlays = [overlay_groups(image, groups) for image, groups in zip(self.images, maps, strict=True)]
+        sheet = np.concatenate([np.concatenate(self.images, axis=1), np.concatenate(overlays, axis=1)])
+        runner.visualizer.add_image("groups", sheet, step=runner.epoch + 1 if runner.iter else 0)
+
+
+def read_squares(paths: Sequence[str], size: int) -> np.ndarray:
+    """(N, size, size, 3) of those that can be read."""
+    squares = []
+    for path in paths:
+        try:
+            squares.append(middle_square(read_picture(path), size))
+        except UnreadablePictureError as error:
+            print_log(f"not drawn: {error}", logger="current", level=30)
+    return np.stack(squares) if squares else np.zeros((0, size, size, 3), np.uint8)
+
+
+def middle_square(image: np.ndarray, size: int) -> np.ndarray:
+    side = min(image.shape[:2])
+    top, left = (image.shape[0] - side) // 2, (image.shape[1] - side) // 2
+    return cv2.resize(image[top : top + side, left : left + side], (size, size), interpolation=cv2.INTER_AREA)
+
+
+@torch.no_grad()
+def group_maps(model: Any, images_BHW3: np.ndarray, size: int) -> np.ndarray:
+    """(B, H, W) prototype ids of the teacher in evaluation mode, for squares that it sees at ``size`` pixels."""
+    was_training = model.training
+    model.eval()
+    try:
+        inputs = model.data_preprocessor(dict(inputs=torch.from_numpy(images_BHW3).permute(0, 3, 1, 2)))["inputs"]
+        resized = F.interpolate(inputs, (size, size), mode="bilinear", antialias=True)
+        scores = model.teacher(resized).scores
+    finally:
+        model.train(was_training)
+    return upsampled_argmax(scores, inputs.shape[-2:]).cpu().numpy()

@@ -1,0 +1,230 @@
+"""The algorithm: student and teacher, two views, two losses.
+
+Shape suffixes: B pairs of views, K prototypes, D channels, H W grid; ``B24`` are two xyxy boxes a pair.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from mmengine.logging import MessageHub
+from mmpretrain.models import BaseSelfSupervisor
+from mmpretrain.structures import DataSample
+from torch import Tensor, nn
+
+from slotcon_mm.checks import expect_share
+from slotcon_mm.models.layers.batch_norm import convert_batch_norms, separate_statistics
+from slotcon_mm.models.layers.finite_watch import FiniteWatch
+from slotcon_mm.models.functional import align_to_overlap, counted_slots, shares_region, upsampled_argmax
+from slotcon_mm.models.heads.group_head import GroupLossHead
+from slotcon_mm.models.necks.grouping_neck import Grouping, GroupingNeck
+from slotcon_mm.models.layers.mlp import PointwiseConv2d
+from slotcon_mm.models.algorithms.monitor import health_scalars
+from slotcon_mm.models.heads.slot_head import SlotLossHead
+from slotcon_mm.models.algorithms.teacher import Teacher
+from slotcon_mm.registry import MODELS
+
+__all__ = ["SlotCon"]
+
+Config = dict[str, Any]
+
+
+@MODELS.register_module()
+class SlotCon(BaseSelfSupervisor):
+    """Self-supervised learning by joint semantic grouping and slot contrast (Wen et al., NeurIPS 2022).
+
+    Args:
+        backbone: Any mmpretrain backbone whose last output is a feature map (B, C, H, W).
+        neck: A ``GroupingNeck``: projector and prototypes.
+        group_head: A ``GroupLossHead``; it takes K from the neck.
+        slot_head: A ``SlotLossHead``; it takes D from the neck.
+        group_weight: Share w of the grouping loss; the slot loss has 1 - w.
+        teacher_momentum: Of the first step; it rises to 1 with half a cosine over the run's steps.
+        data_preprocessor: A ``ViewPreprocessor`` by default.
+        test_cfg: ``dict(flip=True)``: 'predict' averages the scores with those of the mirrored picture (as STEGO does).
+        init_cfg: As in every MMEngine module.
+        channels_last: Whether kernels and feature maps lie in memory channel by channel of a pixel: faster
+            convolutions, other rounding.
+        views_in_one_pass: Whether both views go through the networks as one batch. Each keeps its own BN statistics,
+            view 1 first, so that it computes what two passes do; it needs half the launches and one more copy a BN.
+    """
+
+    neck: GroupingNeck
+    group_head: GroupLossHead
+    slot_head: SlotLossHead
+
+    def __init__(
+        self,
+        backbone: Config | nn.Module,
+        neck: Config | nn.Module,
+        group_head: Config | nn.Module,
+        slot_head: Config | nn.Module,
+        group_weight: float = 0.5,
+        teacher_momentum: float = 0.99,
+        data_preprocessor: Config | nn.Module | None = None,
+        test_cfg: Config | None = None,
+        init_cfg: Config | list[Config] | None = None,
+        channels_last: bool = False,
+        views_in_one_pass: bool = False,
+    ) -> None:
+        expect_share(group_weight=group_weight)
+        preprocessor = with_type(data_preprocessor or {}, "slotcon_mm.ViewPreprocessor")
+        super().__init__(backbone, build(neck), data_preprocessor=preprocessor, init_cfg=init_cfg)
+        K, D = self.neck.num_prototypes, self.neck.out_channels
+        self.group_head = build(group_head, num_prototypes=K)
+        self.slot_head = build(slot_head, channels=D)
+        expect_same("group_head.num_prototypes", self.group_head.num_prototypes, "neck.num_prototypes", K)
+        expect_same("slot_head.channels", self.slot_head.channels, "neck.out_channels", D)
+        self.group_weight = group_weight
+        self.flip_in_test = bool((test_cfg or {}).get("flip", False))
+        self.teacher = Teacher(self.backbone, self.neck, teacher_momentum)
+        self.watch = FiniteWatch()
+        convert_batch_norms(self)
+        self.views_in_one_pass = views_in_one_pass
+        if channels_last:
+            lay_out_channels_last(self)
+        self.holds_teacher_weights = False
+        self.register_load_state_dict_post_hook(copy_student_unless_loaded)
+
+    def init_weights(self) -> None:
+        """As in every MMEngine module; the teacher starts as the student's copy unless ``init_cfg`` loaded it."""
+        self.holds_teacher_weights = False
+        super().init_weights()
+        if not self.holds_teacher_weights:
+            self.teacher.copy_student(self.backbone, self.neck)
+
+    def forward(self, inputs: Any, data_samples: list[DataSample] | None = None, mode: str = "tensor") -> Any:
+        """``mode='loss'``: losses of a batch of pairs; ``'tensor'``: backbone features; ``'predict'``: groups."""
+        if mode == "predict":
+            return self.predict(inputs, data_samples)
+        return super().forward(inputs, data_samples, mode)
+
+    def loss(self, inputs: list[Tensor], data_samples: list[DataSample]) -> dict[str, Tensor]:
+        """One training step's losses, and the updates of teacher and center that belong to it.
+
+        Args:
+            inputs: Two normalised views (B, 3, H, W).
+            data_samples: B samples with ``overlap_boxes`` (2, 4), xyxy in [0, 1] of each view after its flip, of the
+                region both share (zeros if none), and ``flipped`` (2,) bool.
+
+        Returns:
+            ``loss_group`` and ``loss_slot``, weights applied, and log-only scalars.
+        """
+        boxes_B24, flipped_B2 = stack_geometry(inputs, data_samples)
+
+        momentum = self.teacher.update(self.backbone, self.neck, total_steps(), self.watch.intact)
+        student = self._group(nn.Sequential(self.backbone, self.neck), inputs)
+        teacher = self._group(self.teacher, inputs)
+
+        loss_group = self.group_head(
+            align(student, boxes_B24, flipped_B2), align(teacher, boxes_B24, flipped_B2), shares_region(boxes_B24)
+        )
+        self.group_head.update_center([view.scores for view in teacher], self.watch.intact)
+        loss_slot = self.slot_head(student, teacher)
+        self.watch.observe(
+            teacher_scores=torch.stack([view.scores for view in teacher]), loss_group=loss_group, loss_slot=loss_slot
+        )
+
+        return dict(
+            loss_group=self.group_weight * loss_group,
+            loss_slot=(1 - self.group_weight) * loss_slot,
+            teacher_momentum=momentum,
+            **health_scalars([view.scores for view in teacher], self.group_head.center),
+        )
+
+    def _group(self, network: nn.Module, views: list[Tensor]) -> list[Grouping]:
+        """Scores and slots of each view, with each view's own BN statistics, view 1 first."""
+        if not self.views_in_one_pass:
+            return [network(view) for view in views]
+        with separate_statistics(network, len(views)):
+            both = network(torch.cat(views))
+        return [Grouping(*parts) for parts in zip(*(part.chunk(len(views)) for part in both), strict=True)]
+
+    @torch.no_grad()
+    def predict(self, inputs: Tensor, data_samples: list[DataSample] | None = None) -> list[DataSample]:
+        """Groups of the teacher for pictures (B, 3, H, W).
+
+        Each sample gets ``group_map`` (H, W) long, the prototype id of every pixel (scores upsampled bilinearly, then
+        argmax), ``slots`` (K, D), ``counted`` (K,) bool, the slots that win a pixel of the feature map, and the
+        ``prototypes`` (K, D), the same tensor for all.
+        """
+        grouping = self.teacher(inputs)
+        scores = grouping.scores
+        if self.flip_in_test:
+            scores = (scores + self.teacher(inputs.flip(-1)).scores.flip(-1)) / 2
+        maps = upsampled_argmax(scores, inputs.shape[-2:])
+        samples = [DataSample() for _ in maps] if data_samples is None else data_samples
+        for sample, group_map, slots, counted in zip(samples, maps, grouping.slots, counted_slots(scores), strict=True):
+            sample.set_field(group_map, "group_map")
+            sample.set_field(slots, "slots")
+            sample.set_field(counted, "counted")
+            sample.set_field(self.teacher.neck.prototypes.detach(), "prototypes")
+        return samples
+
+
+def lay_out_channels_last(model: SlotCon) -> None:
+    """Kernels decide the layout: a convolution brings its input into that of its kernel."""
+    model.to(memory_format=torch.channels_last)
+    for layer in model.modules():
+        if isinstance(layer, PointwiseConv2d):
+            layer.lay_out_as_matrix()
+
+
+def align(views: Sequence[Grouping], boxes_B24: Tensor, flipped_B2: Tensor) -> list[Tensor]:
+    """Each view's scores on the region that both share."""
+    return [align_to_overlap(view.scores, boxes_B24[:, i], flipped_B2[:, i]) for i, view in enumerate(views)]
+
+
+def stack_geometry(inputs: list[Tensor], data_samples: list[DataSample]) -> tuple[Tensor, Tensor]:
+    """Boxes (B, 2, 4) and flips (B, 2) of a batch on its device, after a check of everything's shape."""
+    shapes = [tuple(view.shape) for view in inputs]
+    if len(shapes) != 2 or shapes[0] != shapes[1] or len(shapes[0]) != 4:
+        raise ValueError(f"expected two views of one shape (B, 3, H, W), got {shapes}")
+    if data_samples is None or len(data_samples) != len(inputs[0]):
+        given = "none" if data_samples is None else len(data_samples)
+        raise ValueError(f"expected a data sample for each of the {len(inputs[0])} pairs of views, got {given}")
+    boxes_B24 = torch.stack([torch.as_tensor(sample.overlap_boxes) for sample in data_samples])
+    flipped_B2 = torch.stack([torch.as_tensor(sample.flipped) for sample in data_samples])
+    if boxes_B24.shape[1:] != (2, 4) or flipped_B2.shape[1:] != (2,):
+        raise ValueError(
+            "expected overlap_boxes of shape (2, 4) and flipped of shape (2,) in each data sample, "
+            f"got {tuple(boxes_B24.shape[1:])} and {tuple(flipped_B2.shape[1:])}"
+        )
+    device = inputs[0].device
+    return boxes_B24.to(device, non_blocking=True), flipped_B2.to(device, torch.bool, non_blocking=True)
+
+
+def total_steps() -> int:
+    """The run's number of steps, which the runner leaves in MessageHub (as mmpretrain's CosineEMA reads it)."""
+    steps = MessageHub.get_current_instance().get_info("max_iters")
+    if not steps:
+        raise ValueError(
+            "expected the number of training steps in MessageHub's 'max_iters', got none: train with MMEngine's "
+            "Runner, or call MessageHub.get_current_instance().update_info('max_iters', STEPS) first"
+        )
+    return int(steps)
+
+
+def copy_student_unless_loaded(model: SlotCon, incompatible: Any) -> None:
+    """After loading weights: the teacher starts as the student's copy if they held nothing of a teacher."""
+    parameters = {f"teacher.{name}" for name, _ in model.teacher.named_parameters()}
+    missing = {name[name.find("teacher.") :] for name in incompatible.missing_keys if "teacher." in name}
+    model.holds_teacher_weights = not parameters <= missing
+    if not model.holds_teacher_weights:
+        model.teacher.copy_student(model.backbone, model.neck)
+
+
+def with_type(config: Config | nn.Module, name: str) -> Config | nn.Module:
+    return config if isinstance(config, nn.Module) else {"type": name, **config}
+
+
+def build(module: Config | nn.Module, **defaults: Any) -> Any:
+    """Builds a module from its config, with ``defaults`` for what the config leaves open."""
+    return module if isinstance(module, nn.Module) else MODELS.build({**defaults, **module})
+
+
+def expect_same(name: str, value: int, of: str, expected: int) -> None:
+    if value != expected:
+        raise ValueError(f"expected {name} to equal {of} = {expected}, got {value}; leave it out to have it filled in")

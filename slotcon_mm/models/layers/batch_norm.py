@@ -1,0 +1,150 @@
+"""Batch normalisation with statistics over all ranks, on a CPU too, and over counted rows only.
+
+torch's SyncBatchNorm refuses CPU tensors. Count, sum and squared deviations are therefore all-reduced here with
+autograd, so that two gloo processes compute what one process does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+import torch.distributed.nn.functional as dist_autograd
+from mmengine.dist import all_reduce, get_world_size
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from slotcon_mm.models.functional import full_precision
+from slotcon_mm.models.layers.synced_normalisation import SyncedNormalisation
+
+__all__ = ["BatchNorm2d", "MaskedBatchNorm1d", "SyncBatchNorm", "convert_batch_norms", "separate_statistics"]
+
+
+def sum_over_ranks(x: Tensor) -> Tensor:
+    """The sum over ranks, with gradient: each rank's gradient is that of the sum of all ranks' losses."""
+    return dist_autograd.all_reduce(x) if get_world_size() > 1 else x
+
+
+def batch_moments(x_RC: Tensor, weight_R1: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Count (), mean (C,) and biased variance (C,) over the rows of weight 1 of all ranks."""
+    count = weight_R1.sum()
+    all_reduce(count)
+    # one row at least, so that a batch without any gives zeros instead of NaN
+    rows = count.clamp(min=1)
+    mean_C = sum_over_ranks((x_RC * weight_R1).sum(dim=0)) / rows
+    variance_C = sum_over_ranks(((x_RC - mean_C).square() * weight_R1).sum(dim=0)) / rows
+    return count, mean_C, variance_C
+
+
+class MaskedBatchNorm1d(nn.BatchNorm1d):
+    """BatchNorm1d over the rows that count, on all ranks; fewer than two leave the running statistics untouched."""
+
+    def forward(self, x_RC: Tensor, counted_R: Tensor) -> Tensor:  # type: ignore[override]
+        if not self.training:
+            return super().forward(x_RC)
+        values_RC = full_precision(x_RC)
+        count, mean_C, variance_C = batch_moments(values_RC, counted_R.to(values_RC.dtype)[:, None])
+        update_running_statistics(self, count, mean_C, variance_C)
+        normalised = (values_RC - mean_C) * (variance_C + self.eps).rsqrt()
+        return (normalised * self.weight + self.bias).to(x_RC.dtype)
+
+
+class SyncBatchNorm(_BatchNorm):
+    """torch's SyncBatchNorm that runs on CPUs as well.
+
+    It does not inherit from it because torch's DistributedDataParallel refuses such layers in CPU models. On one
+    process it is BatchNorm; on several devices it runs the kernels of torch's, without their waits for the device.
+
+    Attributes:
+        views: Equal parts of a training batch, each of which is normalised by itself, the first one first.
+    """
+
+    views = 1
+
+    def _check_input_dim(self, x: Tensor) -> None:
+        if x.dim() < 2:
+            raise ValueError(f"expected an input of at least 2 dimensions (N, C, ...), got {x.dim()}")
+
+    def _check_non_zero_input_channels(self, x: Tensor) -> None:
+        if x.size(1) == 0:
+            raise ValueError("expected an input with channels, got none")
+
+    def forward(self, x: Tensor) -> Tensor:
+        return by_view(self.normalise, x, self.views if self.training else 1)
+
+    def normalise(self, x: Tensor) -> Tensor:
+        if not self.training or get_world_size() == 1:
+            return super().forward(x)
+        if x.is_cuda:
+            assert self.num_batches_tracked is not None
+            self.num_batches_tracked += 1
+            return SyncedNormalisation.apply(
+                x, self.weight, self.bias, self.running_mean, self.running_var, self.eps, self.momentum
+            )
+        values_RC = full_precision(x).movedim(1, -1).flatten(0, -2)
+        count, mean_C, variance_C = batch_moments(values_RC, values_RC.new_ones(len(values_RC), 1))
+        update_running_statistics(self, count, mean_C, variance_C)
+        # batch_norm with given moments: its backward would not reach the moments, so the affine map is written out
+        shape = (1, -1) + (1,) * (x.dim() - 2)
+        scale_C = (variance_C + self.eps).rsqrt() * self.weight
+        shift_C = self.bias - mean_C * scale_C
+        return (full_precision(x) * scale_C.view(shape) + shift_C.view(shape)).to(x.dtype)
+
+
+class BatchNorm2d(nn.BatchNorm2d):
+    """torch's, for batches that hold several views; see ``SyncBatchNorm.views``."""
+
+    views = 1
+
+    def forward(self, x: Tensor) -> Tensor:
+        return by_view(super().forward, x, self.views if self.training else 1)
+
+
+def by_view(normalise: Callable[[Tensor], Tensor], x: Tensor, views: int) -> Tensor:
+    return normalise(x) if views == 1 else torch.cat([normalise(part) for part in x.chunk(views)])
+
+
+@torch.no_grad()
+def update_running_statistics(norm: _BatchNorm, count: Tensor, mean_C: Tensor, variance_C: Tensor) -> None:
+    """running = (1 - momentum) running + momentum batch, the variance unbiased; nothing below two rows, and no sync."""
+    assert norm.running_mean is not None
+    assert norm.running_var is not None
+    assert norm.num_batches_tracked is not None
+    assert norm.momentum is not None
+    enough = count >= 2
+    unbiased_C = variance_C * count / (count - 1).clamp(min=1)
+    for running_C, batch_C in ((norm.running_mean, mean_C), (norm.running_var, unbiased_C)):
+        running_C.copy_(torch.where(enough, running_C.lerp(batch_C.to(running_C.dtype), norm.momentum), running_C))
+    norm.num_batches_tracked += enough
+
+
+def convert_batch_norms(module: nn.Module) -> None:
+    """Make torch's SyncBatchNorm and BatchNorm2d layers of ``module`` ours, in place: the same parameters and names."""
+    for layer in module.modules():
+        if isinstance(layer, nn.SyncBatchNorm):
+            layer.__class__ = SyncBatchNorm  # type: ignore[assignment]
+        elif type(layer) is nn.BatchNorm2d:
+            layer.__class__ = BatchNorm2d
+
+
+@contextmanager
+def separate_statistics(module: nn.Module, views: int) -> Iterator[None]:
+    """In this block, training batches hold ``views`` equal parts, one after the other, each with its own statistics.
+
+    Raises:
+        ValueError: ``module`` has batch normalisation of another kind.
+    """
+    norms = [layer for layer in module.modules() if isinstance(layer, _BatchNorm)]
+    for norm in norms:
+        if not isinstance(norm, SyncBatchNorm | BatchNorm2d):
+            raise ValueError(
+                "expected BN of types BN and SyncBN for both views in one pass, got "
+                f"{type(norm).__name__}: set views_in_one_pass=False"
+            )
+        norm.views = views
+    try:
+        yield
+    finally:
+        for norm in norms:
+            norm.views = 1  # type: ignore[assignment]

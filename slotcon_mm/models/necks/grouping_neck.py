@@ -1,0 +1,90 @@
+"""The grouping neck: projector and prototypes, from a feature map to scores and slots."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from mmengine.model import BaseModule
+from torch import Tensor, nn
+
+from slotcon_mm.checks import expect_positive
+from slotcon_mm.models.functional import assign_pixels, full_precision, pool_slots, score_pixels
+from slotcon_mm.models.layers.mlp import Projector, init_mlp
+from slotcon_mm.registry import MODELS
+
+__all__ = ["Grouping", "GroupingNeck"]
+
+
+class Grouping(NamedTuple):
+    """What the neck makes of a view: ``scores`` (B, K, H, W), cosines, and ``slots`` (B, K, D), not normalised."""
+
+    scores: Tensor
+    slots: Tensor
+
+
+@MODELS.register_module()
+class GroupingNeck(BaseModule):
+    """Semantic grouping (paper section 3.1): pixels are assigned to prototypes and pooled into slots.
+
+    Args:
+        in_channels: Channels of the backbone's last feature map.
+        hidden_channels: Width of the projector.
+        out_channels: Channels D of a pixel, a prototype and a slot.
+        num_prototypes: K, shared by all pictures: 256 on COCO, 2048 on ImageNet in the paper.
+        temperature: Of the assignment, for student and teacher alike.
+    """
+
+    def __init__(
+        self,
+        in_channels: int = 2048,
+        hidden_channels: int = 4096,
+        out_channels: int = 256,
+        num_prototypes: int = 256,
+        temperature: float = 0.07,
+    ) -> None:
+        super().__init__()
+        expect_positive(
+            in_channels=in_channels,
+            hidden_channels=hidden_channels,
+            out_channels=out_channels,
+            temperature=temperature,
+        )
+        if num_prototypes < 2:
+            raise ValueError(
+                f"expected num_prototypes of 2 or more, got {num_prototypes}: one prototype groups nothing"
+            )
+        self.in_channels = in_channels
+        self.out_channels = out_channels
+        self.num_prototypes = num_prototypes
+        self.temperature = temperature
+        self.projector = Projector(in_channels, hidden_channels, out_channels)
+        self.prototypes = nn.Parameter(torch.randn(num_prototypes, out_channels))
+
+    def init_weights(self) -> None:
+        init_mlp(self.projector)
+        nn.init.normal_(self.prototypes)
+
+    def forward(self, features: Tensor | Sequence[Tensor]) -> Grouping:
+        """Groups the last of a backbone's feature maps, (B, in_channels, H, W)."""
+        last = features if isinstance(features, Tensor) else features[-1]
+        self._check(last)
+        projected = self.projector(last)
+        # cosines divided by 0.07 magnify half precision's rounding fourteenfold: from here on in fp32
+        with torch.autocast(projected.device.type, enabled=False):
+            pixels = full_precision(projected)
+            scores = score_pixels(pixels, self.prototypes)
+            return Grouping(scores, pool_slots(pixels, assign_pixels(scores, self.temperature)))
+
+    def _check(self, features: Tensor) -> None:
+        if features.dim() != 4:
+            raise ValueError(
+                f"expected a feature map (B, C, H, W) from the backbone, got shape {tuple(features.shape)}; "
+                "a vision transformer yields one with out_type='featmap'"
+            )
+        if features.shape[1] != self.in_channels:
+            raise ValueError(
+                f"expected {self.in_channels} channels (neck.in_channels) from the backbone's last feature map, "
+                f"got {features.shape[1]}"
+            )

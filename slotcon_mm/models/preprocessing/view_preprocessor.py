@@ -1,0 +1,88 @@
+"""The data preprocessor: photometric augmentation and normalisation of whole batches on the model's device."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from mmengine.model import BaseDataPreprocessor
+from torch import Tensor
+
+from slotcon_mm.models.preprocessing.photometric import apply_to_rows, gaussian_blur, jitter, luma, solarize
+from slotcon_mm.registry import MODELS
+
+__all__ = ["ViewPreprocessor"]
+
+
+@MODELS.register_module()
+class ViewPreprocessor(BaseDataPreprocessor):
+    """Finishes the views that ``PairedViews`` cut: jitter, grey, blur, solarize, normalise, in this order.
+
+    Every draw was made by ``PairedViews`` and travels with the sample; nothing random happens here. It runs in fp32
+    also under autocast.
+
+    Args:
+        mean: Of RGB, in 0-255.
+        std: Of RGB, in 0-255.
+        non_blocking: Whether copies to the device do not wait (they need pinned memory to gain from it).
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self,
+        mean: Sequence[float] = (123.675, 116.28, 103.53),
+        std: Sequence[float] = (58.395, 57.12, 57.375),
+        non_blocking: bool = True,
+    ) -> None:
+        super().__init__(non_blocking=non_blocking)
+        if len(mean) != 3 or len(std) != 3 or min(std) <= 0:
+            raise ValueError(f"expected a mean and a positive std for each of R, G, B, got {mean} and {std}")
+        self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32).view(3, 1, 1) / 255, persistent=False)
+        self.register_buffer("std", torch.tensor(std, dtype=torch.float32).view(3, 1, 1) / 255, persistent=False)
+
+    def forward(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
+        """Views (a list of uint8 (B, 3, H, W), with ``photometric`` draws) or pictures (B, 3, H, W), or a list of B
+        (3, H, W), RGB in 0-255, to normalised floats. Views without draws are only normalised."""
+        inputs = data["inputs"]
+        with torch.autocast(self.mean.device.type, enabled=False):
+            if "photometric" in data:
+                finished: Any = [
+                    self._finish(view, select_view(data["photometric"], i)) for i, view in enumerate(inputs)
+                ]
+            elif isinstance(inputs, list | tuple) and inputs[0].dim() == 4:
+                finished = [self._normalise(self._to_unit_range(view)) for view in inputs]
+            else:
+                pictures = torch.stack(list(inputs)) if isinstance(inputs, list | tuple) else inputs
+                finished = self._normalise(self._to_unit_range(pictures))
+        return dict(inputs=finished, data_samples=data.get("data_samples"))
+
+    def _to_unit_range(self, images: Tensor) -> Tensor:
+        return images.to(self.mean.device, non_blocking=self._non_blocking).to(self.mean.dtype) / 255
+
+    def _normalise(self, images: Tensor) -> Tensor:
+        return (images - self.mean) / self.std
+
+    def _finish(self, view: Tensor, draws: dict[str, Tensor]) -> Tensor:
+        images = self._to_unit_range(view)
+        on_device = partial(Tensor.to, device=images.device, dtype=images.dtype, non_blocking=self._non_blocking)
+        jitter(images, on_device(draws["jitter_factors"]), draws["jitter_order"], draws["jitter"])
+        apply_to_rows(images, rows_of(draws["grey"]), lambda rows: luma(rows).expand_as(rows))
+        sigma = draws["blur_sigma"]
+        if sigma.any():
+            blur = partial(gaussian_blur, largest_sigma=float(sigma.max()))
+            apply_to_rows(images, rows_of(sigma > 0), blur, on_device(sigma))
+        apply_to_rows(images, rows_of(draws["solarize"]), solarize)
+        return self._normalise(images)
+
+
+def select_view(photometric: dict[str, Tensor], view: int) -> dict[str, Tensor]:
+    """One view's draws (B, ...) of those of both (B, 2, ...)."""
+    return {name: values[:, view] for name, values in photometric.items()}
+
+
+def rows_of(chosen_B: Tensor) -> Tensor:
+    return chosen_B.nonzero().flatten()

@@ -1,0 +1,36 @@
+"""Configs as data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from mmengine.config import Config
+
+from slotcon_mm.checkpoints.plain_config import read_plain_config
+
+CONFIGS = Path(__file__).parents[2] / "configs"
+
+
+@pytest.mark.parametrize("name", ["slotcon_r50_coco.py", "slotcon_r18_quickstart.py"])
+def test_what_mmengine_writes_out_is_read_back(name):
+    config = Config.fromfile(CONFIGS / name)
+    assert Config(read_plain_config(config.pretty_text)).to_dict() == config.to_dict()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x = __import__('os').system('true')",
+        "import os",
+        "x = dict(a=open('f'))",
+        "x = [i for i in range(3)]",
+        "x = dict({'a': 1})",
+        "x = f'{1}'",
+        "x.y = 1",
+        "x = (",
+    ],
+)
+def test_anything_that_would_run_is_refused(text):
+    with pytest.raises(ValueError, match="expected"):
+        read_plain_config(text)

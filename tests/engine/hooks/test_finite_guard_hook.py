@@ -1,0 +1,151 @@
+"""What is told apart in a step. (Whole runs that meet it: tests/integration/test_faults.py.)"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from helpers import as_samples, random_batch, set_total_steps, tiny_slotcon
+
+from slotcon_mm.checks import RunStoppedError
+from slotcon_mm.engine.hooks.finite_guard_hook import FiniteGuardHook
+from slotcon_mm.engine.optimizers.lars import LARS
+
+BATCH = dict(data_samples=[])
+
+
+class Run:
+    """A model, LARS, a GradScaler on the CPU if ``scale`` is given, and the guard, stepped by hand."""
+
+    def __init__(self, folder: Path, *, scale: float | None = None) -> None:
+        set_total_steps()
+        self.model = tiny_slotcon().float()
+        self.optimizer = LARS([p for p in self.model.parameters() if p.requires_grad], lr=0.1)
+        self.scaler = torch.amp.GradScaler("cpu", enabled=scale is not None, init_scale=scale or 1.0)
+        self.saved: list[str] = []
+        self.runner: Any = SimpleNamespace(
+            model=self.model, optim_wrapper=SimpleNamespace(optimizer=self.optimizer), iter=0, epoch=0,
+            work_dir=str(folder), save_checkpoint=lambda folder, name, **kwargs: self.saved.append(name),
+        )  # fmt: skip
+        self.guard = FiniteGuardHook()
+        self.guard.before_train(self.runner)
+
+    def step(self, *, gradient: float | None = None) -> None:
+        """With ``gradient``, one value of the prototypes' gradient is that."""
+        views, boxes, flipped = random_batch()
+        self.guard.before_train_iter(self.runner, 0)
+        result = self.model([view.float() for view in views], as_samples(boxes, flipped), mode="loss")
+        self.optimizer.zero_grad()
+        self.scaler.scale(result["loss_group"] + result["loss_slot"]).backward()
+        if gradient is not None:
+            self.model.neck.prototypes.grad[0, 0] = gradient
+        self.scaler.step(self.optimizer)
+        self.scaler.update()
+        self.guard.after_train_iter(self.runner, 0, BATCH)
+        self.runner.iter += 1
+
+    def weights(self) -> dict[str, torch.Tensor]:
+        momenta = {f"momentum {i}": state["momentum_buffer"] for i, state in enumerate(self.optimizer.state.values())}
+        student = {name: value for name, value in self.model.named_parameters() if value.requires_grad}
+        return {name: value.detach().clone() for name, value in {**student, **momenta}.items()}
+
+
+def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
+    return all(torch.equal(a[name], b[name]) for name in a)
+
+
+def test_steps_that_are_finite_move_and_go_on(tmp_path):
+    run = Run(tmp_path)
+    run.step()
+    before = run.weights()
+    run.step()
+    assert not same(before, run.weights())
+    assert bool(run.model.watch.intact)
+    run.guard.after_train_epoch(run.runner)
+    run.guard.after_train(run.runner)
+    assert not list(tmp_path.iterdir())
+
+
+def test_its_own_flag_of_the_step_before_is_not_taken_for_a_scalers(tmp_path):
+    """LARS reads one attribute for both: a gradient that was not finite once passed for an overflow."""
+    run = Run(tmp_path)
+    run.step()
+    before = run.weights()
+    run.step(gradient=float("nan"))
+    assert same(before, run.weights())
+    assert not bool(run.model.watch.intact)
+
+
+def test_an_overflow_under_a_scaler_moves_neither_weights_nor_momenta_but_teacher_and_center(tmp_path):
+    run = Run(tmp_path, scale=1024.0)
+    run.step()
+    before, center = run.weights(), run.model.group_head.center.clone()
+    teacher = run.model.teacher.neck.prototypes.clone()
+    run.step(gradient=float("inf"))
+    assert same(before, run.weights())
+    assert int(run.model.teacher.steps) == 2
+    assert not torch.equal(center, run.model.group_head.center)
+    assert not torch.equal(teacher, run.model.teacher.neck.prototypes)
+    assert all(value.isfinite().all() for value in run.model.state_dict().values())
+    assert run.scaler.get_scale() == 512.0
+    run.step()
+    assert not same(before, run.weights())
+    run.guard.settle(run.runner)
+
+
+def test_an_overflow_at_a_scale_of_one_is_a_finding(tmp_path):
+    run = Run(tmp_path, scale=1.0)
+    run.step()
+    before = run.weights()
+    run.step(gradient=float("inf"))
+    assert same(before, run.weights())
+    with pytest.raises(RunStoppedError, match=r"in iteration 2: first in gradient of neck.prototypes"):
+        run.step()
+    assert run.saved == ["last_good.pth"]
+
+
+def test_statistics_go_back_to_those_before_the_step_and_nothing_moves_in_between(tmp_path):
+    run = Run(tmp_path)
+    run.step()
+    before = {name: value.clone() for name, value in run.model.named_buffers()}
+    run.step(gradient=float("nan"))
+    teacher = run.model.teacher.neck.prototypes.clone()
+    with pytest.raises(RunStoppedError):
+        run.step()
+    after = dict(run.model.named_buffers())
+    moved = [name for name in before if not torch.equal(before[name], after[name])]
+    assert sorted(moved) == ["teacher.steps", "watch.intact"]
+    assert (
+        int(after["teacher.steps"]) == 2
+    )  # the step that found it had begun with the teacher's move, the next did not
+    assert torch.equal(teacher, run.model.teacher.neck.prototypes)
+
+
+def test_a_checkpoint_is_not_written_over_a_finding(tmp_path):
+    run = Run(tmp_path)
+    run.step(gradient=float("nan"))
+    with pytest.raises(RunStoppedError):
+        run.guard.before_save_checkpoint(run.runner, {})
+
+
+def test_steps_without_an_update_are_observed_too(tmp_path):
+    """Gradient accumulation."""
+    run = Run(tmp_path)
+    views, boxes, flipped = random_batch()
+    run.guard.before_train_iter(run.runner, 0)
+    run.model([view.float() for view in views], as_samples(boxes, flipped), mode="loss")
+    run.guard.after_train_iter(run.runner, 0, BATCH)
+    run.guard.settle(run.runner)
+    run.step(gradient=float("nan"))
+    with pytest.raises(RunStoppedError, match=r"first in gradient of neck.prototypes"):
+        run.guard.settle(run.runner)
+
+
+def test_another_optimizer_is_refused_with_the_hook_that_takes_any(tmp_path):
+    run = Run(tmp_path)
+    run.runner.optim_wrapper.optimizer = torch.optim.SGD(run.model.parameters(), lr=0.1)
+    with pytest.raises(ValueError, match=r"got SGD: take slotcon_mm.BlockingFiniteGuardHook"):
+        FiniteGuardHook().before_train(run.runner)

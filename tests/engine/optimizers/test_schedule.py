@@ -1,0 +1,95 @@
+"""The learning rate against the closed form, and against MMEngine's own parts."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from mmengine.optim import CosineAnnealingLR, LinearLR, OptimWrapper
+from reference import slotcon as reference
+
+from slotcon_mm.engine.optimizers.schedule import WarmupCosineLR
+
+EPOCHS, EPOCH_LENGTH, WARMUP = 12, 7, 5
+TOTAL, W = EPOCHS * EPOCH_LENGTH, WARMUP * EPOCH_LENGTH
+
+
+def wrapper(lr: float = 2.0) -> OptimWrapper:
+    return OptimWrapper(torch.optim.SGD([torch.ones(1, requires_grad=True)], lr=lr))
+
+
+def rates(optim_wrapper: OptimWrapper, schedulers: list) -> list[float]:
+    found = []
+    for _ in range(TOTAL):
+        found.append(optim_wrapper.param_groups[0]["lr"])
+        optim_wrapper.step()
+        for scheduler in schedulers:
+            scheduler.step()
+    return found
+
+
+def build(optim_wrapper: OptimWrapper, **kwargs) -> WarmupCosineLR:
+    arguments = dict(warmup=WARMUP, end=EPOCHS, by_epoch=True, epoch_length=EPOCH_LENGTH)
+    return WarmupCosineLR.build_iter_from_epoch(optim_wrapper, **{**arguments, **kwargs})
+
+
+def test_rates_are_the_closed_form_at_every_iteration():
+    optim_wrapper = wrapper()
+    found = rates(optim_wrapper, [build(optim_wrapper)])
+    assert found == pytest.approx([reference.learning_rate(t, 2.0, W, TOTAL) for t in range(TOTAL)], rel=1e-12)
+    assert found[0] == pytest.approx(0.02)
+    assert found[W] == 2.0
+
+
+def test_rates_are_those_of_mmengines_own_parts():
+    optim_wrapper = wrapper()
+    parts = [
+        LinearLR(optim_wrapper, start_factor=0.01, begin=0, end=W + 1, by_epoch=False),
+        CosineAnnealingLR(optim_wrapper, begin=W, end=TOTAL, T_max=TOTAL - W, eta_min=1e-6, by_epoch=False),
+    ]
+    theirs = rates(optim_wrapper, parts)
+    optim_wrapper = wrapper()
+    assert rates(optim_wrapper, [build(optim_wrapper)]) == pytest.approx(theirs, rel=1e-9)
+
+
+def test_it_resumes_where_it_stopped():
+    whole = wrapper()
+    expected = rates(whole, [build(whole)])
+    first = wrapper()
+    scheduler = build(first)
+    for _ in range(20):
+        first.step()
+        scheduler.step()
+    second = wrapper()
+    resumed = build(second)
+    resumed.load_state_dict(scheduler.state_dict())
+    second.optimizer.load_state_dict(first.optimizer.state_dict())
+    assert rates(second, [resumed])[: TOTAL - 20] == pytest.approx(expected[20:])
+
+
+def test_resumed_with_more_epochs_it_follows_the_longer_run():
+    first = wrapper()
+    scheduler = build(first)
+    for _ in range(TOTAL):
+        first.step()
+        scheduler.step()
+    second = wrapper()
+    resumed = build(second, end=2 * EPOCHS)
+    resumed.load_state_dict(scheduler.state_dict())
+    expected = [reference.learning_rate(t, 2.0, W, 2 * TOTAL) for t in range(TOTAL, 2 * TOTAL)]
+    assert rates(second, [resumed]) == pytest.approx(expected)
+
+
+def test_without_warmup_it_starts_at_the_full_rate():
+    optim_wrapper = wrapper()
+    build(optim_wrapper, warmup=0)
+    assert optim_wrapper.param_groups[0]["lr"] == 2.0
+
+
+def test_a_warmup_as_long_as_the_run_is_refused_with_the_option_that_mends_it():
+    with pytest.raises(ValueError, match=r"param_scheduler.warmup=EPOCHS"):
+        build(wrapper(), warmup=EPOCHS)
+
+
+def test_moving_by_epochs_is_refused():
+    with pytest.raises(ValueError, match="convert_to_iter_based=True"):
+        WarmupCosineLR(wrapper(), warmup=1, end=5, by_epoch=True)

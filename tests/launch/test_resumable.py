@@ -1,0 +1,145 @@
+"""What configs of mmdet and mmseg get so that their runs resume exactly."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from mmengine.config import Config
+
+from slotcon_mm.launch.resumable import make_resumable
+
+
+def downstream(**changes: Any) -> Config:
+    return Config(
+        dict(
+            model=dict(type="FCN"),
+            train_dataloader=dict(
+                batch_size=2, num_workers=2, dataset=dict(type="Any"), sampler=dict(type="InfiniteSampler")
+            ),
+            train_cfg=dict(type="IterBasedTrainLoop", max_iters=10),
+            default_hooks=dict(checkpoint=dict(type="CheckpointHook", interval=1)),
+            visualizer=dict(type="V", vis_backends=[dict(type="LocalVisBackend")]),
+            **changes,
+        )
+    )
+
+
+def test_an_endless_sampler_begins_at_the_resumed_iteration():
+    config = downstream()
+    make_resumable(config, resumed_iteration=6)
+    assert config.train_cfg == dict(type="slotcon_mm.PlacedIterTrainLoop", max_iters=10)
+    assert config.train_dataloader.batch_sampler == dict(
+        type="slotcon_mm.NumberedBatchSampler", start=6, drop_last=False
+    )
+    assert config.train_dataloader.dataset == dict(type="slotcon_mm.SeededDataset", dataset=dict(type="Any"))
+
+
+def test_iterations_by_the_older_spelling_are_placed_too():
+    config = downstream()
+    config.train_cfg = dict(by_epoch=False, max_iters=10)
+    make_resumable(config, resumed_iteration=6)
+    assert config.train_cfg == dict(type="slotcon_mm.PlacedIterTrainLoop", max_iters=10)
+
+
+@pytest.mark.parametrize(
+    "train_cfg", [dict(by_epoch=True, max_epochs=2), dict(type="EpochBasedTrainLoop", max_epochs=2)]
+)
+def test_epochs_and_samplers_with_an_end_begin_at_their_beginning(train_cfg):
+    config = downstream()
+    config.train_cfg = train_cfg
+    make_resumable(config, resumed_iteration=6)
+    assert config.train_cfg == train_cfg
+    assert config.train_dataloader.batch_sampler.start == 0
+    config = downstream()
+    config.train_dataloader.sampler.type = "DefaultSampler"
+    make_resumable(config, resumed_iteration=6)
+    assert config.train_cfg.type == "IterBasedTrainLoop"
+    assert config.train_dataloader.batch_sampler.start == 0
+
+
+def test_a_hosts_batch_sampler_and_drop_last_go_inside():
+    config = downstream()
+    config.train_dataloader.update(batch_sampler=dict(type="AspectRatioBatchSampler"), drop_last=True)
+    make_resumable(config)
+    assert config.train_dataloader.batch_sampler == dict(
+        type="slotcon_mm.NumberedBatchSampler",
+        start=0,
+        drop_last=True,
+        batch_sampler=dict(type="AspectRatioBatchSampler"),
+    )
+    assert "drop_last" not in config.train_dataloader
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        dict(sampler=dict(type="TrackImgSampler")),
+        dict(batch_sampler=dict(type="mmdet.MultiDataAspectRatioBatchSampler")),
+    ],
+)
+def test_samplers_that_are_not_known_are_left_alone_and_said(change):
+    config = downstream()
+    config.train_dataloader.update(change)
+    (note,) = make_resumable(config, resumed_iteration=4)
+    assert note.startswith(f"{next(iter(change))} {next(iter(change.values()))['type']}: its batches are not numbered")
+    assert config.train_dataloader.dataset == dict(type="Any")
+    assert config.train_cfg.type == "IterBasedTrainLoop"
+
+
+def test_hooks_are_added_once_behind_the_configs_own():
+    config = downstream(custom_hooks=[dict(type="Mine"), dict(type="slotcon_mm.StepSeedHook")])
+    make_resumable(config)
+    types = [hook.type.removeprefix("slotcon_mm.") for hook in config.custom_hooks]
+    assert types == ["Mine", "StepSeedHook", "RankAgreementHook", "BlockingFiniteGuardHook"]
+    assert config.default_hooks.checkpoint.type == "slotcon_mm.PlainCheckpointHook"
+
+
+def test_the_config_that_a_run_left_in_its_work_dir_runs_again():
+    config = downstream()
+    make_resumable(config, resumed_iteration=3)
+    before = config.to_dict()
+    make_resumable(config, resumed_iteration=6)
+    before["train_dataloader"]["batch_sampler"]["start"] = 6
+    assert config.to_dict() == before
+
+
+def test_waiting_has_an_end_unless_the_config_says_otherwise():
+    config = downstream(env_cfg=dict(dist_cfg=dict(backend="gloo")))
+    make_resumable(config)
+    assert config.train_dataloader.timeout == 600
+    assert config.env_cfg.dist_cfg == dict(backend="gloo", timeout=600)
+    config = downstream(env_cfg=dict(dist_cfg=dict(backend="nccl", timeout=60)))
+    config.train_dataloader.update(timeout=5)
+    make_resumable(config)
+    assert (config.train_dataloader.timeout, config.env_cfg.dist_cfg.timeout) == (5, 60)
+
+
+def test_without_workers_there_is_no_timeout_which_torch_would_refuse():
+    config = downstream()
+    config.train_dataloader.num_workers = 0
+    make_resumable(config)
+    assert "timeout" not in config.train_dataloader
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "guard"), [("slotcon_mm.LARS", "FiniteGuardHook"), ("AdamW", "BlockingFiniteGuardHook")]
+)
+def test_a_pretraining_by_another_optimizer_gets_the_guard_that_waits(optimizer, guard):
+    config = Config(
+        dict(
+            model=dict(type="slotcon_mm.SlotCon"),
+            train_dataloader=dict(dataset=dict(type="slotcon_mm.PictureFolder")),
+            optim_wrapper=dict(optimizer=dict(type=optimizer)),
+            custom_hooks=[dict(type="slotcon_mm.FiniteGuardHook"), dict(type="Mine")],
+        )
+    )
+    make_resumable(config)
+    assert [hook.type for hook in config.custom_hooks] == [f"slotcon_mm.{guard}", "Mine"]
+    assert config.train_dataloader.dataset.type == "slotcon_mm.PictureFolder"
+
+
+def test_a_config_that_only_tests_is_left_alone():
+    config = Config(dict(model=dict(type="FCN")))
+    make_resumable(config)
+    assert config.to_dict() == dict(model=dict(type="FCN"))

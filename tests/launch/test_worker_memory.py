@@ -1,0 +1,22 @@
+"""What the garbage collector leaves alone while workers share it."""
+
+from __future__ import annotations
+
+import gc
+
+import pytest
+
+from slotcon_mm.launch.worker_memory import objects_shared_with_workers
+
+
+def test_in_the_block_existing_objects_are_not_collected_and_afterwards_they_are():
+    before = gc.get_freeze_count()
+    with objects_shared_with_workers():
+        assert gc.get_freeze_count() > before + 1000
+    assert gc.get_freeze_count() == 0
+
+
+def test_an_exception_ends_the_block_as_well():
+    with pytest.raises(KeyError), objects_shared_with_workers():
+        raise KeyError
+    assert gc.get_freeze_count() == 0

@@ -1,0 +1,77 @@
+"""The teacher: how its parameters move and its statistics do not."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from helpers import TinyBackbone
+from reference import slotcon as reference
+
+from slotcon_mm import fused_sgd
+from slotcon_mm.models import GroupingNeck, Teacher
+from slotcon_mm.models.algorithms.teacher import follow
+
+MOVES = torch.tensor(True)
+
+
+@pytest.fixture
+def student() -> tuple[TinyBackbone, GroupingNeck]:
+    return TinyBackbone(), GroupingNeck(in_channels=6, hidden_channels=4, out_channels=3, num_prototypes=5)
+
+
+def test_parameters_follow_the_schedule_from_the_first_step(student):
+    teacher = Teacher(*student).double()
+    backbone, neck = (part.double() for part in student)
+    expected = neck.prototypes.detach().clone()
+    for step in range(4):
+        with torch.no_grad():
+            neck.prototypes.add_(1)
+        momentum = teacher.update(backbone, neck, 4, MOVES)
+        m = reference.momentum(step, 4)
+        assert float(momentum) == pytest.approx(m)
+        expected = m * expected + (1 - m) * neck.prototypes.detach()
+        torch.testing.assert_close(teacher.neck.prototypes, expected)
+    assert int(teacher.steps) == 4
+
+
+def test_updates_leave_batch_statistics_alone(student):
+    backbone, neck = student
+    teacher = Teacher(backbone, neck)
+    backbone.norm1.running_mean.fill_(7)
+    teacher.update(backbone, neck, 10, MOVES)
+    teacher.copy_student(backbone, neck)
+    assert teacher.backbone.norm1.running_mean.abs().max() == 0
+
+
+def test_it_has_no_trainable_parameter_and_gives_no_gradient(student):
+    teacher = Teacher(*student)
+    grouping = teacher(torch.randn(2, 3, 8, 8, requires_grad=True))
+    assert not any(parameter.requires_grad for parameter in teacher.parameters())
+    assert not grouping.scores.requires_grad
+    assert not grouping.slots.requires_grad
+
+
+@pytest.mark.parametrize("momentum", [-0.1, 1.0])
+def test_a_momentum_out_of_range_is_refused(student, momentum):
+    with pytest.raises(ValueError, match="teacher_momentum"):
+        Teacher(*student, momentum)
+
+
+@pytest.mark.parametrize("fused", [True, False])
+@pytest.mark.parametrize("moves", [True, False])
+def test_the_average_in_float32_is_that_of_float64(fused, moves, monkeypatch):
+    monkeypatch.setattr(fused_sgd, "HAS_FUSED_SGD", fused and fused_sgd.HAS_FUSED_SGD)
+    generator = torch.Generator().manual_seed(0)
+    shapes = ((3, 4), (17,), (2, 3, 3, 3), (4, 5, 1, 1))
+    teacher, student = ([torch.randn(shape, generator=generator) for shape in shapes] for _ in range(2))
+    teacher[2], student[2] = (
+        kernels[2].contiguous(memory_format=torch.channels_last) for kernels in (teacher, student)
+    )
+    expected = [
+        (t.double().lerp(s.double(), 0.03) if moves else t.double()) for t, s in zip(teacher, student, strict=True)
+    ]
+    before = [tensor.clone() for tensor in student]
+    follow(teacher, student, torch.tensor(0.03, dtype=torch.float64), torch.tensor(moves))
+    for mine, right in zip(teacher, expected, strict=True):
+        torch.testing.assert_close(mine.double(), right, rtol=3e-7, atol=3e-7)
+    assert all(torch.equal(a, b) for a, b in zip(student, before, strict=True))
