@@ -16,7 +16,7 @@ OPENMMLAB = ["mmengine>=0.10.6,<1.0", "mmpretrain>=1.2.0,<2.0"]
 setup(
     name="slotcon_mm",
     version=VERSION,
-    description="SlotCon (NeurIPS 2022) for MMPretrain and MMEngine: pretraining on unlabelled pictures of scenes",
+    description="SlotCon (NeurIPS 2022) for MMPretrain and MMEngine: pretraining on unlabeled images of scenes",
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
@@ -38,6 +38,6 @@ setup(
         "openmmlab": OPENMMLAB,
         "det": [*OPENMMLAB, "mmdet>=3.3.0,<4.0"],
         "seg": [*OPENMMLAB, "mmsegmentation>=1.2.2,<2.0", "ftfy", "regex"],
-        "tests": ["pytest>=8", "pytest-xdist>=3", "hypothesis>=6", "ruff>=0.9", "mypy>=1.10"],
+        "tests": ["pytest>=8", "pytest-xdist>=3", "hypothesis>=6", "ruff>=0.9", "mypy>=1.10", "import-linter>=2.7"],
     },
 )

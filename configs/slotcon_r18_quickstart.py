@@ -4,7 +4,7 @@
     python tools/train.py configs/slotcon_r18_quickstart.py
 
 A thousand steps are few: a faster and sharper teacher than the paper's lets groups form within them, and stronger
-colour jitter keeps colour from being what they form by (the scenes' colours are random).
+color jitter keeps color from being what they form by (the scenes' colors are random).
 """
 
 _base_ = "./slotcon_r50_coco.py"
@@ -23,13 +23,13 @@ train_dataloader = dict(
     dataset=dict(
         data_root="data/scenes",
         pipeline=[
-            dict(type="slotcon_mm.LoadPicture"),
+            dict(type="slotcon_mm.LoadImage"),
             dict(
                 type="slotcon_mm.PairedViews",
                 size=64,
                 scale=(0.15, 1.0),
                 jitter=(0.4, 0.4, 0.2, 0.3),
-                grey_prob=0.3,
+                gray_prob=0.3,
                 blur_prob=(0.1, 0.1),
             ),
         ],

@@ -2,7 +2,7 @@
 
     tools/dist_train.sh configs/slotcon_r50_coco.py 8
 
-The paper's recipe: 8 GPUs x 64 pictures = 512. The paper reports for it (Mask R-CNN R50-FPN 1x on COCO): box AP 41.0,
+The paper's recipe: 8 GPUs x 64 images = 512. The paper reports for it (Mask R-CNN R50-FPN 1x on COCO): box AP 41.0,
 mask AP 37.0. Other pretraining configs inherit from this one and change what their name says.
 """
 
@@ -42,11 +42,11 @@ train_dataloader = dict(
     sampler=dict(type="DefaultSampler", shuffle=True),
     collate_fn=dict(type="default_collate"),
     dataset=dict(
-        type="slotcon_mm.PictureFolder",
+        type="slotcon_mm.UnlabeledImageDataset",
         data_root="data/coco",
         folders=["train2017"],
         pipeline=[
-            dict(type="slotcon_mm.LoadPicture"),
+            dict(type="slotcon_mm.LoadImage"),
             dict(
                 type="slotcon_mm.PairedViews",
                 size=224,
@@ -56,7 +56,7 @@ train_dataloader = dict(
                 flip_prob=0.5,
                 jitter=(0.4, 0.4, 0.2, 0.1),
                 jitter_prob=0.8,
-                grey_prob=0.2,
+                gray_prob=0.2,
                 blur_sigma=(0.1, 2.0),
                 blur_prob=(1.0, 0.1),
                 solarize_prob=(0.0, 0.2),

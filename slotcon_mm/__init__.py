@@ -1,24 +1,29 @@
-"""SlotCon for MMPretrain and MMEngine: pretraining on unlabelled pictures of scenes.
+"""SlotCon for MMPretrain and MMEngine: pretraining on images of scenes without labels.
 
+The rooms, from the top floor down; a room imports rooms below it only (README.md beside this file is the map):
+
+quickstart     the ten-minute tour, and what it shows
+inference      images in, groups out; the gallery of prototypes
+launch         from a config and the command line to a run
+engine         hooks, optimizer and schedule, loops
+visualization  overlays and pages
+evaluation     scores of groups and of frozen features against labels
+checkpoints    files of weights, ours and other libraries'
+datasets       image files to pairs of views; label maps; generated scenes
 models         the algorithm and its parts; models.functional is the mathematics
-datasets       picture files to pairs of views; label maps; generated scenes
-engine         optimizer, schedule, hooks, checkpoints, launching
-dataset_check  every picture looked at once
-evaluation     scores of groups against labels; the table of transfer results
-weights        to and from the authors' code, torchvision, timm, Detectron2
-visualization  what the groups are: overlays and the sheet of prototypes
-quickstart     the ten-minute tour
 
-``SlotInferencer`` groups pictures: files, folders, arrays or addresses.
+``SlotInferencer`` groups images: files, folders, arrays or addresses.
 
 Configs name the parts as ``slotcon_mm.SlotCon`` and so on; the registries import what they need.
 """
 
 from typing import Any
 
+from slotcon_mm.host_chatter import hold_back_chatter
 from slotcon_mm.requirements import require
 
 require("mmengine", "mmcv", "mmpretrain", purpose="slotcon_mm")
+hold_back_chatter()
 
 from slotcon_mm.checkpoints.addresses import register_safe_addresses  # noqa: E402
 from slotcon_mm.checkpoints.safe_loading import register_safe_loader  # noqa: E402
@@ -29,7 +34,7 @@ register_safe_loader()
 register_safe_addresses()
 
 __all__ = ["SlotInferencer", "__version__"]
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 
 
 def __getattr__(name: str) -> Any:

@@ -8,7 +8,7 @@ __all__ = ["RunStoppedError", "expect_positive", "expect_share", "listing", "pri
 
 
 class RunStoppedError(RuntimeError):
-    """A run ends for a reason that its message tells whole: the tools print it in place of a traceback."""
+    """A run ends for a reason that its message tells whole: the tools print it instead of a traceback."""
 
 
 def expect_positive(**values: float) -> None:

@@ -46,7 +46,7 @@ def keep_default_scope_of_inherited_configs() -> None:
 def keep_multimodal_out_of_mmpretrain() -> None:
     """mmpretrain 1.2.0 imports its multimodal models where pycocotools and transformers are installed, by names that
     transformers 4.56 no longer has (https://github.com/xinyu1205/recognize-anything/issues/219): none is needed here.
-    onedl-mmpretrain 1.3 mends it."""
+    onedl-mmpretrain 1.3 has it fixed."""
     import mmpretrain.utils.dependency
 
     mmpretrain.utils.dependency.WITH_MULTIMODAL = False

@@ -1,10 +1,10 @@
-"""What is said where a package of OpenMMLab is missing: the one command that mends it."""
+"""What is said if a package of OpenMMLab is missing: the one command that installs it."""
 
 from __future__ import annotations
 
 from importlib.util import find_spec
 
-__all__ = ["COMMANDS", "require"]
+__all__ = ["COMMANDS", "is_installed", "require"]
 
 COMMANDS = {
     "mmengine": "bash tools/setup_env.sh",
@@ -22,9 +22,13 @@ def require(*modules: str, purpose: str) -> None:
     They cannot be plain pip requirements: an isolated build of mmcv silently lacks its compiled operators.
     """
     for module in modules:
-        parent = module.partition(".")[0]
-        if find_spec(parent) is None or find_spec(module) is None:
+        if not is_installed(module):
             raise ImportError(
                 f"{purpose} needs {module}, which is not installed. In a checkout of slotcon_mm run\n"
                 f"    {COMMANDS[module]}"
             )
+
+
+def is_installed(*modules: str) -> bool:
+    """Whether all of them can be found; a parent package that is absent is no error."""
+    return all(find_spec(m.partition(".")[0]) is not None and find_spec(m) is not None for m in modules)

@@ -25,8 +25,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "gpu" in item.keywords and not torch.cuda.is_available():
             item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))
-        if "real_pictures" in item.keywords and not os.environ.get("SLOTCON_TEST_DATA"):
-            item.add_marker(pytest.mark.skip(reason="needs SLOTCON_TEST_DATA, a folder of pictures in COCO's layout"))
+        if "real_images" in item.keywords and not os.environ.get("SLOTCON_TEST_DATA"):
+            item.add_marker(pytest.mark.skip(reason="needs SLOTCON_TEST_DATA, a folder of images in COCO's layout"))
 
 
 @pytest.fixture(autouse=True)
@@ -41,12 +41,12 @@ def _quiet_and_repeatable() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def scenes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small data set of generated scenes in COCO's layout."""
+    """A small dataset of generated scenes in COCO's layout."""
     root = tmp_path_factory.mktemp("scenes")
     write_scenes(root, num_train=16, num_val=6, width=128, height=96, seed=3, workers=1)
     return root
 
 
 @pytest.fixture
-def real_pictures() -> Path:
+def real_images() -> Path:
     return Path(os.environ["SLOTCON_TEST_DATA"])

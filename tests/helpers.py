@@ -116,8 +116,8 @@ class Payload:
         return os.mkdir, (str(self.path),)
 
 
-def coordinate_picture(width: int, height: int) -> np.ndarray:
-    """Float32 (H, W, 3) whose first two channels are each pixel's x and y centre."""
+def coordinate_image(width: int, height: int) -> np.ndarray:
+    """Float32 (H, W, 3) whose first two channels are each pixel's x and y center."""
     y, x = np.mgrid[0:height, 0:width].astype(np.float32)
     return np.stack([x + 0.5, y + 0.5, np.zeros_like(x)], axis=-1)
 
@@ -154,7 +154,7 @@ __all__ = [
     "TinyBackbone",
     "ToolResult",
     "as_samples",
-    "coordinate_picture",
+    "coordinate_image",
     "random_batch",
     "run_on_two_processes",
     "run_tool",

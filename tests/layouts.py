@@ -1,4 +1,4 @@
-"""Tiny data sets in the layouts that OpenMMLab's guides ask for: noise with a rectangle in it."""
+"""Tiny datasets in the layouts that OpenMMLab's guides ask for: noise with a rectangle in it."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def write_coco(root: Path, count: int = 4) -> None:
     for split in ("train2017", "val2017"):
         images, annotations = [], []
         for number in range(1, (count if split == "train2017" else 1) + 1):
-            write_picture(root / split / f"{number:012d}.jpg", number)
+            write_image(root / split / f"{number:012d}.jpg", number)
             images.append(dict(id=number, file_name=f"{number:012d}.jpg", width=WIDTH, height=HEIGHT))
             annotations.append(
                 dict(
@@ -42,10 +42,10 @@ def write_coco(root: Path, count: int = 4) -> None:
 
 
 def write_coco_stuff(root: Path, count: int = 5) -> None:
-    """data/coco: pictures and stuffthingmaps of COCO-Stuff's ids, sky (156) around a person (0)."""
+    """data/coco: images and stuffthingmaps of COCO-Stuff's ids, sky (156) around a person (0)."""
     for split in ("train2017", "val2017"):
         for number in range(1, count + 1):
-            write_picture(root / split / f"{number:012d}.jpg", number)
+            write_image(root / split / f"{number:012d}.jpg", number)
             write_labels(root / "stuffthingmaps" / split / f"{number:012d}.png", background=156, thing=0)
 
 
@@ -54,7 +54,7 @@ def write_voc(root: Path, count: int = 4) -> None:
     for year, sets in {"VOC2007": ("trainval", "test"), "VOC2012": ("trainval",)}.items():
         names = [f"{number:06d}" for number in range(1, count + 1)]
         for number, name in enumerate(names):
-            write_picture(root / year / "JPEGImages" / f"{name}.jpg", number)
+            write_image(root / year / "JPEGImages" / f"{name}.jpg", number)
             for folder in ("SegmentationClass", "SegmentationClassAug"):
                 write_labels(root / year / folder / f"{name}.png", background=0, thing=12)
             write_xml(root / year / "Annotations" / f"{name}.xml")
@@ -70,20 +70,20 @@ def write_cityscapes(root: Path, count: int = 4) -> None:
     for split in ("train", "val"):
         for number in range(count):
             name = f"town_{number:06d}_000019"
-            write_picture(root / "leftImg8bit" / split / "town" / f"{name}_leftImg8bit.png", number)
+            write_image(root / "leftImg8bit" / split / "town" / f"{name}_leftImg8bit.png", number)
             write_labels(root / "gtFine" / split / "town" / f"{name}_gtFine_labelTrainIds.png", background=0, thing=13)
             write_labels(root / "gtFine" / split / "town" / f"{name}_gtFine_labelIds.png", background=7, thing=26)
 
 
 def write_ade20k(root: Path, count: int = 4) -> None:
-    """data/ade/ADEChallengeData2016: images and annotations, 0 unlabelled."""
+    """data/ade/ADEChallengeData2016: images and annotations, 0 unlabeled."""
     for split in ("training", "validation"):
         for number in range(count):
-            write_picture(root / "images" / split / f"ADE_{number:08d}.jpg", number)
+            write_image(root / "images" / split / f"ADE_{number:08d}.jpg", number)
             write_labels(root / "annotations" / split / f"ADE_{number:08d}.png", background=1, thing=13)
 
 
-def write_picture(path: Path, seed: int) -> None:
+def write_image(path: Path, seed: int) -> None:
     image = np.random.default_rng(seed).integers(0, 90, (HEIGHT, WIDTH, 3), np.uint8)
     x0, y0, x1, y1 = BOX
     image[y0:y1, x0:x1] += 120

@@ -14,10 +14,13 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor
 
-from slotcon_mm.launch import training as launch
+from slotcon_mm.launch import training
+from slotcon_mm.launch.arguments import add_common_arguments, add_training_arguments
+from slotcon_mm.launch.runner import build_runner
+from slotcon_mm.launch.start_checks import check_start
 
 CONFIGS = Path(__file__).parents[1] / "configs"
-MEASURED = ("time", "data_time", "pictures_per_second", "memory")  # scalars that no run repeats
+MEASURED = ("time", "data_time", "images_per_second", "memory")  # scalars that no run repeats
 
 __all__ = [
     "CONFIGS",
@@ -29,13 +32,14 @@ __all__ = [
     "pretraining_options",
     "run_state",
     "train",
+    "training_arguments",
 ]
 
 numbers = itertools.count()
 
 
 def pretraining_options(data: Path, *, epochs: int = 4, **options: Any) -> dict[str, Any]:
-    """The quickstart config, on few small pictures and with every hook that the COCO config has."""
+    """The quickstart config, on few small images and with every hook that the COCO config has."""
     return {
         "train_dataloader.dataset.data_root": str(data),
         "train_dataloader.batch_size": 4,
@@ -52,6 +56,14 @@ def pretraining_options(data: Path, *, epochs: int = 4, **options: Any) -> dict[
     }
 
 
+def training_arguments(config: str | Path, *options: str) -> argparse.Namespace:
+    """As tools/train.py parses them, on the CPU unless told otherwise."""
+    parser = argparse.ArgumentParser()
+    add_common_arguments(parser)
+    add_training_arguments(parser)
+    return parser.parse_args([str(config), "--device", "cpu", *options])
+
+
 def build_run(
     config: str | Path,
     work_dir: Path,
@@ -61,16 +73,14 @@ def build_run(
     launcher: str = "none",
     change: Callable[[Config], None] = lambda config: None,
 ) -> Runner:
-    args = argparse.Namespace(
-        config=str(CONFIGS / config), work_dir=str(work_dir), cfg_options=options, launcher=launcher, device="cpu",
-        local_rank=0, resume=resume, pretrained=None, pretrained_source=None, amp=False, auto_scale_lr=False,
-    )  # fmt: skip
-    start = launch.prepare_training(args)
+    args = training_arguments(CONFIGS / config, "--work-dir", str(work_dir), "--launcher", launcher)
+    args.cfg_options, args.resume = options, resume
+    start = training.prepare_training(args)
     change(start.config)
     # MMEngine's default is a time in seconds, which two runs of one second would share with all their scalars
     start.config.experiment_name = f"run-{next(numbers)}"
-    runner = launch.build_runner(start.config, start.notes)
-    launch.check_start(runner, start.filling)
+    runner = build_runner(start.config, start.notes)
+    check_start(runner, start.filling)
     return runner
 
 
@@ -102,7 +112,7 @@ def interrupted_at(runner: Runner, *, epoch: int | None = None, iteration: int |
 
 
 def train(runner: Runner) -> Runner:
-    launch.train(runner)
+    training.train(runner)
     return runner
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Decode every picture of a folder once; list the bad, odd and duplicate ones, and write a clean list for training.
+"""Decode every image of a folder once; list the bad, odd and duplicate ones, and write a clean list for training.
 
 python tools/check_dataset.py data/coco --folders train2017
 tools/dist_train.sh configs/slotcon_r50_coco.py 8 \\
@@ -49,11 +49,11 @@ def main() -> None:
     show("cannot be read", report.bad, args.out_dir / "bad.txt")
     show("are odd, and can be read", report.odd, args.out_dir / "odd.txt")
     show("are copies of another", report.duplicates, args.out_dir / "duplicates.txt")
-    kept = report.pictures - len(report.bad) - len(report.duplicates)
-    print(f"{report.pictures} pictures, {kept} of them in the clean list: train with --cfg-options")
+    kept = report.images - len(report.bad) - len(report.duplicates)
+    print(f"{report.images} images, {kept} of them in the clean list: train with --cfg-options")
     print(f"  train_dataloader.dataset.ann_file={report.clean.resolve()}")
     if report.bad:
-        sys.exit(f"error: {len(report.bad)} of {report.pictures} pictures cannot be read")
+        sys.exit(f"error: {len(report.bad)} of {report.images} images cannot be read")
 
 
 if __name__ == "__main__":

@@ -16,12 +16,12 @@ import sys
 from pathlib import Path
 
 import slotcon_mm  # noqa: F401
-from slotcon_mm.checkpoints.latest import resolve_checkpoint
-from slotcon_mm.checkpoints.safe_loading import load_from_safe_local, state_dict_of
 from slotcon_mm.checkpoints.backbone import SOURCES, backbone_of
-from slotcon_mm.checkpoints.publish import publish, write_weights
 from slotcon_mm.checkpoints.formats import FORMATS, export_backbone
+from slotcon_mm.checkpoints.latest import resolve_checkpoint
 from slotcon_mm.checkpoints.official import from_official, load_official, to_official
+from slotcon_mm.checkpoints.publish import publish, write_weights
+from slotcon_mm.checkpoints.safe_loading import load_from_safe_local, state_dict_of
 
 
 def parse_arguments() -> argparse.Namespace:

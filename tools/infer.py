@@ -1,9 +1,9 @@
 #!/usr/bin/env python
-"""Group pictures: overlays as PNG, groups as JSON (COCO's RLE masks).
+"""Group images: overlays as PNG, groups as JSON (COCO's RLE masks).
 
-python tools/infer.py work_dirs/slotcon_r50_coco PICTURES... --out-dir groups/
+python tools/infer.py work_dirs/slotcon_r50_coco IMAGES... --out-dir groups/
 
-PICTURES are files, folders and addresses; WEIGHTS a work dir, or a raw, published or converted pretraining checkpoint.
+IMAGES are files, folders and addresses; WEIGHTS a work dir, or a raw, published or converted pretraining checkpoint.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ import sys
 
 from tqdm import tqdm
 
-from slotcon_mm import SlotInferencer
 from slotcon_mm.checks import listing
+from slotcon_mm.inference.inferencer import SlotInferencer
 
-AT_ONCE = 64  # pictures whose results are held
+AT_ONCE = 64  # images whose results are held
 
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("weights", metavar="WEIGHTS")
-    parser.add_argument("pictures", metavar="PICTURES", nargs="+")
+    parser.add_argument("images", metavar="IMAGES", nargs="+")
     parser.add_argument("--out-dir", default="groups", help="default: groups/")
     parser.add_argument(
         "--size",
@@ -38,17 +38,17 @@ def main() -> None:
     args = parse_arguments()
     try:
         inferencer = SlotInferencer(args.weights, device=args.device, size=args.size or "views", show_progress=False)
-        pictures = inferencer.list_inputs(args.pictures)
+        images = inferencer.list_inputs(args.images)
     except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")
     unreadable = []
-    with tqdm(total=len(pictures), desc="pictures") as bar:
-        for start in range(0, len(pictures), AT_ONCE):
-            part = pictures[start : start + AT_ONCE]
+    with tqdm(total=len(images), desc="images") as bar:
+        for start in range(0, len(images), AT_ONCE):
+            part = images[start : start + AT_ONCE]
             results = inferencer(part, batch_size=args.batch_size, out_dir=args.out_dir)
             unreadable += [result["name"] for result in results["predictions"] if "error" in result]
             bar.update(len(part))
-    print(f"{len(pictures) - len(unreadable)} pictures in {args.out_dir}")
+    print(f"{len(images) - len(unreadable)} images in {args.out_dir}")
     if unreadable:
         sys.exit(f"error: {len(unreadable)} could not be read: {listing(unreadable, most=5)}")
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Generate a data set of scenes in COCO's layout.
+"""Generate a dataset of scenes in COCO's layout.
 
 python tools/make_scenes.py data/scenes
 """
@@ -16,8 +16,8 @@ from slotcon_mm.datasets.scenes import write_scenes
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("root", help="folder to write")
-    parser.add_argument("--num-train", type=int, default=1000, help="pictures in train2017 (default: 1000)")
-    parser.add_argument("--num-val", type=int, default=200, help="pictures in val2017 (default: 200)")
+    parser.add_argument("--num-train", type=int, default=1000, help="images in train2017 (default: 1000)")
+    parser.add_argument("--num-val", type=int, default=200, help="images in val2017 (default: 200)")
     parser.add_argument("--width", type=int, default=256)
     parser.add_argument("--height", type=int, default=192)
     parser.add_argument("--seed", type=int, default=0)

@@ -3,7 +3,7 @@
 #
 #   bash tools/setup_env.sh            base: pretraining and quickstart (mmcv without compiled operators; minutes)
 #   bash tools/setup_env.sh det,seg    as base, and mmdet, mmseg, mmcv with operators, and what the tests need
-#   bash tools/setup_env.sh TIER --active    into the active environment in place of .venv
+#   bash tools/setup_env.sh TIER --active    into the active environment instead of .venv
 #
 # A second call takes a second. mmcv's wheel is built once and kept in $SLOTCON_CACHE (default: ~/.cache/slotcon_mm).
 # PYTHON names the Python (3.10, 3.11 or 3.12) that .venv is made with.
@@ -119,7 +119,7 @@ step "libraries" install numpy scipy matplotlib pillow opencv-python-headless py
 step "mmengine and mmpretrain" install --no-deps mmengine mmpretrain
 if [ "$tier" = det,seg ]; then
     step "mmdet, mmseg and test tools" install shapely terminaltables prettytable ftfy regex six \
-        pytest pytest-xdist hypothesis ruff mypy
+        pytest pytest-xdist hypothesis ruff mypy import-linter
     step "mmdet and mmseg" install --no-deps mmdet mmsegmentation
 fi
 

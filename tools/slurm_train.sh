@@ -2,7 +2,7 @@
 # tools/slurm_train.sh PARTITION JOB CONFIG WORK_DIR [arguments of train.py]
 # Environment: GPUS (8), GPUS_PER_NODE (8), CPUS_PER_TASK (10), SRUN_ARGS.
 #
-# REQUEUE=1 submits a batch job in place of an interactive one: Slurm starts it again after preemption or a node's
+# REQUEUE=1 submits a batch job instead of an interactive one: Slurm starts it again after preemption or a node's
 # failure, and --resume auto continues from the newest checkpoint (or starts afresh the first time).
 set -euo pipefail
 here=$(dirname "${BASH_SOURCE[0]}")

@@ -11,7 +11,11 @@ import sys
 
 import slotcon_mm  # noqa: F401
 from slotcon_mm.checkpoints.latest import resolve_checkpoint
-from slotcon_mm.launch.training import add_common_arguments, build_runner, check_test, prepare
+from slotcon_mm.launch.arguments import add_common_arguments
+from slotcon_mm.launch.configs import prepare
+from slotcon_mm.launch.console import hosts_kept_quiet
+from slotcon_mm.launch.runner import build_runner
+from slotcon_mm.launch.start_checks import check_test
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -22,7 +26,11 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def main() -> None:
-    args = parse_arguments()
+    with hosts_kept_quiet():
+        run(parse_arguments())
+
+
+def run(args: argparse.Namespace) -> None:
     try:
         config = prepare(args)
         if not config.get("test_dataloader"):

@@ -11,39 +11,18 @@ import sys
 
 import slotcon_mm  # noqa: F401
 from slotcon_mm.checks import RunStoppedError
-from slotcon_mm.datasets.transforms.load_image import UnreadablePictureError
-from slotcon_mm.launch.training import (
-    add_common_arguments,
-    build_runner,
-    check_start,
-    lock_for_training,
-    prepare_training,
-    train,
-)
+from slotcon_mm.datasets.image_files import UnreadableImageError
+from slotcon_mm.launch.arguments import add_common_arguments, add_training_arguments
+from slotcon_mm.launch.console import hosts_kept_quiet
+from slotcon_mm.launch.runner import build_runner
+from slotcon_mm.launch.start_checks import check_start
+from slotcon_mm.launch.training import lock_for_training, prepare_training, train
 
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     add_common_arguments(parser)
-    parser.add_argument(
-        "--resume",
-        nargs="?",
-        const="latest",
-        metavar="CKPT|auto",
-        help="continue the work dir's newest checkpoint, or CKPT; auto: start afresh where there is none",
-    )
-    parser.add_argument(
-        "--pretrained",
-        metavar="CKPT_OR_WORKDIR",
-        help="weights to start from at step 0; downstream also scratch or torchvision://resnet50 (supervised)",
-    )
-    parser.add_argument(
-        "--pretrained-source",
-        choices=["teacher", "student"],
-        help="whose backbone a downstream model takes (default: the teacher's)",
-    )
-    parser.add_argument("--amp", action="store_true", help="automatic mixed precision")
-    parser.add_argument("--auto-scale-lr", action="store_true", help="scale lr with the true batch")
+    add_training_arguments(parser)
     return parser.parse_args()
 
 
@@ -53,8 +32,13 @@ def last_paragraph(error: Exception) -> str:
 
 
 def main() -> None:
+    with hosts_kept_quiet():
+        run(parse_arguments())
+
+
+def run(args: argparse.Namespace) -> None:
     try:
-        start = prepare_training(parse_arguments())
+        start = prepare_training(args)
         lock = lock_for_training(start.config)
         runner = build_runner(start.config, start.notes)
         check_start(runner, start.filling)
@@ -62,7 +46,7 @@ def main() -> None:
         sys.exit(f"error: {error}")
     try:
         train(runner)
-    except (UnreadablePictureError, RunStoppedError) as error:
+    except (UnreadableImageError, RunStoppedError) as error:
         sys.exit(f"error: {last_paragraph(error)}")
     finally:
         del lock  # held until here

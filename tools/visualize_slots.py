@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Show what each prototype stands for: its best-fitting pictures in a data set, as a page to browse and a sheet.
+"""Show what each prototype stands for: its best-fitting images in a dataset, as a page to browse and a sheet.
 
 python tools/visualize_slots.py work_dirs/slotcon_r50_coco data/coco/val2017 --out-dir prototypes/
 python tools/visualize_slots.py work_dirs/slotcon_r50_coco data/coco/val2017 \\
@@ -16,23 +16,23 @@ from pathlib import Path
 from mmengine.device import get_device
 
 import slotcon_mm  # noqa: F401
-from slotcon_mm.datasets.label_sets import LABEL_SETS
+from slotcon_mm.checkpoints.build import build_from_checkpoint
 from slotcon_mm.checkpoints.latest import resolve_checkpoint
 from slotcon_mm.checkpoints.safe_loading import load_from_safe_local
+from slotcon_mm.checkpoints.view_size import view_size_of_checkpoint
+from slotcon_mm.datasets.label_sets import LABEL_SETS
 from slotcon_mm.inference.fill_gallery import fill_gallery, read_square
 from slotcon_mm.visualization.gallery_page import write_gallery
-from slotcon_mm.checkpoints.build import build_from_checkpoint
-from slotcon_mm.checkpoints.view_size import views_size_of
 
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("weights", metavar="WEIGHTS", help="work dir, or a raw, published or converted checkpoint")
-    parser.add_argument("pictures", metavar="FOLDER", help="pictures, nested or not")
+    parser.add_argument("images", metavar="FOLDER", help="images, nested or not")
     parser.add_argument("--out-dir", type=Path, default=Path("prototypes"), help="default: prototypes/")
-    parser.add_argument("--top", type=int, default=8, help="pictures of each prototype (default: 8)")
+    parser.add_argument("--top", type=int, default=8, help="images of each prototype (default: 8)")
     parser.add_argument("--size", type=int, help="pixels of the middle square (default: those of the training's views)")
-    parser.add_argument("--labels", help="folder of label maps, a PNG for each picture")
+    parser.add_argument("--labels", help="folder of label maps, a PNG for each image")
     parser.add_argument("--label-set", choices=[*LABEL_SETS], help="what their values mean")
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument(
@@ -50,10 +50,10 @@ def main() -> None:
     try:
         checkpoint = resolve_checkpoint(args.weights, "WEIGHTS")
         loaded = load_from_safe_local(str(checkpoint), "cpu")
-        size = views_size_of(loaded) if args.size is None else args.size
+        size = view_size_of_checkpoint(loaded) if args.size is None else args.size
         model = build_from_checkpoint(loaded).to(args.device or get_device())
         gallery, unreadable = fill_gallery(
-            model, args.pictures, top=args.top, size=size, batch_size=args.batch_size, workers=args.workers,
+            model, args.images, top=args.top, size=size, batch_size=args.batch_size, workers=args.workers,
             labels=args.labels, label_set=args.label_set,
         )  # fmt: skip
     except (ValueError, OSError) as error:
@@ -69,7 +69,7 @@ def main() -> None:
     )
     print(page)
     if unreadable:
-        sys.exit(f"error: {len(unreadable)} pictures could not be read: {'; '.join(unreadable[:3])}")
+        sys.exit(f"error: {len(unreadable)} images could not be read: {'; '.join(unreadable[:3])}")
 
 
 if __name__ == "__main__":

@@ -15,12 +15,12 @@ custom_hooks = [
     dict(type="slotcon_mm.StepSeedHook"),
     dict(type="slotcon_mm.FiniteGuardHook"),
     dict(type="slotcon_mm.RankAgreementHook"),
-    dict(type="slotcon_mm.UnreadablePicturesHook"),
+    dict(type="slotcon_mm.UnreadableImagesHook"),
     dict(type="slotcon_mm.TeacherStepsHook"),
     dict(type="slotcon_mm.ThroughputHook"),
     dict(type="slotcon_mm.CollapseMonitorHook", interval=1),
-    # six pictures and their groups, into the back ends of the visualizer
-    dict(type="slotcon_mm.GroupVisualizationHook", num_pictures=6, interval=10),
+    # six images and their groups, into the backends of the visualizer
+    dict(type="slotcon_mm.GroupVisualizationHook", num_images=6, interval=10),
 ]
 env_cfg = dict(
     cudnn_benchmark=True,

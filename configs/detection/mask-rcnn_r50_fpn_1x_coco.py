@@ -3,7 +3,7 @@
     tools/dist_train.sh configs/detection/mask-rcnn_r50_fpn_1x_coco.py 8 --pretrained work_dirs/slotcon_r50_coco
 
 The recipe is the published Detectron2 one (shared with PixPro): SyncBN in backbone, FPN, box head and mask head,
-nothing frozen, short side 640 to 800, 8 GPUs x 2 pictures = 16, lr 0.02, precise BN at the end. There: 90,000
+nothing frozen, short side 640 to 800, 8 GPUs x 2 images = 16, lr 0.02, precise BN at the end. There: 90,000
 iterations = 12.28 epochs with steps at 60,000 and 80,000; here: mmdet's 12 epochs with steps at 8 and 11.
 """
 

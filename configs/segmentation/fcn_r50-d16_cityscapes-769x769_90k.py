@@ -2,9 +2,9 @@
 
     tools/dist_train.sh configs/segmentation/fcn_r50-d16_cityscapes-769x769_90k.py 2 --pretrained work_dirs/RUN
 
-2 GPUs x 8 pictures = 16, SGD lr 0.01, steps at 63,000 and 81,000, sliding test with crop 769 and stride 513. The
-published config normalises pixels of 0 to 255 with mean and std of the 0 to 1 scale, so that they enter the network
-some 255 times larger than in pretraining, which SyncBN absorbs; here they are normalised as in pretraining.
+2 GPUs x 8 images = 16, SGD lr 0.01, steps at 63,000 and 81,000, sliding test with crop 769 and stride 513. The
+published config normalizes pixels of 0 to 255 with mean and std of the 0 to 1 scale, so that they enter the network
+some 255 times larger than in pretraining, which SyncBN absorbs; here they are normalized as in pretraining.
 """
 
 _base_ = "mmseg::fcn/fcn-d6_r50-d16_4xb2-80k_cityscapes-769x769.py"

@@ -1,8 +1,8 @@
 """FCN (d6), ResNet-50 at output stride 16, VOC 2012 with the augmented training set, crops of 513, 30,000 iterations.
 
-2 GPUs x 8 pictures = 16, SGD lr 0.003, steps at 21,000 and 27,000, whole pictures in the test. The published config
-normalises pixels of 0 to 255 with mean and std of the 0 to 1 scale, so that they enter the network some 255 times
-larger than in pretraining, which SyncBN absorbs; here they are normalised as in pretraining.
+2 GPUs x 8 images = 16, SGD lr 0.003, steps at 21,000 and 27,000, whole images in the test. The published config
+normalizes pixels of 0 to 255 with mean and std of the 0 to 1 scale, so that they enter the network some 255 times
+larger than in pretraining, which SyncBN absorbs; here they are normalized as in pretraining.
 """
 
 _base_ = "mmseg::fcn/fcn_r50-d8_4xb4-20k_voc12aug-512x512.py"
@@ -11,7 +11,7 @@ crop_size = (513, 513)
 model = dict(
     data_preprocessor=dict(size=crop_size),
     pretrained=None,
-    # the stem of pretraining (mmseg's ResNetV1c has another), the last stage dilated in place of its stride
+    # the stem of pretraining (mmseg's ResNetV1c has another), the last stage dilated instead of its stride
     backbone=dict(type="ResNet", init_cfg=None, strides=(1, 2, 2, 1), dilations=(1, 1, 1, 2)),
     # two dilated convolutions of 256 channels
     decode_head=dict(channels=256, dilation=6, concat_input=False, dropout_ratio=0, align_corners=True),

@@ -1,6 +1,6 @@
 """FCN, ResNet-50 at output stride 8, ADE20K, crops of 512, 80,000 iterations, with an auxiliary head.
 
-4 GPUs x 4 pictures = 16, SGD lr 0.01 with mmseg's polynomial schedule, whole pictures in the test.
+4 GPUs x 4 images = 16, SGD lr 0.01 with mmseg's polynomial schedule, whole images in the test.
 """
 
 _base_ = "mmseg::fcn/fcn_r50-d8_4xb4-80k_ade20k-512x512.py"

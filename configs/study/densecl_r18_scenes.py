@@ -4,7 +4,7 @@ _base_ = "./_base_/other_methods.py"
 
 model = dict(
     type="DenseCL",
-    queue_len=128,  # of 1,000 pictures, which seldom meet themselves in it; published: 65,536 of 1.28 million
+    queue_len=128,  # of 1,000 images, which seldom meet themselves in it; published: 65,536 of 1.28 million
     feat_dim=128,
     momentum=0.005,  # published: 0.001
     loss_lambda=0.5,

@@ -1,4 +1,4 @@
-"""Ablation: 256 prototypes in place of 64."""
+"""Ablation: 256 prototypes instead of 64."""
 
 _base_ = "./slotcon_r18_scenes.py"
 

@@ -1,4 +1,4 @@
-"""Ablation: the paper's teacher temperature, in place of 0.06."""
+"""Ablation: the paper's teacher temperature, instead of 0.06."""
 
 _base_ = "./slotcon_r18_scenes.py"
 

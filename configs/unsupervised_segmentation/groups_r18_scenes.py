@@ -2,7 +2,7 @@
 
     python tools/test.py configs/unsupervised_segmentation/groups_r18_scenes.py work_dirs/slotcon_r18_quickstart
 
-Pictures are seen at the scale at which its views show them.
+Images are seen at the scale at which its views show them.
 """
 
 _base_ = "../slotcon_r18_quickstart.py"
@@ -16,14 +16,13 @@ test_dataloader = dict(
     sampler=dict(type="DefaultSampler", shuffle=False, round_up=False),
     collate_fn=dict(type="pseudo_collate"),
     dataset=dict(
-        type="slotcon_mm.LabelledFolder",
+        type="slotcon_mm.LabelMapDataset",
         data_root="data/scenes",
-        pictures="val2017",
-        labels="stuffthingmaps/val2017",
+        data_prefix=dict(img_path="val2017", seg_map_path="stuffthingmaps/val2017"),
         label_set=label_set,
-        images="all",
+        subset="all",
         pipeline=[
-            dict(type="slotcon_mm.LoadPicture", exif=False),
+            dict(type="slotcon_mm.LoadImage", exif=False),
             dict(type="slotcon_mm.LoadLabels", label_set=label_set),
             dict(type="slotcon_mm.ResizeShortSide", size=96),
             dict(type="PackInputs", algorithm_keys=("gt_sem_seg",), meta_keys=("img_path",)),

@@ -23,10 +23,9 @@ train_dataloader = dict(
     sampler=dict(type="DefaultSampler", shuffle=True),
     collate_fn=dict(type="pseudo_collate"),
     dataset=dict(
-        type="slotcon_mm.LabelledFolder",
+        type="slotcon_mm.LabelMapDataset",
         data_root="data/coco",
-        pictures="train2017",
-        labels="stuffthingmaps/train2017",
+        data_prefix=dict(img_path="train2017", seg_map_path="stuffthingmaps/train2017"),
         label_set="coco-stuff-27",
         pipeline={{_base_.test_pipeline}},
     ),

@@ -4,21 +4,20 @@ _base_ = "./slotcon_r50_coco-stuff27.py"
 
 label_set = "cityscapes-27"
 test_pipeline = [
-    dict(type="slotcon_mm.LoadPicture", exif=False),
+    dict(type="slotcon_mm.LoadImage", exif=False),
     dict(type="slotcon_mm.LoadLabels", label_set=label_set),
     dict(type="slotcon_mm.ResizeShortSide", size=320),
-    dict(type="slotcon_mm.CentreCrop", size=320),
+    dict(type="slotcon_mm.CenterCrop", size=320),
     dict(type="PackInputs", algorithm_keys=("gt_sem_seg",), meta_keys=("img_path",)),
 ]
 test_dataloader = dict(
     dataset=dict(
         data_root="data/cityscapes",
-        pictures="leftImg8bit/val",
-        labels="gtFine/val",
-        picture_suffix="_leftImg8bit",
-        label_suffix="_gtFine_labelIds.png",
+        data_prefix=dict(img_path="leftImg8bit/val", seg_map_path="gtFine/val"),
+        img_suffix="_leftImg8bit",
+        seg_map_suffix="_gtFine_labelIds.png",
         label_set=label_set,
-        images="all",
+        subset="all",
         pipeline=test_pipeline,
     )
 )

@@ -11,16 +11,16 @@ _base_ = "../slotcon_r50_coco.py"
 
 # Every switch of the protocol ---------------------------------------------------------------------------------------
 label_set = "coco-stuff-27"
-images = "curated"  # the published rule, found anew from the label maps; 'all', or a text file of names
+subset = "curated"  # the published rule, found anew from the label maps; 'all', or a text file of names
 resolution = 320  # of the shorter side, and of the square that is cut out
 clusters = "auto"  # one-to-one where K = 27, else k-means of prototypes; see GroupMetric
-model = dict(test_cfg=dict(flip=False))  # True: scores are averaged with the mirrored picture's
+model = dict(test_cfg=dict(flip=False))  # True: scores are averaged with the mirrored image's
 
 test_pipeline = [
-    dict(type="slotcon_mm.LoadPicture", exif=False),  # label maps are of the pixels as stored
+    dict(type="slotcon_mm.LoadImage", exif=False),  # label maps are of the pixels as stored
     dict(type="slotcon_mm.LoadLabels", label_set=label_set),
     dict(type="slotcon_mm.ResizeShortSide", size=resolution),
-    dict(type="slotcon_mm.CentreCrop", size=resolution),
+    dict(type="slotcon_mm.CenterCrop", size=resolution),
     dict(type="PackInputs", algorithm_keys=("gt_sem_seg",), meta_keys=("img_path",)),
 ]
 test_dataloader = dict(
@@ -28,16 +28,15 @@ test_dataloader = dict(
     num_workers=4,
     persistent_workers=True,
     drop_last=False,
-    # each picture once, on any number of processes
+    # each image once, on any number of processes
     sampler=dict(type="DefaultSampler", shuffle=False, round_up=False),
     collate_fn=dict(type="pseudo_collate"),
     dataset=dict(
-        type="slotcon_mm.LabelledFolder",
+        type="slotcon_mm.LabelMapDataset",
         data_root="data/coco",
-        pictures="val2017",
-        labels="stuffthingmaps/val2017",
+        data_prefix=dict(img_path="val2017", seg_map_path="stuffthingmaps/val2017"),
         label_set=label_set,
-        images=images,
+        subset=subset,
         pipeline=test_pipeline,
     ),
 )

@@ -1,4 +1,4 @@
-"""As slotcon_r50_coco-stuff27.py, with 27 groups by k-means of pixel features in place of the prototypes."""
+"""As slotcon_r50_coco-stuff27.py, with 27 groups by k-means of pixel features instead of the prototypes."""
 
 _base_ = "./slotcon_r50_coco-stuff27.py"
 

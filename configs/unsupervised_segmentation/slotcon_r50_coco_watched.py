@@ -1,6 +1,6 @@
-"""Pretraining as configs/slotcon_r50_coco.py, with a validation on 500 pictures every 50 epochs.
+"""Pretraining as configs/slotcon_r50_coco.py, with a validation on 500 images every 50 epochs.
 
-The groups' score on COCO-Stuff-27 while they form. It costs a forward pass of 500 pictures of 320 x 320 a time.
+The groups' score on COCO-Stuff-27 while they form. It costs a forward pass of 500 images of 320 x 320 a time.
 """
 
 _base_ = "./slotcon_r50_coco-stuff27.py"
@@ -14,10 +14,9 @@ val_dataloader = dict(
     sampler=dict(type="DefaultSampler", shuffle=False, round_up=False),
     collate_fn=dict(type="pseudo_collate"),
     dataset=dict(
-        type="slotcon_mm.LabelledFolder",
+        type="slotcon_mm.LabelMapDataset",
         data_root="data/coco",
-        pictures="val2017",
-        labels="stuffthingmaps/val2017",
+        data_prefix=dict(img_path="val2017", seg_map_path="stuffthingmaps/val2017"),
         label_set="coco-stuff-27",
         indices=500,
         pipeline={{_base_.test_pipeline}},

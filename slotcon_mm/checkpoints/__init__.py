@@ -1,1 +1,1 @@
-"""Weights between this package, the authors' code and the libraries that use a backbone."""
+"""Files of weights: which one, how they are read and written, and other libraries' formats."""

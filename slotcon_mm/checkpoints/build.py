@@ -8,10 +8,10 @@ from typing import Any
 
 from torch import Tensor
 
+from slotcon_mm.checkpoints.plain_config import read_plain_config
 from slotcon_mm.checkpoints.safe_loading import state_dict_of
 from slotcon_mm.models.algorithms.slotcon import SlotCon
 from slotcon_mm.registry import MODELS
-from slotcon_mm.checkpoints.plain_config import read_plain_config
 
 __all__ = ["build_from_checkpoint"]
 

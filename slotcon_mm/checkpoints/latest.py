@@ -29,10 +29,10 @@ def latest_checkpoint(work_dir: str | Path) -> Path | None:
         damage = damage_of(path)
         if damage is None:
             return path
-        print_log(f"{path} is damaged ({damage}); looking for the checkpoint before it", logger="current", level=30)
+        print_log(f"{path} is damaged ({damage}); the checkpoint before it is tried next", logger="current", level=30)
         damaged.append(path.name)
     if damaged:
-        raise ValueError(f"expected a whole checkpoint in {work_dir}, got damaged ones only: {', '.join(damaged)}")
+        raise ValueError(f"expected an intact checkpoint in {work_dir}, got only damaged ones: {', '.join(damaged)}")
     return None
 
 

@@ -10,9 +10,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from slotcon_mm.checks import listing
-from slotcon_mm.checkpoints.safe_loading import load_from_safe_local, state_dict_of
 from slotcon_mm.checkpoints.formats import export_backbone, is_plain_resnet
+from slotcon_mm.checkpoints.safe_loading import load_from_safe_local, state_dict_of
+from slotcon_mm.checks import listing
 
 __all__ = ["from_official", "load_official", "to_official"]
 

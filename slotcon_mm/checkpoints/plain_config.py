@@ -5,13 +5,15 @@ from __future__ import annotations
 import ast
 from typing import Any
 
+from slotcon_mm.checkpoints.old_names import with_new_names
+
 __all__ = ["read_plain_config"]
 
 
 def read_plain_config(text: str) -> dict[str, Any]:
     """The assignments of a config as MMEngine writes it out: literals, and ``dict(...)`` with names.
 
-    MMEngine's own way, ``Config.fromstring``, runs the text as Python.
+    MMEngine's own way, ``Config.fromstring``, runs the text as Python. Names of version 0.1.0 become today's.
 
     Raises:
         ValueError: It holds anything else.
@@ -25,7 +27,7 @@ def read_plain_config(text: str) -> dict[str, Any]:
         if not (isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name)):
             raise ValueError(f"expected assignments of plain values, got {ast.unparse(statement)[:80]}")
         found[statement.targets[0].id] = value_of(statement.value)
-    return found
+    return with_new_names(found)
 
 
 def value_of(node: ast.expr) -> Any:

@@ -21,7 +21,7 @@ DIGITS = 8
 def write_weights(contents: Mapping[str, Any], path: Path) -> str:
     """Saves ``contents``; returns its sha256.
 
-    ``.pkl`` holds numpy arrays in place of tensors, as Detectron2's model zoo does; any other name is torch's format.
+    ``.pkl`` holds numpy arrays instead of tensors, as Detectron2's model zoo does; any other name is torch's format.
 
     Raises:
         FileExistsError: Nothing is overwritten.

@@ -9,20 +9,23 @@ import numpy as np
 from mmengine.dist import get_world_size
 from mmengine.runner import Runner
 
+from slotcon_mm.checkpoints import old_names
+from slotcon_mm.checkpoints.old_names import renamed
+
 __all__ = ["FACTS", "batch_size_of", "check_facts", "dataset_fingerprint", "facts_of"]
 
 FACTS = "run"  # key in a checkpoint's meta
 
 
 def facts_of(runner: Runner) -> dict[str, Any]:
-    """Plain values; ``fingerprint`` stands for the list of the training pictures and their annotations."""
+    """Plain values; ``fingerprint`` stands for the list of the training images and their annotations."""
     loader: Any = runner.train_dataloader
     return dict(
         world_size=get_world_size(),
         batch_size=batch_size_of(loader),
         max_epochs=int(runner.max_epochs),
         max_iters=int(runner.max_iters),
-        pictures=len(loader.dataset),
+        images=len(loader.dataset),
         fingerprint=dataset_fingerprint(loader.dataset),
     )
 
@@ -33,7 +36,7 @@ def batch_size_of(loader: Any) -> int:
 
 
 def dataset_fingerprint(dataset: Any) -> str:
-    """16 hexadecimal digits of the sha256 of what a data set lists: MMEngine's, and wrappers around them."""
+    """16 hexadecimal digits of the sha256 of what a dataset lists: MMEngine's, and wrappers around them."""
     found = hashlib.sha256()
     add_listing(dataset, found)
     return found.hexdigest()[:16]
@@ -60,7 +63,8 @@ def check_facts(saved: dict[str, Any] | None, now: dict[str, Any], *, by_epoch: 
         ValueError: The whole batch is another one, which no count of steps could be carried over to.
     """
     if not saved:
-        return ["--resume: this checkpoint does not say with which batch and pictures it was trained"]
+        return ["--resume: this checkpoint does not say which batch and images it was trained with"]
+    saved = renamed(saved, old_names.FACTS)
     whole_then, whole_now = (facts["world_size"] * facts["batch_size"] for facts in (saved, now))
     if whole_then != whole_now:
         raise ValueError(
@@ -72,19 +76,21 @@ def check_facts(saved: dict[str, Any] | None, now: dict[str, Any], *, by_epoch: 
     notes = []
     if saved["world_size"] != now["world_size"]:
         notes.append(
-            f"--resume: {now['world_size']} processes in place of {saved['world_size']}, of the same whole batch: the "
-            "run goes on with the same pictures in each step, but not bit for bit"
+            f"--resume: {now['world_size']} processes instead of {saved['world_size']}, with the same "
+            "whole batch: each "
+            "step sees the same images, but the run is not the same bit for bit"
         )
     length = "max_epochs" if by_epoch else "max_iters"
     if saved[length] != now[length]:
         notes.append(
-            f"--resume: {length} is {now[length]} in place of {saved[length]}: slotcon_mm's schedules of learning rate "
-            "and teacher follow the new length from here on, those of MMEngine keep their milestones; the run will "
-            f"differ from one of {now[length]} made at once"
+            f"--resume: {length} is {now[length]} instead of {saved[length]}: slotcon_mm's schedules "
+            "of learning rate and "
+            "teacher follow the new length from here on, MMEngine's keep their milestones. The result differs from "
+            f"that of a run with {now[length]} from the start"
         )
     if saved["fingerprint"] != now["fingerprint"]:
         notes.append(
-            f"--resume: the training pictures are not those of the checkpoint ({now['pictures']} now, "
-            f"{saved['pictures']} then): order and draws are other ones, and an epoch may have another length"
+            f"--resume: the training images are not those of the checkpoint ({now['images']} now, "
+            f"{saved['images']} then): their order and draws change, and so may the length of an epoch"
         )
     return notes

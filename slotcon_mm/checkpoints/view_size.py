@@ -1,4 +1,4 @@
-"""The size of the views that a training showed: pictures are best shown to its network at that scale."""
+"""The size of the views that a training showed: images are best shown to its network at that scale."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import Any
 
 from slotcon_mm.checkpoints.plain_config import read_plain_config
 
-__all__ = ["USUAL", "size_of_views", "views_size_of"]
+__all__ = ["USUAL", "view_size_of_checkpoint", "view_size_of_config"]
 
 USUAL = 224  # the paper's
 
 
-def views_size_of(checkpoint: Mapping[str, Any]) -> int:
+def view_size_of_checkpoint(checkpoint: Mapping[str, Any]) -> int:
     """Of the config in a checkpoint's ``meta``; ``USUAL`` where there is none."""
     text = (checkpoint.get("meta") or {}).get("cfg")
-    return size_of_views(read_plain_config(text)) if text else USUAL
+    return view_size_of_config(read_plain_config(text)) if text else USUAL
 
 
-def size_of_views(config: Mapping[str, Any]) -> int:
+def view_size_of_config(config: Mapping[str, Any]) -> int:
     """Pixels of a view's side by the ``PairedViews`` of a training's pipeline; ``USUAL`` where there is none."""
     return _find(config.get("train_dataloader")) or USUAL
 

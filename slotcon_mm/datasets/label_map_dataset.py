@@ -1,4 +1,4 @@
-"""Pictures with label maps, to score groups on."""
+"""Images with label maps, to score groups on."""
 
 from __future__ import annotations
 
@@ -11,76 +11,85 @@ import numpy as np
 from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 
+from slotcon_mm.datasets.image_files import expect_sane_size, image_bytes
+from slotcon_mm.datasets.image_lists import list_images
 from slotcon_mm.datasets.label_sets import LABEL_SETS, LabelSet, classes_of
-from slotcon_mm.datasets.transforms.load_image import expect_sane_size, picture_bytes
-from slotcon_mm.datasets.unlabeled_image_dataset import list_pictures
 from slotcon_mm.registry import DATASETS
 
-__all__ = ["LabelledFolder", "is_curated", "read_labels"]
+__all__ = ["LabelMapDataset", "is_curated", "read_labels"]
 
 CURATED_SIDE, CURATED_STUFF = 360, 0.75
 
 
 @DATASETS.register_module()
-class LabelledFolder(BaseDataset):
-    """Pictures below a folder and, for each, a PNG at the same place below another.
+class LabelMapDataset(BaseDataset):
+    """Images below a folder and, for each, its label map, a PNG at the same place below another folder.
 
     Args:
         data_root: Of both.
-        pictures: Folder of pictures.
-        labels: Folder of 8-bit label maps.
+        data_prefix: ``dict(img_path=..., seg_map_path=...)``, as in mmseg: the folders of images and of 8-bit label
+            maps, below ``data_root``.
         label_set: A name of ``LABEL_SETS``: what the values mean.
-        images: ``'all'``; ``'curated'``, the published rule for COCO-Stuff (IIC, used by PiCIE and STEGO: both sides at
-            least 360 pixels, at least 75 % of all pixels stuff), found anew from the label maps; or a text file with a
-            picture's name (without ending) a line.
-        picture_suffix: End of a picture's name that its label map has not (``'_leftImg8bit'`` in Cityscapes).
-        label_suffix: What the label map's name has in its place, with its ending.
+        subset: ``'all'``; ``'curated'``, the published rule for COCO-Stuff (IIC, used by PiCIE and STEGO: both sides at
+            least 360 pixels, at least 75 % of all pixels stuff), found anew from the label maps; or a text file with an
+            image's name (without ending) a line.
+        img_suffix: End of an image's name, before its extension, that its label map has not (``'_leftImg8bit'`` in
+            Cityscapes).
+        seg_map_suffix: What the label map's name has in its place, with its extension.
         pipeline: Transforms.
         **kwargs: Of MMEngine's BaseDataset.
     """
 
     def __init__(
-        self, data_root: str, pictures: str, labels: str, label_set: str, images: str = "all",
-        picture_suffix: str = "", label_suffix: str = ".png", pipeline: Sequence[Any] = (), **kwargs: Any,
+        self, data_root: str, data_prefix: dict[str, str], label_set: str, subset: str = "all", img_suffix: str = "",
+        seg_map_suffix: str = ".png", pipeline: Sequence[Any] = (), **kwargs: Any,
     ) -> None:  # fmt: skip
         if label_set not in LABEL_SETS:
             raise ValueError(f"expected a label set of {', '.join(LABEL_SETS)}, got {label_set}")
-        self.pictures, self.labels, self.images = pictures, labels, images
-        self.picture_suffix, self.label_suffix = picture_suffix, label_suffix
+        if set(data_prefix) != {"img_path", "seg_map_path"}:
+            raise ValueError(f"expected data_prefix=dict(img_path=..., seg_map_path=...), got {dict(data_prefix)}")
+        self.subset, self.img_suffix, self.seg_map_suffix = subset, img_suffix, seg_map_suffix
         self.label_set = LABEL_SETS[label_set]
         metainfo = dict(classes=self.label_set.names)
-        super().__init__(data_root=data_root, metainfo=metainfo, pipeline=list(pipeline), **kwargs)
-        self._metainfo["images"] = images  # given as metainfo it would be taken for a file of class names
+        super().__init__(
+            data_root=data_root, data_prefix=dict(data_prefix), metainfo=metainfo, pipeline=list(pipeline), **kwargs
+        )
+        self._metainfo["subset"] = subset  # given as metainfo it would be taken for a file of class names
 
     def load_data_list(self) -> list[dict[str, Any]]:
-        paths = list_pictures(self.data_root, [self.pictures])
-        pairs = [dict(img_path=path, seg_map_path=str(self.label_of(Path(path)))) for path in paths]
-        labelled = [pair for pair in pairs if Path(pair["seg_map_path"]).is_file()]
-        if not labelled:
-            raise ValueError(f"expected label maps like {pairs[0]['seg_map_path']}, got none for {len(pairs)} pictures")
-        if len(labelled) < len(pairs):
-            print_log(f"{len(pairs) - len(labelled)} of {len(pairs)} pictures have no label map", logger="current")
-        return self.choose(labelled)
+        paths = list_images(self.data_prefix["img_path"])
+        pairs = [dict(img_path=path, seg_map_path=str(self.label_map_of(Path(path)))) for path in paths]
+        labeled = [pair for pair in pairs if Path(pair["seg_map_path"]).is_file()]
+        if not labeled:
+            raise ValueError(
+                f"expected label maps like {pairs[0]['seg_map_path']}, got none for {len(pairs)} images: correct "
+                "data_prefix.seg_map_path or seg_map_suffix"
+            )
+        if len(labeled) < len(pairs):
+            print_log(
+                f"{len(pairs) - len(labeled)} of {len(pairs)} images have no label map", logger="current", level=30
+            )
+        return self.choose(labeled)
 
-    def label_of(self, picture: Path) -> Path:
-        inside = picture.relative_to(Path(self.data_root) / self.pictures).parent
-        name = picture.stem.removesuffix(self.picture_suffix) + self.label_suffix
-        return Path(self.data_root) / self.labels / inside / name
+    def label_map_of(self, image: Path) -> Path:
+        inside = image.relative_to(self.data_prefix["img_path"]).parent
+        name = image.stem.removesuffix(self.img_suffix) + self.seg_map_suffix
+        return Path(self.data_prefix["seg_map_path"]) / inside / name
 
-    def choose(self, labelled: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        if self.images == "all":
-            return labelled
-        if self.images == "curated":
-            chosen = [pair for pair in labelled if is_curated(read_labels(pair["seg_map_path"], self.label_set), self)]
+    def choose(self, labeled: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        if self.subset == "all":
+            return labeled
+        if self.subset == "curated":
+            chosen = [pair for pair in labeled if is_curated(read_labels(pair["seg_map_path"], self.label_set), self)]
         else:
-            names = set(Path(self.images).read_text().split())
-            chosen = [pair for pair in labelled if Path(pair["img_path"]).stem in names]
+            names = set(Path(self.subset).read_text().split())
+            chosen = [pair for pair in labeled if Path(pair["img_path"]).stem in names]
         if not chosen:
-            raise ValueError(f"expected pictures for images={self.images!r}, got none of {len(labelled)}")
+            raise ValueError(f"expected images for subset={self.subset!r}, got none of {len(labeled)}")
         return chosen
 
 
-def is_curated(classes_HW: np.ndarray, dataset: LabelledFolder) -> bool:
+def is_curated(classes_HW: np.ndarray, dataset: LabelMapDataset) -> bool:
     """The published rule, for the classes of one label map."""
     stuff = ~dataset.label_set.is_thing()
     counts = np.bincount(classes_HW.ravel(), minlength=256)[: len(stuff)]
@@ -94,7 +103,7 @@ def read_labels(path: str, label_set: LabelSet) -> np.ndarray:
     Raises:
         ValueError: The file is not a readable label map of that set; it is named.
     """
-    content = picture_bytes(path)
+    content = image_bytes(path)
     expect_sane_size(content, path)
     values = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_UNCHANGED) if content else None
     if values is None:

@@ -1,4 +1,4 @@
-"""What the values of a label map mean, for each data set that unsupervised segmentation is scored on."""
+"""What the values of a label map mean, for each dataset that unsupervised segmentation is scored on."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class LabelSet(NamedTuple):
     Attributes:
         names: C of them.
         table: (256,) uint8, value to class, ``IGNORED`` for values that do not count.
-        things: Names that are things; the others are stuff. Empty: the data set does not tell.
+        things: Names that are things; the others are stuff. Empty: the dataset does not tell.
         impossible: Values that a file of this set never has, and what a file that has them is.
     """
 
@@ -97,7 +97,7 @@ LABEL_SETS = {
     # labelIds 7 to 33, as PiCIE and STEGO
     "cityscapes-27": LabelSet(CITYSCAPES, table({7 + i: i for i in range(27)}), frozenset(CITYSCAPES[17:])),
     "voc-21": LabelSet(VOC, table({i: i for i in range(21)}), frozenset(VOC[1:])),
-    # SceneParsing's annotations: 0 is unlabelled
+    # SceneParsing's annotations: 0 is unlabeled
     "ade20k-150": LabelSet(tuple(f"class {i}" for i in range(1, 151)), table({i + 1: i for i in range(150)})),
     "scenes": LabelSet(tuple(CLASSES), table({i: i for i in range(len(CLASSES))}), frozenset(THINGS)),
 }

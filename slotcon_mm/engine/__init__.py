@@ -7,16 +7,16 @@ from slotcon_mm.engine.hooks.device_scalars_hook import DeviceScalarsHook
 from slotcon_mm.engine.hooks.final_precise_bn_hook import FinalPreciseBNHook
 from slotcon_mm.engine.hooks.finite_guard_hook import FiniteGuardHook
 from slotcon_mm.engine.hooks.group_visualization_hook import GroupVisualizationHook
-from slotcon_mm.engine.optimizers.lars import LARS
 from slotcon_mm.engine.hooks.pixel_clusters_hook import PixelClustersHook
-from slotcon_mm.engine.loops.placed_iter_train_loop import PlacedIterTrainLoop
 from slotcon_mm.engine.hooks.rank_agreement_hook import RankAgreementHook
 from slotcon_mm.engine.hooks.sample_seed_hook import SampleSeedHook
-from slotcon_mm.engine.optimizers.schedule import WarmupCosineLR
 from slotcon_mm.engine.hooks.step_seed_hook import StepSeedHook
 from slotcon_mm.engine.hooks.teacher_steps_hook import TeacherStepsHook
 from slotcon_mm.engine.hooks.throughput_hook import ThroughputHook
-from slotcon_mm.engine.hooks.unreadable_images_hook import UnreadablePicturesHook
+from slotcon_mm.engine.hooks.unreadable_images_hook import UnreadableImagesHook
+from slotcon_mm.engine.loops.placed_iter_train_loop import PlacedIterTrainLoop
+from slotcon_mm.engine.optimizers.lars import LARS
+from slotcon_mm.engine.optimizers.schedule import WarmupCosineLR
 
 __all__ = [
     "LARS",
@@ -34,6 +34,6 @@ __all__ = [
     "StepSeedHook",
     "TeacherStepsHook",
     "ThroughputHook",
-    "UnreadablePicturesHook",
+    "UnreadableImagesHook",
     "WarmupCosineLR",
 ]

@@ -1,4 +1,4 @@
-"""k-means for evaluation: fewer groups out of many prototypes, and groups by colour as a baseline."""
+"""k-means for evaluation: fewer groups out of many prototypes, and groups by color as a baseline."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def kmeans(points_ND: np.ndarray, num_clusters: int, *, seed: int, restarts: int
 
 
 def merge_prototypes(prototypes_KD: np.ndarray, pixels_K: np.ndarray, num_groups: int, *, seed: int = 0) -> np.ndarray:
-    """(K,) the group of each prototype: k-means of the normalised prototypes in use into ``num_groups``.
+    """(K,) the group of each prototype: k-means of the normalized prototypes in use into ``num_groups``.
 
     In use are those that win a thousandth of all pixels (``pixels_K`` counts them); the others join the nearest group.
     Where no more are in use than groups are asked for, each has its own.

@@ -1,6 +1,6 @@
-"""What frozen features of labelled pictures are worth: clusters, a linear probe, and neighbours' votes.
+"""What frozen features of labeled images are worth: clusters, a linear probe, and neighbors' votes.
 
-Shape suffixes: N pictures, D channels, H W grid of the feature map, P pixels, C classes.
+Shape suffixes: N images, D channels, H W grid of the feature map, P pixels, C classes.
 """
 
 from __future__ import annotations
@@ -13,25 +13,23 @@ from torch import Tensor, nn
 
 from slotcon_mm.evaluation import confusion_matrix, match_one_to_one, score_matched
 from slotcon_mm.evaluation.clustering import kmeans
-from slotcon_mm.quickstart.baselines import to_input
-from slotcon_mm.quickstart.groups import INPUT_SCALE
-from slotcon_mm.datasets.labeled_images import LabelledPictures
 
-__all__ = ["cluster_score", "extract", "labels_on_grid", "neighbour_score", "probe_score"]
+__all__ = ["cluster_score", "extract", "knn_score", "labels_on_grid", "probe_score", "to_input"]
 
 AT_ONCE = 20
+INPUT_SCALE = 0.5  # the scale at which views show an image on average: 64 pixels for a crop of half its area
 IGNORED = 255
 SAMPLED_PIXELS = 20_000
-NEIGHBOURS, SHARPNESS = 20, 0.07  # Wu et al. (CVPR 2018): votes weighted by exp(cosine / 0.07)
+NEIGHBORS, SHARPNESS = 20, 0.07  # Wu et al. (CVPR 2018): votes weighted by exp(cosine / 0.07)
 
 
 @torch.no_grad()
-def extract(backbone: nn.Module, pictures: LabelledPictures) -> Tensor:
-    """Unit features (N, D, H, W) of the last feature map, pictures at the scale at which views show them."""
+def extract(backbone: nn.Module, images_NHW3: np.ndarray) -> Tensor:
+    """Unit features (N, D, H, W) of the last feature map, images at the scale at which views show them."""
     backbone.eval()
     found = []
-    for start in range(0, len(pictures.images), AT_ONCE):
-        inputs = to_input(pictures.images[start : start + AT_ONCE])
+    for start in range(0, len(images_NHW3), AT_ONCE):
+        inputs = to_input(images_NHW3[start : start + AT_ONCE])
         small = F.interpolate(inputs, scale_factor=INPUT_SCALE, mode="bicubic", antialias=True)
         found.append(F.normalize(backbone(small)[-1], dim=1))
     return torch.cat(found)
@@ -56,7 +54,7 @@ def probe_score(
     seed: int,
     steps: int = 500,
 ) -> float:
-    """mIoU of a 1x1 convolution on standardised features, trained by cross entropy on the feature map's grid."""
+    """mIoU of a 1x1 convolution on standardized features, trained by cross entropy on the feature map's grid."""
     torch.manual_seed(seed)
     features_PD, labels_P = training_pixels(*train)
     mean, std = features_PD.mean(dim=0), features_PD.std(dim=0).clamp(min=1e-6)
@@ -75,16 +73,16 @@ def probe_score(
     return grid_score(logits, held_out, num_classes)
 
 
-def neighbour_score(
+def knn_score(
     train: tuple[Tensor, np.ndarray], held_out: tuple[Tensor, np.ndarray], num_classes: int, *, seed: int
 ) -> float:
-    """mIoU of dense retrieval: each pixel takes the weighted vote of its nearest pixels of other, labelled pictures."""
+    """mIoU of dense retrieval: each pixel takes the weighted vote of its nearest pixels of other, labeled images."""
     features_PD, labels_P = training_pixels(*train)
     sample = torch.from_numpy(np.random.default_rng(seed).permutation(len(labels_P))[:SAMPLED_PIXELS])
     features_PD, votes_PC = features_PD[sample], F.one_hot(labels_P[sample], num_classes).float()
     scores = []
     for queries in rows_of(held_out[0]).split(2048):
-        cosine, nearest = (queries @ features_PD.T).topk(min(NEIGHBOURS, len(sample)), dim=1)
+        cosine, nearest = (queries @ features_PD.T).topk(min(NEIGHBORS, len(sample)), dim=1)
         scores.append(((cosine / SHARPNESS).exp()[..., None] * votes_PC[nearest]).sum(dim=1))
     return grid_score(torch.cat(scores), held_out, num_classes)
 
@@ -95,8 +93,8 @@ def grid_score(scores_PC: Tensor, held_out: tuple[Tensor, np.ndarray], num_class
     N, _, H, W = features.shape
     scores = scores_PC.view(N, H, W, num_classes).permute(0, 3, 1, 2)
     confusion = np.zeros((num_classes, num_classes), np.int64)
-    for picture, label in zip(scores, labels, strict=True):
-        predicted = F.interpolate(picture[None], label.shape, mode="bilinear").argmax(dim=1)[0].numpy()
+    for image, label in zip(scores, labels, strict=True):
+        predicted = F.interpolate(image[None], label.shape, mode="bilinear").argmax(dim=1)[0].numpy()
         confusion += confusion_matrix(predicted, label, num_classes, num_classes)
     return score_matched(confusion, np.arange(num_classes)).mean_iou
 
@@ -104,8 +102,8 @@ def grid_score(scores_PC: Tensor, held_out: tuple[Tensor, np.ndarray], num_class
 def training_pixels(features_NDHW: Tensor, labels: np.ndarray) -> tuple[Tensor, Tensor]:
     """Features and labels of the pixels that have one."""
     labels_P = labels_on_grid(labels, tuple(features_NDHW.shape[2:])).flatten()
-    labelled = labels_P != IGNORED
-    return rows_of(features_NDHW)[labelled], labels_P[labelled]
+    labeled = labels_P != IGNORED
+    return rows_of(features_NDHW)[labeled], labels_P[labeled]
 
 
 def labels_on_grid(labels: np.ndarray, size: tuple[int, ...]) -> Tensor:
@@ -120,3 +118,8 @@ def enlarged(groups_NHW: Tensor, size: tuple[int, ...]) -> np.ndarray:
 
 def rows_of(features_NDHW: Tensor) -> Tensor:
     return features_NDHW.permute(0, 2, 3, 1).flatten(0, 2)
+
+
+def to_input(images: np.ndarray) -> Tensor:
+    """(B, 3, H, W) floats of about unit variance."""
+    return (torch.from_numpy(images).permute(0, 3, 1, 2).float() - 115) / 57

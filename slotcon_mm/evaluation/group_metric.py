@@ -1,4 +1,4 @@
-"""Unsupervised semantic segmentation: groups of a whole data set against its classes, as a MMEngine metric."""
+"""Unsupervised semantic segmentation: groups of a whole dataset against its classes, as a MMEngine metric."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ MATCHINGS = {"many-to-one": match_majority, "identity": lambda confusion_GC: np.
 
 @METRICS.register_module()
 class GroupMetric(BaseMetric):
-    """mIoU and pixel accuracy of groups matched to classes, over all pixels of all pictures (PiCIE, STEGO).
+    """mIoU and pixel accuracy of groups matched to classes, over all pixels of all images (PiCIE, STEGO).
 
-    One confusion matrix (K prototypes, C classes) is gathered over the whole data set and all processes; labels of 255
+    One confusion matrix (K prototypes, C classes) is gathered over the whole dataset and all processes; labels of 255
     do not count. mIoU is the mean over classes that occur. Parts for things and stuff are by class: IoUs of those
     classes, and the accuracy on pixels with those labels.
 
@@ -58,7 +58,7 @@ class GroupMetric(BaseMetric):
     def reset(self) -> None:
         self.confusion_KC: np.ndarray | None = None
         self.prototypes_KD: np.ndarray | None = None
-        self.pictures = 0
+        self.images = 0
         self.sizes: set[tuple[int, ...]] = set()
 
     def process(self, data_batch: Any, data_samples: Sequence[dict[str, Any]]) -> None:
@@ -68,7 +68,7 @@ class GroupMetric(BaseMetric):
             groups, labels = (torch.as_tensor(sample[name]).cpu().numpy() for name in ("group_map", "gt_sem_seg"))
             counts = confusion_matrix(groups, labels.reshape(groups.shape), len(self.prototypes_KD), self.num_classes)
             self.confusion_KC = counts if self.confusion_KC is None else self.confusion_KC + counts
-            self.pictures += 1
+            self.images += 1
             self.sizes.add(groups.shape)
 
     @property
@@ -79,31 +79,31 @@ class GroupMetric(BaseMetric):
         """Results over all processes, in %; the same on each.
 
         Raises:
-            ValueError: The sampler repeated pictures so that each process has as many.
+            ValueError: The sampler repeated images so that each process has as many.
         """
-        confusion_KC, pictures = self.gather()
-        if pictures != size:
+        confusion_KC, images = self.gather()
+        if images != size:
             raise ValueError(
-                f"expected each of the {size} pictures once, got {pictures}: a sampler that repeats some spoils the "
+                f"expected each of the {size} images once, got {images}: a sampler that repeats some spoils the "
                 "score; use sampler=dict(type='DefaultSampler', shuffle=False, round_up=False)"
             )
-        # on one process: another may have seen no picture, and so no prototypes
+        # on one process: another may have seen no image, and so no prototypes
         shared = [self.compute_metrics([confusion_KC]) if is_main_process() else None]
         broadcast_object_list(shared)
         self.reset()
         return {f"{self.prefix}/{name}" if self.prefix else name: value for name, value in (shared[0] or {}).items()}
 
     def gather(self) -> tuple[np.ndarray, int]:
-        """The confusion matrix and the number of pictures of all processes; one of them may have seen none."""
+        """The confusion matrix and the number of images of all processes; one of them may have seen none."""
         rows = torch.tensor(0 if self.confusion_KC is None else len(self.confusion_KC))
         all_reduce(rows, "max")
         confusion = torch.zeros(int(rows), self.num_classes, dtype=torch.int64)
         if self.confusion_KC is not None:
             confusion += torch.from_numpy(self.confusion_KC)
-        pictures = torch.tensor(self.pictures)
+        images = torch.tensor(self.images)
         all_reduce(confusion)
-        all_reduce(pictures)
-        return confusion.numpy(), int(pictures)
+        all_reduce(images)
+        return confusion.numpy(), int(images)
 
     def compute_metrics(self, results: list[np.ndarray]) -> dict[str, float]:
         """mIoU, pAcc and their thing and stuff parts, in %, of one confusion matrix (K, C)."""
@@ -134,7 +134,7 @@ class GroupMetric(BaseMetric):
         shape = f"{sizes[0][0]} x {sizes[0][1]}" if len(sizes) == 1 else f"{len(sizes)} different sizes"
         meta = self.dataset_meta or {}
         return (
-            f"{self.label_set_name}: images {meta.get('images', 'as loaded')}, scored at {shape}, "
+            f"{self.label_set_name}: images {meta.get('subset', 'as loaded')}, scored at {shape}, "
             f"K = {num_prototypes} prototypes, clusters {how} (seed {self.seed}), {self.num_classes} classes"
         )
 

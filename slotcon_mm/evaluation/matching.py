@@ -28,7 +28,7 @@ class SegmentationScores(NamedTuple):
 
 
 def confusion_matrix(groups: np.ndarray, labels: np.ndarray, num_groups: int, num_classes: int) -> np.ndarray:
-    """(G, C) int64: pixels of group g that are labelled c. Labels outside 0 to C - 1 (255, say) are not counted.
+    """(G, C) int64: pixels of group g that are labeled c. Labels outside 0 to C - 1 (255, say) are not counted.
 
     Raises:
         ValueError: Shapes differ, or a group id is out of range.

@@ -9,7 +9,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import NamedTuple
 
-__all__ = ["PAPER", "Result", "read_metrics", "write_tables"]
+__all__ = ["PAPER", "Result", "read_metrics", "spread", "write_tables"]
 
 # name in the logs: name in the table, factor to %
 METRICS = {
@@ -86,4 +86,9 @@ def write_tables(results: Sequence[Result], folder: Path) -> str:
 def cell(values: Sequence[float]) -> str:
     if not values:
         return ""
-    return f"{mean(values):.1f}" + (f" ± {stdev(values):.1f} ({len(values)} seeds)" if len(values) > 1 else "")
+    return spread(values) + (f" ({len(values)} seeds)" if len(values) > 1 else "")
+
+
+def spread(values: Sequence[float]) -> str:
+    """Mean and, of more than one value, standard deviation."""
+    return f"{mean(values):.1f}" + (f" ± {stdev(values):.1f}" if len(values) > 1 else "")

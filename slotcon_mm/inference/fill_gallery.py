@@ -1,4 +1,4 @@
-"""A data set's pictures into a gallery, a batch at a time."""
+"""A dataset's images into a gallery, a batch at a time."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
 from slotcon_mm.checks import expect_positive
-from slotcon_mm.datasets.transforms.evaluation_transforms import CentreCrop, ResizeShortSide
-from slotcon_mm.datasets.label_sets import LABEL_SETS, LabelSet
+from slotcon_mm.datasets.image_files import read_image
+from slotcon_mm.datasets.image_lists import list_images
 from slotcon_mm.datasets.label_map_dataset import read_labels
-from slotcon_mm.datasets.transforms.load_image import read_picture
-from slotcon_mm.datasets.unlabeled_image_dataset import list_pictures
+from slotcon_mm.datasets.label_sets import LABEL_SETS, LabelSet
+from slotcon_mm.datasets.transforms.evaluation_transforms import CenterCrop, ResizeShortSide
 from slotcon_mm.evaluation.matching import confusion_matrix
-from slotcon_mm.models.functional import upsampled_argmax
 from slotcon_mm.models.algorithms.slotcon import SlotCon
+from slotcon_mm.models.functional import upsampled_argmax
 from slotcon_mm.visualization.gallery import Gallery
 
 __all__ = ["fill_gallery", "read_square"]
 
 
 class Squares(Dataset):
-    """Middle squares of pictures, with labels where there are some; what cannot be read comes as its message."""
+    """Middle squares of images, with labels where there are some; what cannot be read comes as its message."""
 
     def __init__(
         self, folder: str, size: int, labels: str | None, label_set: LabelSet | None, most: int | None
     ) -> None:
-        paths = list_pictures(folder)
+        paths = list_images(folder)
         chosen = np.linspace(0, len(paths) - 1, min(most or len(paths), len(paths))).astype(int)
         self.paths, self.folder, self.size = [paths[i] for i in chosen], Path(folder), size
         self.labels, self.label_set = labels, label_set
@@ -41,7 +41,7 @@ class Squares(Dataset):
     def __getitem__(self, index: int) -> dict[str, Any]:
         path = self.paths[index]
         try:
-            found = dict(img=read_picture(path, exif=self.labels is None))
+            found = dict(img=read_image(path, exif=self.labels is None))
             map_path = self.label_path(path)
             if map_path and map_path.is_file():
                 assert self.label_set is not None
@@ -55,12 +55,12 @@ class Squares(Dataset):
 
 
 def cut(found: dict[str, Any], size: int) -> dict[str, Any]:
-    return CentreCrop(size).transform(ResizeShortSide(size).transform(found))
+    return CenterCrop(size).transform(ResizeShortSide(size).transform(found))
 
 
 def read_square(path: str, size: int, *, exif: bool = True) -> np.ndarray:
-    """The part of a picture that was grouped; ``exif=False`` where there were labels."""
-    return cut(dict(img=read_picture(path, exif=exif)), size)["img"]
+    """The part of an image that was grouped; ``exif=False`` where there were labels."""
+    return cut(dict(img=read_image(path, exif=exif)), size)["img"]
 
 
 @torch.no_grad()
@@ -68,18 +68,18 @@ def fill_gallery(
     model: SlotCon, folder: str, *, top: int, size: int, batch_size: int, workers: int,
     labels: str | None = None, label_set: str | None = None, most: int | None = None,
 ) -> tuple[Gallery, list[str]]:  # fmt: skip
-    """The gallery of a folder's pictures, and what was said of those that cannot be read.
+    """The gallery of a folder's images, and what was said of those that cannot be read.
 
     Args:
         model: In evaluation mode.
-        folder: Pictures, nested or not.
+        folder: Images, nested or not.
         top: Occurrences of each prototype.
         size: Of the middle square, in pixels.
-        batch_size: Pictures at once.
+        batch_size: Images at once.
         workers: Processes that read.
         labels: Folder of label maps, at the same places.
         label_set: A name of ``LABEL_SETS``.
-        most: Pictures, spread evenly over the folder's sorted list; None: all.
+        most: Images, spread evenly over the folder's sorted list; None: all.
     """
     expect_positive(top=top, size=size, batch_size=batch_size)
     classes = LABEL_SETS[label_set] if label_set else None
@@ -88,7 +88,7 @@ def fill_gallery(
     loader = DataLoader(Squares(folder, size, labels, classes, most), batch_size, num_workers=workers, collate_fn=list)
     unreadable: list[str] = []
     device = next(model.parameters()).device
-    with tqdm(total=len(loader.dataset), desc="pictures") as bar:  # type: ignore[arg-type]
+    with tqdm(total=len(loader.dataset), desc="images") as bar:  # type: ignore[arg-type]
         for batch in loader:
             unreadable += [item["error"] for item in batch if "error" in item]
             read = [item for item in batch if "error" not in item]

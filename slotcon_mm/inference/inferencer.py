@@ -1,4 +1,4 @@
-"""A picture in, its groups out."""
+"""An image in, its groups out."""
 
 from __future__ import annotations
 
@@ -18,26 +18,26 @@ from pycocotools import mask as coco_mask
 from torch import Tensor
 from tqdm import tqdm
 
-from slotcon_mm.checks import expect_positive, printable
-from slotcon_mm.datasets.transforms.load_image import decode_picture, read_picture
-from slotcon_mm.datasets.unlabeled_image_dataset import list_pictures
+from slotcon_mm.checkpoints.build import build_from_checkpoint
 from slotcon_mm.checkpoints.latest import resolve_checkpoint
 from slotcon_mm.checkpoints.safe_loading import load_from_safe_local
+from slotcon_mm.checkpoints.view_size import view_size_of_checkpoint
+from slotcon_mm.checks import expect_positive, printable
+from slotcon_mm.datasets.image_files import decode_image, read_image
+from slotcon_mm.datasets.image_lists import list_images
 from slotcon_mm.models.functional import upsampled_argmax
 from slotcon_mm.visualization.overlay import overlay_groups
-from slotcon_mm.checkpoints.build import build_from_checkpoint
-from slotcon_mm.checkpoints.view_size import views_size_of
 
 __all__ = ["SlotInferencer"]
 
-# of a picture, in sides of a view: a crop of half its area shows it at this scale
+# of an image, in sides of a view: a crop of half its area shows it at this scale
 SHORTER_SIDE = 320 / 224
-LONGEST = 4  # times the shorter side: what longer pictures are squeezed to
+LONGEST = 4  # times the shorter side: what longer images are squeezed to
 SMALLEST = 32  # a side, in pixels
 
 
 class SlotInferencer(BaseInferencer):
-    """Groups of pictures by a pretraining's teacher.
+    """Groups of images by a pretraining's teacher.
 
         inferencer = SlotInferencer("work_dirs/slotcon_r50_coco")
         result = inferencer("street.jpg")["predictions"][0]
@@ -46,7 +46,7 @@ class SlotInferencer(BaseInferencer):
     Args:
         weights: A work dir, or a raw, published or converted pretraining checkpoint.
         device: ``'cpu'``, ``'cuda:0'``, ...; by default a GPU if there is one.
-        size: Pixels of the shorter side at which pictures go through the network; None: as they are; by default the
+        size: Pixels of the shorter side at which images go through the network; None: as they are; by default the
             scale at which the training's views showed them, 320 for views of 224.
         show_progress: Whether a bar is shown.
     """
@@ -66,7 +66,7 @@ class SlotInferencer(BaseInferencer):
 
     def _init_model(self, cfg: Any, weights: str, device: str = "cpu") -> torch.nn.Module:
         checkpoint = load_from_safe_local(weights, "cpu")
-        views = round(SHORTER_SIDE * views_size_of(checkpoint))
+        views = round(SHORTER_SIDE * view_size_of_checkpoint(checkpoint))
         self.size = views if self.given_size == "views" else self.given_size
         return build_from_checkpoint(checkpoint).to(device)
 
@@ -80,32 +80,32 @@ class SlotInferencer(BaseInferencer):
         return None
 
     def list_inputs(self, inputs: Any) -> list:
-        """Files, folders (all pictures below), arrays (H, W, 3) uint8 RGB, addresses, or a list of these."""
+        """Files, folders (all images below), arrays (H, W, 3) uint8 RGB, addresses, or a list of these."""
         items = inputs if isinstance(inputs, list | tuple) else [inputs]
         found: list[Any] = []
         for item in items:
             is_folder = isinstance(item, str | Path) and Path(item).is_dir()
-            found += list_pictures(item) if is_folder else [item]
+            found += list_images(item) if is_folder else [item]
         return found
 
     def __call__(self, inputs: Any, batch_size: int = 8, draw: bool = False, out_dir: str | Path | None = None) -> dict:
-        """Groups pictures.
+        """Groups images.
 
         Args:
             inputs: A file, folder, array (H, W, 3) uint8 RGB, address, or a list of these.
-            batch_size: Pictures of one shape that go through the network together.
+            batch_size: Images of one shape that go through the network together.
             draw: Whether overlays are returned.
             out_dir: Folder for ``NAME.png``, the overlay, and ``NAME.json``, the groups as COCO's RLE masks.
 
         Returns:
             ``predictions``, in the order of the inputs, each a dict of ``name``; ``group_map`` (H, W) int64, the
-            prototype id of every pixel of the picture; ``prototypes`` (N,), the ids that occur, and of each its
-            ``areas`` (N,) in pixels and its slot, ``slots`` (N, D); or of ``name`` and ``error`` for a picture that
+            prototype id of every pixel of the image; ``prototypes`` (N,), the ids that occur, and of each its
+            ``areas`` (N,) in pixels and its slot, ``slots`` (N, D); or of ``name`` and ``error`` for an image that
             cannot be read. ``visualization``: overlays (H, W, 3) uint8 RGB, None where there is none.
         """
         listed = self.list_inputs(inputs)
         stream = self.stream(listed, batch_size)
-        predictions = list(tqdm(stream, "pictures", len(listed)) if self.show_progress else stream)
+        predictions = list(tqdm(stream, "images", len(listed)) if self.show_progress else stream)
         drawn = draw or out_dir is not None
         overlays = [overlay_of(prediction) if drawn else None for prediction in predictions]
         for prediction in predictions:
@@ -121,7 +121,7 @@ class SlotInferencer(BaseInferencer):
 
     @torch.no_grad()
     def forward(self, inputs: list[dict[str, Any]], **kwargs: Any) -> list[dict[str, Any]]:
-        """Predictions of loaded pictures; those of one shape go through the network together."""
+        """Predictions of loaded images; those of one shape go through the network together."""
         shapes: dict[tuple[int, ...], list[int]] = {}
         for index, item in enumerate(inputs):
             if "image" in item:
@@ -134,12 +134,12 @@ class SlotInferencer(BaseInferencer):
         return predictions
 
     def group(self, images: list[np.ndarray]) -> list[dict[str, Any]]:
-        """Predictions of pictures of one shape."""
+        """Predictions of images of one shape."""
         height, width = images[0].shape[:2]
         stacked = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).to(next(self.model.parameters()).device)
         resized = F.interpolate(stacked.float(), input_size(height, width, self.size), mode="bilinear", antialias=True)
         grouping = self.model.teacher(self.model.data_preprocessor(dict(inputs=resized))["inputs"])
-        # a picture at a time: scores of many prototypes at full resolution are large
+        # an image at a time: scores of many prototypes at full resolution are large
         maps = [upsampled_argmax(scores[None], (height, width))[0].cpu() for scores in grouping.scores]
         return [describe(group_map, slots.cpu()) for group_map, slots in zip(maps, grouping.slots, strict=True)]
 
@@ -159,8 +159,8 @@ def load_input(given: Any) -> dict[str, Any]:
     name = str(given)
     try:
         if "://" in name:
-            return dict(name=name, image=decode_picture(get(name), name))
-        return dict(name=name, image=read_picture(name))
+            return dict(name=name, image=decode_image(get(name), name))
+        return dict(name=name, image=read_image(name))
     except (ValueError, KeyError, OSError) as error:
         warnings.warn(f"left out: {printable(name)}: {error}", stacklevel=2)
         return dict(name=name, error=str(error))
@@ -195,7 +195,7 @@ def save(folder: Path, predictions: list[dict[str, Any]], overlays: list[np.ndar
     for number, (prediction, overlay) in enumerate(zip(predictions, overlays, strict=True)):
         if overlay is None:
             continue
-        stem = printable(Path(prediction["name"].partition("?")[0]).stem) or "picture"
+        stem = printable(Path(prediction["name"].partition("?")[0]).stem) or "image"
         path = folder / f"{stem}.png"
         if path.exists():
             path = folder / f"{stem}-{number}.png"

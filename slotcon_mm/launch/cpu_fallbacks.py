@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from mmengine.config import Config
 
-from slotcon_mm.launch.pretrained import is_pretraining
+from slotcon_mm.launch.configs import is_pretraining
 from slotcon_mm.launch.resumable import WAIT_SECONDS
 
 __all__ = ["adapt_to_cpu"]
@@ -26,7 +26,7 @@ def adapt_to_cpu(config: Config) -> list[str]:
         optim_wrapper["type"] = "OptimWrapper"
         for name in ("loss_scale", "dtype", "use_fsdp"):
             optim_wrapper.pop(name, None)
-        notes.append("CPU: training in fp32 in place of the config's automatic mixed precision")
+        notes.append("CPU: training in fp32 instead of the config's automatic mixed precision")
     if config.get("launcher", "none") != "none":
         notes += adapt_processes(config)
     return notes
@@ -40,11 +40,11 @@ def adapt_processes(config: Config) -> list[str]:
         torch.distributed.init_process_group("gloo", timeout=timedelta(seconds=WAIT_SECONDS))
     given = config.get("model_wrapper_cfg") or dict(type="MMDistributedDataParallel", broadcast_buffers=False)
     config.model_wrapper_cfg = {**given, "device_ids": None}
-    notes = [f"CPU: {torch.distributed.get_world_size()} processes by gloo in place of NCCL"]
+    notes = [f"CPU: {torch.distributed.get_world_size()} processes by gloo instead of NCCL"]
     if is_pretraining(config):
         notes.append("CPU: SyncBN by slotcon_mm's all-reduce of count, sum and squared deviations")
     elif replace_sync_bn(config.model):
-        notes.append("CPU: BN in place of SyncBN, which torch has on GPUs only; statistics are each process's own")
+        notes.append("CPU: BN instead of SyncBN, which torch has on GPUs only; statistics are each process's own")
     return notes
 
 

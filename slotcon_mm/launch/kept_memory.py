@@ -14,7 +14,7 @@ NEVER = -1
 
 
 def keep_freed_memory() -> bool:
-    """Lets this process reuse what it frees, in place of giving it back to the system; whether it does.
+    """Lets this process reuse what it frees, instead of giving it back to the system; whether it does.
 
     A step on a CPU frees and asks for the same gigabytes again and again. By default glibc returns large tensors at
     once, and the system clears each page anew: 3 to 6 % of a ResNet-50 step. It stays for the life of the process, and

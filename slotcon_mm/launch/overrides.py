@@ -43,7 +43,7 @@ def merge_overrides(config: Config, overrides: dict[str, Any] | None) -> None:
                 if places
                 else f"nothing in {config.filename} is called so"
             )
-            raise ValueError(f"expected an override that reaches something, got {name}, which nothing reads; {hint}")
+            raise ValueError(f"expected an override that reaches something, got {name}, which nothing reads: {hint}")
     config.merge_from_dict(overrides or {})
 
 

@@ -2,58 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 from mmengine.config import Config
 from mmengine.runner.checkpoint import CheckpointLoader
-from torch import Tensor, nn
 
-from slotcon_mm.checks import listing
+from slotcon_mm.checkpoints.backbone import backbone_of
+from slotcon_mm.checkpoints.filling import Filling
 from slotcon_mm.checkpoints.latest import resolve_checkpoint
-from slotcon_mm.checkpoints.backbone import Backbone, backbone_of
+from slotcon_mm.launch.configs import is_pretraining
 
-__all__ = [
-    "Filling",
-    "backbone_tensors",
-    "check_fit",
-    "describe_start",
-    "fitting_names",
-    "is_pretraining",
-    "use_pretrained",
-]
+__all__ = ["SCRATCH", "describe_start", "use_pretrained"]
 
 SCRATCH = "scratch"
-BACKBONES_SHARE = "layer"  # what a shared head (R50-C4) takes of a backbone: its last stage
-
-
-class Filling(NamedTuple):
-    """What a downstream model's backbone is to be filled with: a checkpoint's."""
-
-    file: str
-    backbone: Backbone
-
-    def check(self, model: nn.Module) -> None:
-        """ValueError with the list unless every tensor of the model's backbone is there in its shape, and no other."""
-        try:
-            check_fit(backbone_tensors(model), self.backbone.tensors, every=True)
-        except ValueError as error:
-            raise ValueError(
-                f"--pretrained {self.file} does not fill the backbone: {error}{stem_hint(model)}"
-            ) from None
-
-    def verify(self, model: nn.Module) -> str:
-        """Compares values after the model's initialisation; returns the line for the log."""
-        found = backbone_tensors(model)
-        wanted = self.backbone.tensors
-        filled = [name for name, value in found.items() if value.cpu().equal(wanted[name].to(value.dtype))]
-        if len(filled) != len(found):
-            other = sorted(set(found) - set(filled))
-            raise RuntimeError(f"expected the backbone as in {self.file}, got other values in {listing(other)}")
-        return (
-            f"--pretrained: {len(filled)} of {len(found)} backbone tensors filled from {self.file} "
-            f"({self.backbone.describe()})"
-        )
 
 
 def use_pretrained(config: Config, given: str, source: str | None) -> tuple[str | None, Filling | None]:
@@ -84,7 +45,7 @@ def use_pretrained(config: Config, given: str, source: str | None) -> tuple[str 
             part.init_cfg = None
         return "--pretrained scratch: the backbone starts from random weights", None
     file = given if "://" in given else str(resolve_checkpoint(given, "--pretrained"))
-    backbone = backbone_of(CheckpointLoader.load_checkpoint(file, map_location="cpu"), source)
+    backbone = backbone_of(CheckpointLoader.load_checkpoint(file, map_location="cpu", logger="silent"), source)
     init = dict(type="Pretrained", checkpoint=file)
     for part in parts:
         # an empty prefix is no prefix: MMEngine would look for names that begin with a dot
@@ -100,59 +61,15 @@ def parts_to_fill(config: Config) -> list[Any]:
 
 
 def describe_start(config: Config) -> str | None:
-    """A line that says where a downstream backbone starts without ``--pretrained``."""
-    if is_pretraining(config) or not config.model.get("backbone") or config.get("load_from"):
+    """A line that says where the weights come from without ``--pretrained``."""
+    if config.get("load_from"):
+        return f"no --pretrained: the model starts from {config.load_from}, the config's load_from"
+    if not config.model.get("backbone"):
         return None
     init = config.model.backbone.get("init_cfg") or {}
     checkpoint = init.get("checkpoint") if isinstance(init, dict) else None
     start = config.model.get("pretrained") or checkpoint
     if start:
         return f"no --pretrained: the backbone starts from {start}, as the config says"
-    return "no --pretrained CKPT_OR_WORKDIR: the backbone starts from random weights"
-
-
-def backbone_tensors(model: Any) -> dict[str, Tensor]:
-    """The state of a detector's or segmentor's backbone, and of the stage that a shared head took over from it."""
-    tensors = dict(model.backbone.state_dict())
-    shared_head = getattr(getattr(model, "roi_head", None), "shared_head", None)
-    if shared_head is not None:
-        stage = {name: value for name, value in shared_head.state_dict().items() if name.startswith(BACKBONES_SHARE)}
-        tensors.update(stage)
-    return tensors
-
-
-def stem_hint(model: nn.Module) -> str:
-    if not hasattr(model.backbone, "stem"):
-        return ""
-    return (
-        f"\nThe model's {type(model.backbone).__name__} has a deep stem of three convolutions, which a ResNet's "
-        "weights do not fill: set model.backbone.type=ResNet"
-    )
-
-
-def is_pretraining(config: Config) -> bool:
-    return config.model.type == "slotcon_mm.SlotCon"
-
-
-def fitting_names(model: Mapping[str, Tensor], loaded: Mapping[str, Tensor]) -> set[str]:
-    """Names of tensors that both have, in the same shape."""
-    return {name for name, value in loaded.items() if name in model and model[name].shape == value.shape}
-
-
-def check_fit(model: Mapping[str, Tensor], loaded: Mapping[str, Tensor], *, every: bool) -> None:
-    """ValueError if ``loaded`` is of another model: no tensor fits, or, with ``every``, one does not.
-
-    A tensor fits where name and shape are the same.
-    """
-    fitting = fitting_names(model, loaded)
-    shapes = [
-        f"{name} {tuple(loaded[name].shape)}, expected {tuple(model[name].shape)}"
-        for name in sorted(set(loaded) & set(model) - fitting)
-    ]
-    missing, unexpected = sorted(set(model) - set(loaded)), sorted(set(loaded) - set(model))
-    if shapes or not fitting or (every and (missing or unexpected)):
-        raise ValueError(
-            "expected a checkpoint of this model, got one of another: "
-            f"{len(fitting)} of {len(model)} tensors fit; of another shape: {listing(shapes)}; "
-            f"missing: {listing(missing)}; unexpected: {listing(unexpected)}"
-        )
+    whole = "student and teacher start" if is_pretraining(config) else "the backbone starts"
+    return f"no --pretrained: {whole} from random weights"

@@ -6,7 +6,7 @@ from typing import Any
 
 from mmengine.config import Config
 
-from slotcon_mm.launch.pretrained import is_pretraining
+from slotcon_mm.launch.configs import is_pretraining
 from slotcon_mm.visualization.tolerant_vis_backend import tolerate_failing_backends
 
 __all__ = ["WAIT_SECONDS", "make_resumable"]
@@ -26,7 +26,7 @@ def make_resumable(config: Config, *, resumed_iteration: int = 0) -> list[str]:
     Pretraining configs have it all written out. Of mmdet's and mmseg's: checkpoints become plain and atomic, samples
     and steps are seeded by their place in the run, a loop by iterations goes on at its place, and a step with gradients
     that are not finite is refused. In all: loaders and processes wait for no longer than ``WAIT_SECONDS``, and a
-    visualizer's back end that fails does not end the run.
+    visualizer's backend that fails does not end the run.
     """
     tolerate_failing_backends(config.get("visualizer"))
     loader = config.get("train_dataloader")
@@ -84,7 +84,7 @@ def place_loop(train_cfg: Any, loader: Any) -> bool:
 
 
 def number_batches(loader: Any, *, start: int) -> None:
-    """Puts the data set into a SeededDataset and the batches into a NumberedBatchSampler."""
+    """Puts the dataset into a SeededDataset and the batches into a NumberedBatchSampler."""
     if loader.get("dataset", {}).get("type") == "slotcon_mm.SeededDataset":
         loader.batch_sampler.start = start  # the config that a run left in its work dir
         return

@@ -34,7 +34,7 @@ def lock_work_dir(work_dir: str | Path) -> IO[str] | None:
         holder = file.read().strip() or "another process"
         file.close()
         raise ValueError(
-            f"expected a work dir that no other training uses, got {work_dir}, which {holder} holds: wait for it, "
+            f"expected a work dir that no other training uses, got {work_dir}, which {holder} is using: wait for it, "
             "stop it, or pass another --work-dir"
         ) from None
     except OSError:

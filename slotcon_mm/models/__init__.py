@@ -1,11 +1,11 @@
 """The algorithm and its parts; ``functional`` holds the mathematics."""
 
-from slotcon_mm.models.heads.group_head import GroupLossHead
-from slotcon_mm.models.necks.grouping_neck import Grouping, GroupingNeck
 from slotcon_mm.models.algorithms.linear_probe import LinearProbe
-from slotcon_mm.models.heads.slot_head import SlotLossHead
 from slotcon_mm.models.algorithms.slotcon import SlotCon
 from slotcon_mm.models.algorithms.teacher import Teacher
+from slotcon_mm.models.heads.group_head import GroupLossHead
+from slotcon_mm.models.heads.slot_head import SlotLossHead
+from slotcon_mm.models.necks.grouping_neck import Grouping, GroupingNeck
 from slotcon_mm.models.preprocessing.view_preprocessor import ViewPreprocessor
 
 __all__ = [

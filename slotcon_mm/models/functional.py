@@ -46,7 +46,7 @@ def assign_pixels(scores_BKHW: Tensor, temperature: float) -> Tensor:
 
 
 def pool_slots(features_BDHW: Tensor, assignment_BKHW: Tensor) -> Tensor:
-    """Slots (B, K, D): pixels (not normalised) averaged with their share of the assignment (paper section 3.2)."""
+    """Slots (B, K, D): pixels (not normalized) averaged with their share of the assignment (paper section 3.2)."""
     share = assignment_BKHW / assignment_BKHW.sum(dim=(2, 3), keepdim=True)
     return torch.einsum("bdhw,bkhw->bkd", features_BDHW, share)
 
@@ -60,7 +60,7 @@ def align_to_overlap(scores_BKHW: Tensor, boxes_B4: Tensor, flipped_B: Tensor) -
     """Inverse augmentation: the scores of the shared region, un-flipped, at the same H x W (paper section 3.1).
 
     ``boxes_B4`` are xyxy in [0, 1] of the view after its flip. The box's edges are those of the pixels, so that
-    ``aligned=True`` (half-pixel centres) is right.
+    ``aligned=True`` (half-pixel centers) is right.
     """
     B, _, H, W = scores_BKHW.shape
     index_B1 = torch.arange(B, device=scores_BKHW.device, dtype=scores_BKHW.dtype)[:, None]
@@ -78,7 +78,7 @@ def dense_cross_entropy(
     student_temperature: float,
     teacher_temperature: float,
 ) -> Tensor:
-    """Cross entropy of the student's assignment with the teacher's centred one, (B, H, W) (paper section 3.1)."""
+    """Cross entropy of the student's assignment with the teacher's centerd one, (B, H, W) (paper section 3.1)."""
     target = ((teacher_BKHW - center_1K[:, :, None, None]) / teacher_temperature).softmax(dim=1)
     return -(target * (student_BKHW / student_temperature).log_softmax(dim=1)).sum(dim=1)
 
@@ -122,7 +122,7 @@ def contrast_slots(
 ) -> Tensor:
     """InfoNCE of each query with its key among all keys that count, (R,), times 2 temperature (paper section 3.2).
 
-    Queries and keys are normalised here; keys that do not count take no part in the softmax.
+    Queries and keys are normalized here; keys that do not count take no part in the softmax.
     """
     logits_RN = F.normalize(queries_RD, dim=1) @ F.normalize(keys_ND, dim=1).T / temperature
     # a finite floor rather than -inf: rows that do not count may have no key at all, and must not become NaN

@@ -1,7 +1,7 @@
 """The ten-minute tour: pretrain a small SlotCon on two CPU cores and look at what it groups.
 
 bash tools/quickstart.sh                 on generated scenes, with scores
-bash tools/quickstart.sh --data FOLDER   on your own pictures, without labels and so without scores
+bash tools/quickstart.sh --data FOLDER   on your own images, without labels and so without scores
 bash tools/quickstart.sh --transfer      also fine-tunes with labels, from pretrained and from random weights
 """
 
@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from slotcon_mm.checks import RunStoppedError
+from slotcon_mm.launch.console import hosts_kept_quiet
 from slotcon_mm.quickstart.run import run_quickstart
 
 __all__ = ["main"]
@@ -21,7 +22,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         "quickstart", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--data", type=Path, help="folder of pictures, in place of generated scenes")
+    parser.add_argument("--data", type=Path, help="folder of images, instead of generated scenes")
     parser.add_argument("--work-dir", type=Path, default=Path("work_dirs/quickstart"))
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--epochs", type=int, help="epochs of training (default: the config's)")
@@ -31,9 +32,10 @@ def main() -> None:
     )
     args = parser.parse_args()
     try:
-        report = run_quickstart(
-            args.data, args.work_dir, seed=args.seed, epochs=args.epochs, lr=args.lr, transfer=args.transfer
-        )
+        with hosts_kept_quiet():
+            report = run_quickstart(
+                args.data, args.work_dir, seed=args.seed, epochs=args.epochs, lr=args.lr, transfer=args.transfer
+            )
     except (ValueError, OSError, RunStoppedError) as error:
         sys.exit(f"error: {error}")
     print(f"report: {report}")

@@ -1,4 +1,4 @@
-"""The model's groups of pictures, and their scores."""
+"""The model's groups of images, and their scores."""
 
 from __future__ import annotations
 
@@ -8,19 +8,19 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
+from slotcon_mm.datasets.labeled_images import LabeledImages
 from slotcon_mm.evaluation import SegmentationScores, confusion_matrix, match_one_to_one, score_matched
 from slotcon_mm.evaluation.clustering import merge_prototypes, merge_rows
+from slotcon_mm.evaluation.frozen_features import INPUT_SCALE
 from slotcon_mm.models import SlotCon
-from slotcon_mm.datasets.labeled_images import LabelledPictures
 
-__all__ = ["GroupedPictures", "group_pictures"]
+__all__ = ["GroupedImages", "group_images"]
 
-PICTURES_AT_ONCE = 20
-INPUT_SCALE = 0.5  # the scale at which views show a picture on average: 64 pixels for a crop of half its area
+IMAGES_AT_ONCE = 20
 
 
-class GroupedPictures(NamedTuple):
-    """Prototype ids of pictures; with labels, the classes they are matched to and the scores.
+class GroupedImages(NamedTuple):
+    """Prototype ids of images; with labels, the classes they are matched to and the scores.
 
     Attributes:
         maps: (N, H, W) prototype ids.
@@ -33,30 +33,30 @@ class GroupedPictures(NamedTuple):
     scores: SegmentationScores | None
 
 
-def group_pictures(model: SlotCon, pictures: LabelledPictures, num_classes: int) -> GroupedPictures:
-    """Segments pictures by the teacher's prototypes.
+def group_images(model: SlotCon, labeled: LabeledImages, num_classes: int) -> GroupedImages:
+    """Segments images by the teacher's prototypes.
 
     With labels, the prototypes in use are merged into as many groups as there are classes (k-means of the prototypes),
     and those are matched one to one.
     """
     was_training = model.training
     model.eval()
-    batches = range(0, len(pictures.images), PICTURES_AT_ONCE)
-    maps = np.concatenate([segment(model, pictures.images[i : i + PICTURES_AT_ONCE]) for i in batches])
+    batches = range(0, len(labeled.images), IMAGES_AT_ONCE)
+    maps = np.concatenate([segment(model, labeled.images[i : i + IMAGES_AT_ONCE]) for i in batches])
     model.train(was_training)
-    if pictures.labels is None:
-        return GroupedPictures(maps, None, None)
+    if labeled.labels is None:
+        return GroupedImages(maps, None, None)
     prototypes = model.teacher.neck.prototypes.cpu().numpy()
-    confusion_KC = confusion_matrix(maps, pictures.labels, len(prototypes), num_classes)
+    confusion_KC = confusion_matrix(maps, labeled.labels, len(prototypes), num_classes)
     merged_K = merge_prototypes(prototypes, confusion_KC.sum(axis=1), num_classes)
     confusion_GC = merge_rows(confusion_KC, merged_K, num_classes)
     matched_G = match_one_to_one(confusion_GC)
-    return GroupedPictures(maps, matched_G[merged_K], score_matched(confusion_GC, matched_G))
+    return GroupedImages(maps, matched_G[merged_K], score_matched(confusion_GC, matched_G))
 
 
 @torch.no_grad()
 def segment(model: SlotCon, images_BHW3: np.ndarray) -> np.ndarray:
-    """(B, H, W) prototype ids: pictures go in at the scale of the views, scores come back at full size."""
+    """(B, H, W) prototype ids: images go in at the scale of the views, scores come back at full size."""
     inputs = model.data_preprocessor(dict(inputs=torch.from_numpy(images_BHW3).permute(0, 3, 1, 2)))["inputs"]
     small = F.interpolate(inputs, scale_factor=INPUT_SCALE, mode="bicubic", antialias=True)
     scores = F.interpolate(model.teacher(small).scores, size=inputs.shape[-2:], mode="bilinear")

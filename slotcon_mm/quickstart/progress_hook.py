@@ -18,7 +18,7 @@ class ProgressHook(Hook):
     """A progress bar with the time left; ``curves`` collects the scalars of every step.
 
     Args:
-        before: Called with the initialised model before the first step.
+        before: Called with the initialized model before the first step.
     """
 
     priority = "LOW"

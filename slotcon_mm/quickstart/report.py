@@ -1,4 +1,4 @@
-"""One HTML file that shows a run: scores, curves, and pictures with their groups before and after."""
+"""One HTML file that shows a run: scores, curves, and images with their groups before and after."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 1120px; margin: 2rem auto; padding: 0 1rem; color: #222; }
 table { border-collapse: collapse; margin: 1rem 0; } td, th { padding: .3rem .9rem; border-bottom: 1px solid #ddd; }
 td:not(:first-child), th:not(:first-child) { text-align: right; } tr.main { font-weight: bold; background: #f3f7ff; }
-.pictures { display: grid; gap: 6px; margin: 1rem 0; } .pictures img { width: 100%; display: block; }
-.pictures div { text-align: center; font-weight: bold; } .curves { max-width: 100%; }
+.images { display: grid; gap: 6px; margin: 1rem 0; } .images img { width: 100%; display: block; }
+.images div { text-align: center; font-weight: bold; } .curves { max-width: 100%; }
 """
 
 
@@ -52,9 +52,9 @@ def write_report(
     transfer: Sequence[Sequence[str]] = (),
     transfer_note: str = "",
 ) -> None:
-    """``columns`` are named lists of pictures (H, W, 3) uint8 RGB, shown side by side.
+    """``columns`` are named lists of images (H, W, 3) uint8 RGB, shown side by side.
 
-    ``sheet``: the picture of the prototypes, whose page is beside it; ``transfer``: rows of benchmark, random,
+    ``sheet``: the image of the prototypes, whose page is beside it; ``transfer``: rows of benchmark, random,
     pretrained, difference.
     """
     table = "".join(
@@ -77,8 +77,8 @@ def write_report(
         f"<!doctype html><html lang='en'><meta charset='utf-8'><title>{html.escape(title)}</title>"
         f"<style>{STYLE}</style><h1>{html.escape(title)}</h1><p>{html.escape(summary)}</p>{scores}"
         f"<p>{html.escape(note)}</p>{transferred}<h2>Groups</h2>"
-        f"<div class='pictures' style='grid-template-columns: repeat({len(columns)}, 1fr)'>{heads}{cells}</div>"
-        f"<h2>Prototypes</h2><p>What those used most stand for: the pictures whose region fits each best. "
+        f"<div class='images' style='grid-template-columns: repeat({len(columns)}, 1fr)'>{heads}{cells}</div>"
+        f"<h2>Prototypes</h2><p>What those used most stand for: the images whose region fits each best. "
         f"<a href='{page}'>All of them</a></p><img class='curves' src='{prototypes}' alt='prototypes'>"
         f"<h2>Training</h2><img class='curves' src='data:image/png;base64,{curve}' alt='loss curves'></html>",
         encoding="utf-8",

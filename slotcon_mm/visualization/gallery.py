@@ -1,4 +1,4 @@
-"""What each prototype stands for: the pictures whose regions fit it best, gathered in one pass over a data set."""
+"""What each prototype stands for: the images whose regions fit it best, gathered in one pass over a dataset."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ __all__ = ["Gallery", "Occurrence"]
 
 
 class Occurrence(NamedTuple):
-    """A picture's region of a prototype: mean cosine of its pixels, and the grid (h, w) bool of them.
+    """An image's region of a prototype: mean cosine of its pixels, and the grid (h, w) bool of them.
 
-    ``order`` makes an earlier picture win among equals.
+    ``order`` makes an earlier image win among equals.
     """
 
     score: float
@@ -23,7 +23,7 @@ class Occurrence(NamedTuple):
 
 
 class Gallery:
-    """The ``top`` occurrences of each prototype, and how much each is used. Memory does not grow with the pictures.
+    """The ``top`` occurrences of each prototype, and how much each is used. Memory does not grow with the images.
 
     Args:
         num_prototypes: K.
@@ -35,17 +35,17 @@ class Gallery:
         self.top = top
         self.best: list[list[Occurrence]] = [[] for _ in range(num_prototypes)]
         self.pixels_K = np.zeros(num_prototypes, np.int64)
-        self.pictures_K = np.zeros(num_prototypes, np.int64)
+        self.images_K = np.zeros(num_prototypes, np.int64)
         self.confusion_KC = np.zeros((num_prototypes, num_classes), np.int64)
         self.seen = 0
 
     def add(self, path: str, scores_Khw: np.ndarray) -> None:
-        """A picture, by its scores on the feature map's grid."""
+        """An image, by its scores on the feature map's grid."""
         winner_hw, value_hw = scores_Khw.argmax(axis=0), scores_Khw.max(axis=0)
         count = np.bincount(winner_hw.ravel(), minlength=len(self.best))
         total = np.bincount(winner_hw.ravel(), weights=value_hw.ravel(), minlength=len(self.best))
         self.pixels_K += count
-        self.pictures_K += count > 0
+        self.images_K += count > 0
         for prototype in np.flatnonzero(count):
             score, heap = float(total[prototype] / count[prototype]), self.best[prototype]
             if len(heap) < self.top or score > heap[0].score:
@@ -63,6 +63,6 @@ class Gallery:
         return [int(prototype) for prototype in order if self.pixels_K[prototype]]
 
     def purity(self, prototype: int) -> tuple[int, float] | None:
-        """The class that most of a prototype's labelled pixels have, and their share; None without any."""
+        """The class that most of a prototype's labeled pixels have, and their share; None without any."""
         counts_C = self.confusion_KC[prototype]
         return (int(counts_C.argmax()), float(counts_C.max() / counts_C.sum())) if counts_C.sum() else None

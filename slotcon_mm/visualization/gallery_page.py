@@ -12,7 +12,7 @@ import numpy as np
 
 from slotcon_mm.checks import printable
 from slotcon_mm.visualization.gallery import Gallery, Occurrence
-from slotcon_mm.visualization.overlay import colour_of
+from slotcon_mm.visualization.overlay import color_of
 
 __all__ = ["mark_region", "write_gallery"]
 
@@ -35,7 +35,7 @@ def write_gallery(
     Args:
         gallery: What to show.
         folder: Made if it is not there.
-        read: A picture's path to the square (S, S, 3) uint8 RGB that was grouped.
+        read: An image's path to the square (S, S, 3) uint8 RGB that was grouped.
         class_names: Of labels.
         title: Of the page.
         sheet_rows: Prototypes on the sheet: those that are used most.
@@ -46,7 +46,7 @@ def write_gallery(
     for prototype in gallery.by_usage():
         thumbnails = [thumbnail(read(found.path), found, prototype) for found in gallery.of(prototype)]
         for number, image in enumerate(thumbnails):
-            write_picture(folder / "thumbnails" / f"{prototype}-{number}.jpg", image)
+            write_image(folder / "thumbnails" / f"{prototype}-{number}.jpg", image)
         sections.append(section(gallery, prototype, class_names))
         if len(rows) < sheet_rows:
             blank = [np.full_like(thumbnails[0], 255)] * (gallery.top - len(thumbnails))
@@ -54,8 +54,8 @@ def write_gallery(
     page = folder / "index.html"
     links = " ".join(f"<a href='#p{prototype}'>{prototype}</a><br>" for prototype in sorted(gallery.by_usage()))
     summary = (
-        f"{gallery.seen} pictures; {len(sections)} of {len(gallery.best)} prototypes are in use. Shown are the "
-        "pictures whose region has the highest mean cosine with the prototype, the rest of the picture dimmed."
+        f"{gallery.seen} images; {len(sections)} of {len(gallery.best)} prototypes are in use. Shown are the "
+        "images whose region has the highest mean cosine with the prototype, the rest of the image dimmed."
     )
     page.write_text(
         f"<!doctype html><html lang='en'><meta charset='utf-8'><title>{html.escape(printable(title))}</title>"
@@ -63,14 +63,14 @@ def write_gallery(
         encoding="utf-8",
     )
     if rows:
-        write_picture(folder / "sheet.png", np.concatenate(rows))
+        write_image(folder / "sheet.png", np.concatenate(rows))
     return page
 
 
 def section(gallery: Gallery, prototype: int, class_names: Sequence[str]) -> str:
-    colour = "#" + bytes(colour_of(prototype)).hex()
+    color = "#" + bytes(color_of(prototype)).hex()
     share = gallery.pixels_K[prototype] / gallery.pixels_K.sum()
-    lines = [f"{100 * share:.2f} % of pixels", f"in {gallery.pictures_K[prototype]} pictures"]
+    lines = [f"{100 * share:.2f} % of pixels", f"in {gallery.images_K[prototype]} images"]
     purity = gallery.purity(prototype)
     if purity:
         lines.append(f"{100 * purity[1]:.0f} % {html.escape(class_names[purity[0]])}")
@@ -80,7 +80,7 @@ def section(gallery: Gallery, prototype: int, class_names: Sequence[str]) -> str
         for number, found in enumerate(gallery.of(prototype))
     )
     text = "".join(f"<p>{line}</p>" for line in lines)
-    head = f"<h2><span style='background:{colour}'></span>prototype {prototype}</h2>"
+    head = f"<h2><span style='background:{color}'></span>prototype {prototype}</h2>"
     return f"<section id='p{prototype}'><aside>{head}{text}</aside><div>{images}</div></section>"
 
 
@@ -90,24 +90,24 @@ def caption(found: Occurrence) -> str:
 
 def thumbnail(image: np.ndarray, found: Occurrence, prototype: int) -> np.ndarray:
     small = cv2.resize(image, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA)
-    return mark_region(small, found.region, colour_of(prototype))
+    return mark_region(small, found.region, color_of(prototype))
 
 
-def mark_region(image_HW3: np.ndarray, region_hw: np.ndarray, colour_3: np.ndarray) -> np.ndarray:
-    """The picture with all but the region dimmed, and a line of the colour around it."""
+def mark_region(image_HW3: np.ndarray, region_hw: np.ndarray, color_3: np.ndarray) -> np.ndarray:
+    """The image with all but the region dimmed, and a line of the color around it."""
     height, width = image_HW3.shape[:2]
     soft = cv2.resize(region_hw.astype(np.float32), (width, height), interpolation=cv2.INTER_LINEAR)
     inside = (soft >= 0.5).astype(np.uint8)
     marked = np.where(inside[..., None], image_HW3, 0.35 * image_HW3 + 40).astype(np.uint8)
     outlines = cv2.findContours(inside, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)[0]
-    return cv2.drawContours(marked, outlines, -1, [int(value) for value in colour_3], 2)
+    return cv2.drawContours(marked, outlines, -1, [int(value) for value in color_3], 2)
 
 
 def label_cell(prototype: int) -> np.ndarray:
     cell = np.full((THUMBNAIL, THUMBNAIL, 3), 255, np.uint8)
-    cell[:, -8:] = colour_of(prototype)
+    cell[:, -8:] = color_of(prototype)
     return cv2.putText(cell, str(prototype), (8, 64), cv2.FONT_HERSHEY_SIMPLEX, 0.9, (30, 30, 30), 2)
 
 
-def write_picture(path: Path, image: np.ndarray) -> None:
+def write_image(path: Path, image: np.ndarray) -> None:
     cv2.imwrite(str(path), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))

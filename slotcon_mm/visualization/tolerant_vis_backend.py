@@ -1,4 +1,4 @@
-"""A log or picture that cannot be written does not end a training."""
+"""A log or image that cannot be written does not end a training."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ __all__ = ["TolerantVisBackend", "tolerate_failing_backends"]
 
 @VISBACKENDS.register_module()
 class TolerantVisBackend(BaseVisBackend):
-    """Another back end whose failures (a full disk, a lost network) are said once and passed over.
+    """Another backend whose failures (a full disk, a lost network) are said once and passed over.
 
-    It is asked again each time, so that it goes on when the cause is mended.
+    It is asked again each time, so that it continues once the cause is gone.
 
     Args:
         backend: The other's config.
@@ -59,7 +59,7 @@ class TolerantVisBackend(BaseVisBackend):
     def _attempt(self, call: Callable, *args: Any, **kwargs: Any) -> None:
         try:
             call(*args, **kwargs)
-        except Exception as error:  # whatever a back end and its service may raise
+        except Exception as error:  # whatever a backend and its service may raise
             if not self.warned:
                 self.warned = True
                 name = type(self.backend).__name__
@@ -71,7 +71,7 @@ class TolerantVisBackend(BaseVisBackend):
 
 
 def tolerate_failing_backends(visualizer: dict[str, Any] | None) -> None:
-    """Wraps every back end of a visualizer's config, in place; ``get_backend`` finds them by the names they had."""
+    """Wraps every backend of a visualizer's config, in place; ``get_backend`` finds them by the names they had."""
     backends = (visualizer or {}).get("vis_backends") or []
     for i, backend in enumerate(backends):
         if backend["type"] != "slotcon_mm.TolerantVisBackend":

@@ -14,7 +14,7 @@ import torch
 from helpers import Payload
 from mmengine.runner.checkpoint import CheckpointLoader
 
-from slotcon_mm.checkpoints import addresses as checkpoint_addresses
+from slotcon_mm.checkpoints import addresses
 from slotcon_mm.checkpoints.addresses import address_of
 
 
@@ -92,7 +92,7 @@ def test_named_models_are_those_of_mmengines_tables(name, starts):
 def test_a_classifiers_backbone_is_taken_as_mmengine_does(served, monkeypatch):
     folder, address = served
     torch.save(dict(state_dict={"backbone.w": torch.ones(2), "head.w": torch.zeros(2)}), folder / "c.pth")
-    monkeypatch.setitem(checkpoint_addresses.TABLES, "mmcls://", lambda: dict(tiny=f"{address}/c.pth"))
+    monkeypatch.setitem(addresses.TABLES, "mmcls://", lambda: dict(tiny=f"{address}/c.pth"))
     assert set(load("mmcls://tiny")["state_dict"]) == {"w"}
 
 

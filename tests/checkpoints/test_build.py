@@ -6,9 +6,9 @@ import pytest
 import torch
 from mmengine.config import Config
 
+from slotcon_mm.checkpoints.build import build_from_checkpoint
 from slotcon_mm.models import SlotCon
 from slotcon_mm.registry import MODELS
-from slotcon_mm.checkpoints.build import build_from_checkpoint
 
 
 def config(depth: int = 18, **backbone: object) -> dict:
@@ -35,9 +35,9 @@ def checkpoint(of: dict, text: bool) -> tuple[SlotCon, dict]:
 def test_the_model_computes_what_the_saved_one_did(depth, text):
     model, saved = checkpoint(config(depth), text)
     built = build_from_checkpoint(saved)
-    picture = torch.randn(1, 3, 64, 64)
+    image = torch.randn(1, 3, 64, 64)
     assert not built.training
-    torch.testing.assert_close(built.teacher(picture).scores, model.teacher(picture).scores)
+    torch.testing.assert_close(built.teacher(image).scores, model.teacher(image).scores)
 
 
 def test_strides_that_weights_do_not_show_come_from_the_config():

@@ -47,7 +47,7 @@ def test_a_damaged_newest_one_gives_way_to_the_one_before(tmp_path, note):
 def test_damaged_ones_only_are_an_error_rather_than_a_fresh_start(tmp_path):
     for name in ("epoch_1.pth", "epoch_2.pth"):
         (tmp_path / name).write_bytes(b"cut")
-    with pytest.raises(ValueError, match=r"got damaged ones only: epoch_2.pth, epoch_1.pth"):
+    with pytest.raises(ValueError, match=r"got only damaged ones: epoch_2.pth, epoch_1.pth"):
         latest_checkpoint(tmp_path)
 
 

@@ -8,8 +8,8 @@ from pathlib import PurePosixPath
 import pytest
 import torch
 
-from slotcon_mm.models import SlotCon
 from slotcon_mm.checkpoints.official import from_official, load_official, to_official
+from slotcon_mm.models import SlotCon
 
 K, D, HIDDEN = 5, 8, 12
 

@@ -8,10 +8,10 @@ import pytest
 from mmengine.dataset import ConcatDataset, RepeatDataset
 from torch.utils.data import BatchSampler
 
-from slotcon_mm.datasets import PictureFolder, SeededDataset
 from slotcon_mm.checkpoints.run_facts import batch_size_of, check_facts, dataset_fingerprint
+from slotcon_mm.datasets import SeededDataset, UnlabeledImageDataset
 
-FACTS = dict(world_size=2, batch_size=8, max_epochs=4, max_iters=40, pictures=160, fingerprint="ab")
+FACTS = dict(world_size=2, batch_size=8, max_epochs=4, max_iters=40, images=160, fingerprint="ab")
 
 
 def check(saved: dict | None = None, **now: object) -> list[str]:
@@ -31,19 +31,19 @@ def test_the_whole_batch_must_be_the_same_and_the_fix_is_named():
 
 def test_another_split_of_the_same_batch_goes_on_and_is_said():
     (note,) = check(world_size=4, batch_size=4)
-    assert "4 processes in place of 2, of the same whole batch" in note
-    assert "not bit for bit" in note
+    assert "4 processes instead of 2, with the same whole batch" in note
+    assert "not the same bit for bit" in note
 
 
-def test_another_length_and_other_pictures_are_said():
-    length, pictures = check(max_epochs=5, fingerprint="cd", pictures=161)
-    assert "max_epochs is 5 in place of 4" in length
-    assert "(161 now, 160 then)" in pictures
-    assert "max_iters is 50 in place of 40" in check_facts(FACTS, {**FACTS, "max_iters": 50}, by_epoch=False)[0]
+def test_another_length_and_other_images_are_said():
+    length, images = check(max_epochs=5, fingerprint="cd", images=161)
+    assert "max_epochs is 5 instead of 4" in length
+    assert "(161 now, 160 then)" in images
+    assert "max_iters is 50 instead of 40" in check_facts(FACTS, {**FACTS, "max_iters": 50}, by_epoch=False)[0]
 
 
 def test_a_checkpoint_of_an_older_version_is_said():
-    assert "does not say with which batch" in check({})[0]
+    assert "does not say which batch" in check({})[0]
 
 
 def test_the_batch_size_is_found_behind_a_batch_sampler():
@@ -53,8 +53,8 @@ def test_the_batch_size_is_found_behind_a_batch_sampler():
 
 
 def test_a_data_sets_fingerprint_is_its_list_seen_through_wrappers(scenes):
-    train, val = (PictureFolder(str(scenes), folders=[name]) for name in ("train2017", "val2017"))
-    again = PictureFolder(str(scenes), folders=["train2017"])
+    train, val = (UnlabeledImageDataset(str(scenes), folders=[name]) for name in ("train2017", "val2017"))
+    again = UnlabeledImageDataset(str(scenes), folders=["train2017"])
     assert dataset_fingerprint(train) == dataset_fingerprint(again) != dataset_fingerprint(val)
     assert dataset_fingerprint(SeededDataset(train)) != dataset_fingerprint(SeededDataset(val))
     assert dataset_fingerprint(RepeatDataset(train, 2)) != dataset_fingerprint(RepeatDataset(train, 3))

@@ -1,4 +1,4 @@
-"""At which scale a checkpoint's network saw pictures."""
+"""At which scale a checkpoint's network saw images."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 from mmengine.config import Config
 from runs import CONFIGS
 
-from slotcon_mm.checkpoints.view_size import size_of_views, views_size_of
+from slotcon_mm.checkpoints.view_size import view_size_of_checkpoint, view_size_of_config
 
 
 @pytest.mark.parametrize(
@@ -14,15 +14,20 @@ from slotcon_mm.checkpoints.view_size import size_of_views, views_size_of
 )
 def test_the_size_is_that_of_the_config_in_the_checkpoint(config, size):
     config = Config.fromfile(CONFIGS / f"{config}.py")
-    assert size_of_views(config) == size
-    assert views_size_of(dict(meta=dict(cfg=config.pretty_text))) == size
+    assert view_size_of_config(config) == size
+    assert view_size_of_checkpoint(dict(meta=dict(cfg=config.pretty_text))) == size
 
 
 def test_a_wrapped_data_set_is_looked_into():
     views = dict(type="PairedViews", size=96)
-    inner = dict(type="slotcon_mm.PictureFolder", pipeline=[dict(type="slotcon_mm.LoadPicture"), views])
-    assert size_of_views(dict(train_dataloader=dict(dataset=dict(type="RepeatDataset", dataset=inner)))) == 96
+    inner = dict(type="slotcon_mm.UnlabeledImageDataset", pipeline=[dict(type="slotcon_mm.LoadImage"), views])
+    assert view_size_of_config(dict(train_dataloader=dict(dataset=dict(type="RepeatDataset", dataset=inner)))) == 96
 
 
 def test_without_a_config_it_is_the_papers():
-    assert views_size_of({}) == views_size_of(dict(meta=None)) == size_of_views(dict(model={})) == 224
+    assert (
+        view_size_of_checkpoint({})
+        == view_size_of_checkpoint(dict(meta=None))
+        == view_size_of_config(dict(model={}))
+        == 224
+    )

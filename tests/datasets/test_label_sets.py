@@ -40,7 +40,7 @@ def test_cityscapes_is_labelids_7_to_33():
     assert (table[34:] == IGNORED).all()
 
 
-def test_voc_and_ade20k_ignore_what_is_unlabelled():
+def test_voc_and_ade20k_ignore_what_is_unlabeled():
     assert LABEL_SETS["voc-21"].table[[0, 20, 21, 255]].tolist() == [0, 20, IGNORED, IGNORED]
     assert LABEL_SETS["ade20k-150"].table[[0, 1, 150, 151]].tolist() == [IGNORED, 0, 149, IGNORED]
 

@@ -1,4 +1,4 @@
-"""Pictures in memory, with labels where there are some."""
+"""Images in memory, with labels where there are some."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ import numpy as np
 import pytest
 
 from slotcon_mm.datasets.label_sets import LABEL_SETS
-from slotcon_mm.datasets.labeled_images import cut_middle, read_labelled, read_unlabelled
+from slotcon_mm.datasets.labeled_images import cut_middle, read_labeled, read_unlabeled
 
 
-def test_labelled_pictures_are_pairs_in_order(scenes):
-    pictures = read_labelled(scenes, "val2017", 4)
-    assert pictures.images.shape == (4, 96, 128, 3)
-    assert pictures.labels.shape == (4, 96, 128)
+def test_labeled_images_are_pairs_in_order(scenes):
+    found = read_labeled(scenes, "val2017", 4)
+    assert found.images.shape == (4, 96, 128, 3)
+    assert found.labels.shape == (4, 96, 128)
 
 
-def test_pictures_of_any_size_are_cut_to_the_reports(scenes):
-    assert read_unlabelled(scenes / "train2017", 5).images.shape == (5, 192, 256, 3)
+def test_images_of_any_size_are_cut_to_the_reports(scenes):
+    assert read_unlabeled(scenes / "train2017", 5).images.shape == (5, 192, 256, 3)
     for shape in ((10, 300, 3), (500, 20, 3), (1, 1, 3)):
         assert cut_middle(np.zeros(shape, np.uint8), 64, 48).shape == (48, 64, 3)
 
 
 def write_halves(root, name, width, height, values=(0, 92)):
-    """A picture whose left half is black and right half white, each half a class."""
+    """An image whose left half is black and right half white, each half a class."""
     for folder in ("train2017", "stuffthingmaps/train2017"):
         (root / folder).mkdir(parents=True, exist_ok=True)
     right = np.tile(np.arange(width) >= width // 2, (height, 1))
@@ -36,11 +36,11 @@ def write_halves(root, name, width, height, values=(0, 92)):
         )
 
 
-def test_labels_of_pictures_of_many_sizes_stay_where_the_picture_shows_them(tmp_path):
+def test_labels_of_images_of_many_sizes_stay_where_the_image_shows_them(tmp_path):
     for i, size in enumerate(((640, 480), (200, 300), (40, 32))):
         write_halves(tmp_path, str(i), *size)
     write_halves(tmp_path, "3-without-a-map", 64, 64, values=())
-    found = read_labelled(tmp_path, "train2017", 10, label_set=LABEL_SETS["coco-stuff-27"], size=(64, 48))
+    found = read_labeled(tmp_path, "train2017", 10, label_set="coco-stuff-27", size=(64, 48))
     assert found.images.shape == (3, 48, 64, 3)
     person, background = LABEL_SETS["coco-stuff-27"].table[[0, 92]]
     for image, labels in zip(found.images, found.labels, strict=True):
@@ -52,5 +52,7 @@ def test_labels_of_pictures_of_many_sizes_stay_where_the_picture_shows_them(tmp_
 
 def test_a_folder_without_label_maps_is_named(tmp_path):
     write_halves(tmp_path, "alone", 64, 48, values=())
-    with pytest.raises(ValueError, match=r"expected label maps .* of train2017 in .*stuffthingmaps"):
-        read_labelled(tmp_path, "train2017", 4)
+    with pytest.raises(
+        ValueError, match=r"expected label maps like .*stuffthingmaps/train2017/alone.png, got none for 1 image"
+    ):
+        read_labeled(tmp_path, "train2017", 4)

@@ -1,4 +1,4 @@
-"""Which files make a data set, and in which order."""
+"""Which files make a dataset, and in which order."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 
 from slotcon_mm.checks import RunStoppedError
-from slotcon_mm.datasets import PictureFolder
-from slotcon_mm.datasets.transforms.load_image import UnreadablePictureError
-from slotcon_mm.datasets.unlabeled_image_dataset import list_pictures
+from slotcon_mm.datasets import UnlabeledImageDataset
+from slotcon_mm.datasets.image_files import UnreadableImageError
+from slotcon_mm.datasets.image_lists import list_images
 
 
 @pytest.fixture
@@ -24,10 +24,10 @@ def tree(tmp_path: Path) -> Path:
 
 
 def names(root: Path, *folders: str) -> list[str]:
-    return [os.path.relpath(path, root) for path in list_pictures(root, folders or ("",))]
+    return [os.path.relpath(path, root) for path in list_images(root, folders or ("",))]
 
 
-def test_pictures_of_a_nested_folder_come_sorted_and_nothing_else(tree):
+def test_images_of_a_nested_folder_come_sorted_and_nothing_else(tree):
     assert names(tree) == ["a/0.webp", "a/z/3.png", "b/1.jpeg", "b/2.JPG", "c/4.jpg"]
 
 
@@ -42,27 +42,27 @@ def test_links_to_folders_are_followed_and_a_loop_of_links_ends(tree):
 
 
 def test_each_sample_knows_its_position_in_the_whole_list(tree):
-    dataset = PictureFolder(str(tree))
+    dataset = UnlabeledImageDataset(str(tree))
     assert [dataset.get_data_info(i)["sample_idx"] for i in range(len(dataset))] == list(range(5))
     assert dataset.get_data_info(4)["img_path"].endswith("c/4.jpg")
 
 
 def test_a_folder_that_does_not_exist_is_named_with_the_fix(tree):
     with pytest.raises(ValueError, match=r"nowhere, which does not exist.*dataset.data_root=FOLDER"):
-        PictureFolder(str(tree / "nowhere"))
+        UnlabeledImageDataset(str(tree / "nowhere"))
 
 
-def test_a_folder_without_pictures_is_named(tree):
+def test_a_folder_without_images_is_named(tree):
     (tree / "c" / "4.jpg").unlink()
-    with pytest.raises(ValueError, match=r"expected pictures \(.jpg.*below .*c, got none"):
-        PictureFolder(str(tree), folders=["a", "c"])
+    with pytest.raises(ValueError, match=r"expected images \(.jpg.*below .*c, got none"):
+        UnlabeledImageDataset(str(tree), folders=["a", "c"])
 
 
-def test_what_is_named_like_a_picture_but_is_no_file_is_left_out_and_said(tree, monkeypatch):
-    from slotcon_mm.datasets import unlabeled_image_dataset as picture_folder
+def test_what_is_named_like_an_image_but_is_no_file_is_left_out_and_said(tree, monkeypatch):
+    from slotcon_mm.datasets import image_lists
 
     said: list[str] = []
-    monkeypatch.setattr(picture_folder, "print_log", lambda message, *args, **kwargs: said.append(message))
+    monkeypatch.setattr(image_lists, "print_log", lambda message, *args, **kwargs: said.append(message))
     os.mkfifo(tree / "pipe.jpg")
     (tree / "loop.jpg").symlink_to(tree / "loop.jpg")
     (tree / "broken.png").symlink_to(tree / "nowhere")
@@ -73,7 +73,7 @@ def test_what_is_named_like_a_picture_but_is_no_file_is_left_out_and_said(tree, 
     assert {"folder.jpg/5.png", "link.jpg"} <= set(found)
     assert not {"pipe.jpg", "loop.jpg", "broken.png"} & set(found)
     assert said == [
-        "named like pictures, but no files, and left out: "
+        "left out, since they are named like images but are no files: "
         + ", ".join(str(tree / name) for name in ("broken.png", "loop.jpg", "pipe.jpg"))
     ]
 
@@ -98,74 +98,74 @@ def test_a_folder_that_may_not_be_read_is_named(tree):
         os.seteuid(user)
 
 
-def test_a_list_gives_its_pictures_in_its_order(tree):
+def test_a_list_gives_its_images_in_its_order(tree):
     (tree / "mine.txt").write_bytes(b"c/4.jpg\r\na/0.webp\n\ncaf\xe9.jpg\n")
-    dataset = PictureFolder(str(tree), ann_file="mine.txt")
+    dataset = UnlabeledImageDataset(str(tree), ann_file="mine.txt")
     found = [os.path.relpath(dataset.get_data_info(i)["img_path"], tree) for i in range(len(dataset))]
     assert found == ["c/4.jpg", "a/0.webp", os.fsdecode(b"caf\xe9.jpg")]
-    assert len(PictureFolder(str(tree), ann_file=str(tree / "mine.txt"))) == 3
+    assert len(UnlabeledImageDataset(str(tree), ann_file=str(tree / "mine.txt"))) == 3
 
 
 def test_a_list_that_is_empty_or_absent_is_named(tree):
     (tree / "empty.txt").write_text("\n")
     with pytest.raises(ValueError, match=r"empty.txt, which is empty"):
-        PictureFolder(str(tree), ann_file="empty.txt")
-    with pytest.raises(
-        ValueError, match=r"list of pictures \(dataset.ann_file\), got .*none.txt, which does not exist"
-    ):
-        PictureFolder(str(tree), ann_file="none.txt")
+        UnlabeledImageDataset(str(tree), ann_file="empty.txt")
+    with pytest.raises(ValueError, match=r"list of images \(dataset.ann_file\), got .*none.txt, which does not exist"):
+        UnlabeledImageDataset(str(tree), ann_file="none.txt")
 
 
 class ReadOrRefuse:
-    """A transform in place of decoding: pictures of which the name has a digit of ``bad`` cannot be read."""
+    """A transform instead of decoding: images of which the name has a digit of ``bad`` cannot be read."""
 
     def __init__(self, bad: str) -> None:
         self.bad = bad
 
     def __call__(self, results: dict) -> dict:
         if set(self.bad) & set(Path(results["img_path"]).stem):
-            raise UnreadablePictureError(f"expected a readable picture, got {results['img_path']}")
+            raise UnreadableImageError(f"expected a readable image, got {results['img_path']}")
         return results
 
 
-def skipping(tree: Path, bad: str, share: float, **options) -> PictureFolder:
-    return PictureFolder(str(tree), unreadable="skip", max_unreadable=share, pipeline=[ReadOrRefuse(bad)], **options)
+def skipping(tree: Path, bad: str, share: float, **options) -> UnlabeledImageDataset:
+    return UnlabeledImageDataset(
+        str(tree), unreadable="skip", max_unreadable=share, pipeline=[ReadOrRefuse(bad)], **options
+    )
 
 
-def test_by_default_an_unreadable_picture_is_an_error(tree):
-    with pytest.raises(UnreadablePictureError, match=r"a/0\.webp"):
-        PictureFolder(str(tree), pipeline=[ReadOrRefuse("0")])[0]
+def test_by_default_an_unreadable_image_is_an_error(tree):
+    with pytest.raises(UnreadableImageError, match=r"a/0\.webp"):
+        UnlabeledImageDataset(str(tree), pipeline=[ReadOrRefuse("0")])[0]
 
 
-def test_a_skipped_picture_is_replaced_by_the_same_one_with_its_own_draws(tree):
+def test_a_skipped_image_is_replaced_by_the_same_one_with_its_own_draws(tree):
     found = [skipping(tree, "03", 1.0)[i] for i in (1, 0, 1)]
     assert found[0] == found[2]
     assert Path(found[0]["img_path"]).stem not in ("0", "3")
     assert [sample["sample_idx"] for sample in found] == [1, 0, 1]
 
 
-def test_skipped_pictures_are_noted_in_the_order_of_the_list(tree):
+def test_skipped_images_are_noted_in_the_order_of_the_list(tree):
     dataset = skipping(tree, "31", 1.0)
     for i in reversed(range(len(dataset))):
         dataset[i]
-    assert [Path(path).name for path in dataset.unreadable_pictures()] == ["3.png", "1.jpeg"]
+    assert [Path(path).name for path in dataset.unreadable_images()] == ["3.png", "1.jpeg"]
 
 
 def test_more_than_the_share_stop_the_run(tree):
     dataset = skipping(tree, "0", 0.1)
     with pytest.raises(
-        RunStoppedError, match=r"at most 10.00% unreadable pictures \(max_unreadable\), got 1 of 5: .*0.webp"
+        RunStoppedError, match=r"at most 10.00% unreadable images \(max_unreadable\), got 1 of 5: .*0.webp"
     ):
         dataset[0]
 
 
 def test_where_nothing_can_be_read_the_tries_end(tree):
     dataset = skipping(tree, "01234", 1.0, max_refetch=20)
-    with pytest.raises(RunStoppedError, match=r"in place of .*0.webp, got none in 20 tries"):
+    with pytest.raises(RunStoppedError, match=r"instead of .*0.webp, got none in 20 tries"):
         dataset[0]
 
 
 @pytest.mark.parametrize("options", [dict(unreadable="ignore"), dict(unreadable="skip", max_unreadable=2)])
 def test_an_unknown_policy_or_share_is_refused(tree, options):
     with pytest.raises(ValueError, match="expected"):
-        PictureFolder(str(tree), **options)
+        UnlabeledImageDataset(str(tree), **options)

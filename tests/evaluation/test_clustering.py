@@ -10,10 +10,10 @@ from slotcon_mm.evaluation.clustering import kmeans, merge_prototypes
 
 def test_kmeans_finds_separate_clusters():
     rng = np.random.default_rng(0)
-    centres = np.array([[0.0, 0], [10, 0], [0, 10]])
-    points = np.concatenate([c + rng.normal(0, 0.1, (50, 2)) for c in centres])
+    centers = np.array([[0.0, 0], [10, 0], [0, 10]])
+    points = np.concatenate([c + rng.normal(0, 0.1, (50, 2)) for c in centers])
     found = kmeans(points, 3, seed=0)
-    distance = np.linalg.norm(found[:, None] - centres, axis=2)
+    distance = np.linalg.norm(found[:, None] - centers, axis=2)
     assert sorted(distance.argmin(axis=1)) == [0, 1, 2]
     assert distance.min(axis=1).max() < 0.1
 

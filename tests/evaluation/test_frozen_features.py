@@ -17,11 +17,11 @@ def _scripts_folder(monkeypatch) -> None:
     monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "tools/benchmarks"))
 
 
-def labelled_features(pictures: int, *, told: bool, seed: int) -> tuple[torch.Tensor, np.ndarray]:
+def labeled_features(images: int, *, told: bool, seed: int) -> tuple[torch.Tensor, np.ndarray]:
     """Maps of 6 x 8 cells of 4 pixels, and features that tell the classes apart, or nothing."""
     generator = torch.Generator().manual_seed(seed)
-    cells = torch.randint(NUM_CLASSES, (pictures, 6, 8), generator=generator)
-    features = 0.05 * torch.randn(pictures, 6, 8, 5, generator=generator)
+    cells = torch.randint(NUM_CLASSES, (images, 6, 8), generator=generator)
+    features = 0.05 * torch.randn(images, 6, 8, 5, generator=generator)
     if told:
         features[..., :NUM_CLASSES] += F.one_hot(cells, NUM_CLASSES)
     labels = cells.repeat_interleave(4, dim=1).repeat_interleave(4, dim=2)
@@ -29,21 +29,21 @@ def labelled_features(pictures: int, *, told: bool, seed: int) -> tuple[torch.Te
 
 
 def scores(*, told: bool) -> dict[str, float]:
-    from slotcon_mm.evaluation.frozen_features import cluster_score, neighbour_score, probe_score
+    from slotcon_mm.evaluation.frozen_features import cluster_score, knn_score, probe_score
 
-    train, held_out = labelled_features(12, told=told, seed=0), labelled_features(8, told=told, seed=1)
+    train, held_out = labeled_features(12, told=told, seed=0), labeled_features(8, told=told, seed=1)
     return dict(
         clusters=cluster_score(*held_out, NUM_CLASSES, seed=0),
         probe=probe_score(train, held_out, NUM_CLASSES, seed=0, steps=100),
-        neighbours=neighbour_score(train, held_out, NUM_CLASSES, seed=0),
+        neighbors=knn_score(train, held_out, NUM_CLASSES, seed=0),
     )
 
 
 def test_features_that_tell_classes_apart_score_high_and_noise_scores_by_chance():
     told, noise = scores(told=True), scores(told=False)
     assert told["clusters"] == 1
-    # scores are enlarged bilinearly: cells of 4 pixels in random colours lose some of their edges
-    assert min(told["probe"], told["neighbours"]) > 0.7
+    # scores are enlarged bilinearly: cells of 4 pixels in random colors lose some of their edges
+    assert min(told["probe"], told["neighbors"]) > 0.7
     # of four classes alike in size, guessing has an IoU of 1/7
     assert max(noise.values()) < 0.25
 
@@ -51,7 +51,7 @@ def test_features_that_tell_classes_apart_score_high_and_noise_scores_by_chance(
 def test_pixels_without_a_label_teach_nothing():
     from slotcon_mm.evaluation.frozen_features import labels_on_grid, training_pixels
 
-    features, labels = labelled_features(2, told=True, seed=0)
+    features, labels = labeled_features(2, told=True, seed=0)
     labels[0] = 255
     rows, targets = training_pixels(features, labels)
     assert len(rows) == len(targets) == 48

@@ -30,7 +30,7 @@ def score(samples: list[dict], **kwargs: object) -> dict[str, float]:
 
 
 def published_scores(confusion_true_predicted: np.ndarray) -> tuple[float, float]:
-    """PiCIE's and STEGO's two formulas, written once more from their description: maximise matched pixels, order
+    """PiCIE's and STEGO's two formulas, written once more from their description: maximize matched pixels, order
     clusters by class, IoU = tp / (tp + fp + fn) averaged without NaN, accuracy = matched / counted."""
     true, predicted = linear_sum_assignment(confusion_true_predicted.max() - confusion_true_predicted)
     ordered = confusion_true_predicted[:, predicted[np.argsort(true)]]
@@ -57,8 +57,8 @@ def test_one_to_one_scores_equal_the_published_formulas(seed, classes, agreement
         assert found["mIoU"] == pytest.approx(mean_iou)
 
 
-def test_matching_is_over_all_pictures_not_each():
-    """In the second picture alone, group 1 would be class 2."""
+def test_matching_is_over_all_images_not_each():
+    """In the second image alone, group 1 would be class 2."""
     first = sample(np.array([[0, 0, 1, 1, 1]]), np.array([[5, 5, 1, 1, 1]]))
     second = sample(np.array([[1, 1, 0, 0, 0]]), np.array([[2, 2, 5, 5, 5]]))
     found = score([first, second])
@@ -67,7 +67,7 @@ def test_matching_is_over_all_pictures_not_each():
     assert found["mIoU"] == pytest.approx(100 * (1 + 3 / 5 + 0) / 3)
 
 
-def test_unlabelled_pixels_do_not_count():
+def test_unlabeled_pixels_do_not_count():
     found = score([sample(np.array([[0, 0, 3]]), np.array([[4, 4, 255]]))])
     assert found["pAcc"] == found["mIoU"] == 100
 
@@ -109,14 +109,14 @@ def test_kmeans_merges_prototypes_that_point_the_same_way():
 
 def test_every_choice_stands_beside_the_result():
     metric = GroupMetric("voc-21")
-    metric.dataset_meta = dict(images="curated")
+    metric.dataset_meta = dict(subset="curated")
     metric.process(None, [sample(np.zeros((320, 320), int), np.zeros((320, 320), int))])
     line = metric.describe(21, "one-to-one")
     for choice in ("voc-21", "images curated", "320 x 320", "K = 21", "clusters one-to-one", "21 classes"):
         assert choice in line
 
 
-def pictures(count: int = 7) -> list[dict]:
+def images(count: int = 7) -> list[dict]:
     rng = np.random.default_rng(1)
     return [sample(rng.integers(0, CLASSES, (5, 6)), rng.integers(0, 9, (5, 6))) for _ in range(count)]
 
@@ -124,21 +124,21 @@ def pictures(count: int = 7) -> list[dict]:
 def score_half(rank: int, indices: list[list[int]]) -> dict[str, float]:
     metric = GroupMetric("voc-21")
     for index in indices[rank]:
-        metric.process(None, [pictures()[index]])
+        metric.process(None, [images()[index]])
     return metric.evaluate(7)
 
 
 @pytest.mark.parametrize("indices", [[[0, 2, 4, 6], [1, 3, 5]], [[0, 1, 2, 3, 4, 5, 6], []]])
-def test_two_processes_score_seven_pictures_as_one_does(tmp_path: Path, indices):
-    alone = score(pictures())
+def test_two_processes_score_seven_images_as_one_does(tmp_path: Path, indices):
+    alone = score(images())
     assert run_on_two_processes(score_half, tmp_path, indices) == [alone, alone]
 
 
-def test_a_sampler_that_repeats_pictures_is_refused():
+def test_a_sampler_that_repeats_images_is_refused():
     metric = GroupMetric("voc-21")
-    for item in [*pictures(7), pictures(1)[0]]:
+    for item in [*images(7), images(1)[0]]:
         metric.process(None, [item])
-    with pytest.raises(ValueError, match=r"each of the 7 pictures once, got 8.*round_up=False"):
+    with pytest.raises(ValueError, match=r"each of the 7 images once, got 8.*round_up=False"):
         metric.evaluate(7)
 
 

@@ -1,4 +1,4 @@
-"""A folder of pictures into a gallery."""
+"""A folder of images into a gallery."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import pytest
 import torch
 from helpers import tiny_slotcon
 
-from slotcon_mm.datasets.unlabeled_image_dataset import list_pictures
+from slotcon_mm.datasets.image_lists import list_images
 from slotcon_mm.inference.fill_gallery import fill_gallery, read_square
 
 
@@ -19,10 +19,10 @@ def fill(model, folder, **kwargs):
     return fill_gallery(model, str(folder), top=6, size=48, batch_size=4, workers=0, **kwargs)
 
 
-def test_each_picture_is_seen_as_the_model_sees_its_middle_square(model, scenes):
+def test_each_image_is_seen_as_the_model_sees_its_middle_square(model, scenes):
     gallery, unreadable = fill(model, scenes / "val2017")
     assert (gallery.seen, unreadable) == (6, [])
-    first = list_pictures(scenes / "val2017")[0]
+    first = list_images(scenes / "val2017")[0]
     image = torch.from_numpy(read_square(first, 48).copy()).permute(2, 0, 1)[None]
     winners = model.teacher(model.data_preprocessor(dict(inputs=image))["inputs"]).scores.argmax(1)[0]
     occurrences = [found for k in range(5) for found in gallery.of(k) if found.path == first]
@@ -39,8 +39,8 @@ def test_labels_give_purity(model, scenes):
     assert gallery.confusion_KC.sum() == 6 * 48 * 48
 
 
-def test_a_picture_that_cannot_be_read_is_named_and_the_rest_goes_on(model, scenes, tmp_path):
-    (tmp_path / "a.jpg").write_bytes(b"no picture")
+def test_an_image_that_cannot_be_read_is_named_and_the_rest_goes_on(model, scenes, tmp_path):
+    (tmp_path / "a.jpg").write_bytes(b"no image")
     (tmp_path / "b.jpg").write_bytes((scenes / "val2017/000000000001.jpg").read_bytes())
     gallery, unreadable = fill(model, tmp_path)
     assert gallery.seen == 1

@@ -1,4 +1,4 @@
-"""A picture in, its groups out."""
+"""An image in, its groups out."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from PIL import Image
 from pycocotools import mask as coco_mask
 
 import slotcon_mm
+from slotcon_mm.checkpoints.publish import publish
 from slotcon_mm.inference.inferencer import LONGEST, SMALLEST, SlotInferencer, input_size
 from slotcon_mm.registry import MODELS
-from slotcon_mm.checkpoints.publish import publish
 
 K = 5
 CONFIG = dict(
@@ -56,7 +56,7 @@ def inferencer(work_dir) -> SlotInferencer:
 
 
 @pytest.mark.parametrize(("views", "size"), [(224, 320), (64, 91)])
-def test_pictures_are_shown_at_the_scale_of_the_trainings_views(work_dir, tmp_path, views, size):
+def test_images_are_shown_at_the_scale_of_the_trainings_views(work_dir, tmp_path, views, size):
     checkpoint = torch.load(work_dir / "epoch_1.pth", weights_only=True)
     pipeline = [dict(type="slotcon_mm.PairedViews", size=views)]
     config = Config(dict(model=CONFIG, train_dataloader=dict(dataset=dict(pipeline=pipeline))))
@@ -65,7 +65,7 @@ def test_pictures_are_shown_at_the_scale_of_the_trainings_views(work_dir, tmp_pa
     assert SlotInferencer(tmp_path / "one.pth", device="cpu", size=None).size is None
 
 
-def picture(height: int = 50, width: int = 70, seed: int = 0) -> np.ndarray:
+def random_image(height: int = 50, width: int = 70, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
 
 
@@ -83,8 +83,8 @@ def serve(folder: Path) -> Iterator[str]:
         server.shutdown()
 
 
-def test_the_group_map_has_the_pictures_size_and_adds_up(inferencer):
-    found = inferencer(picture())["predictions"][0]
+def test_the_group_map_has_the_images_size_and_adds_up(inferencer):
+    found = inferencer(random_image())["predictions"][0]
     assert found["group_map"].shape == (50, 70)
     assert found["areas"].sum() == 50 * 70
     ids, counts = np.unique(found["group_map"], return_counts=True)
@@ -94,10 +94,10 @@ def test_the_group_map_has_the_pictures_size_and_adds_up(inferencer):
 
 def test_files_folders_arrays_and_lists_give_the_same_in_order(inferencer, tmp_path):
     for number in range(3):
-        cv2.imwrite(str(tmp_path / f"{number}.png"), picture(seed=number)[..., ::-1])
+        cv2.imwrite(str(tmp_path / f"{number}.png"), random_image(seed=number)[..., ::-1])
     folder = inferencer(str(tmp_path))["predictions"]
     files = inferencer([str(tmp_path / f"{number}.png") for number in range(3)], batch_size=2)["predictions"]
-    arrays = inferencer([picture(seed=number) for number in range(3)], batch_size=1)["predictions"]
+    arrays = inferencer([random_image(seed=number) for number in range(3)], batch_size=1)["predictions"]
     with serve(tmp_path) as root:
         address = inferencer(f"{root}/0.png")["predictions"]
     for first, second, third in zip(folder, files, arrays, strict=True):
@@ -106,33 +106,33 @@ def test_files_folders_arrays_and_lists_give_the_same_in_order(inferencer, tmp_p
     np.testing.assert_array_equal(address[0]["group_map"], folder[0]["group_map"])
 
 
-def test_pictures_of_different_shapes_share_a_batch_and_keep_their_places(inferencer):
+def test_images_of_different_shapes_share_a_batch_and_keep_their_places(inferencer):
     shapes = [(40, 60), (60, 40), (40, 60), (33, 33)]
-    found = inferencer([picture(*shape) for shape in shapes], batch_size=4)["predictions"]
+    found = inferencer([random_image(*shape) for shape in shapes], batch_size=4)["predictions"]
     assert [item["group_map"].shape for item in found] == shapes
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 300), (300, 1), (2, 2), (1200, 1600)])
-def test_tiny_thin_and_large_pictures_pass(inferencer, shape):
-    assert inferencer(picture(*shape))["predictions"][0]["group_map"].shape == shape
+def test_tiny_thin_and_large_images_pass(inferencer, shape):
+    assert inferencer(random_image(*shape))["predictions"][0]["group_map"].shape == shape
 
 
 def test_kinds_of_files_pass(inferencer, tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
-    image = Image.fromarray(picture())
-    image.convert("L").save(tmp_path / "grey.jpg")
+    image = Image.fromarray(random_image())
+    image.convert("L").save(tmp_path / "gray.jpg")
     image.convert("CMYK").save(tmp_path / "cmyk.jpg")
     image.save(tmp_path / "turned.jpg", exif=exif)
-    Image.fromarray(picture()[..., 0].astype(np.uint16) * 257).save(tmp_path / "sixteen.png")
+    Image.fromarray(random_image()[..., 0].astype(np.uint16) * 257).save(tmp_path / "sixteen.png")
     found = {Path(p["name"]).stem: p["group_map"].shape for p in inferencer(str(tmp_path))["predictions"]}
-    assert found == dict(grey=(50, 70), cmyk=(50, 70), turned=(70, 50), sixteen=(50, 70))
+    assert found == dict(gray=(50, 70), cmyk=(50, 70), turned=(70, 50), sixteen=(50, 70))
 
 
-def test_a_picture_that_cannot_be_read_is_named_and_the_rest_goes_on(inferencer, tmp_path):
-    (tmp_path / "bad.jpg").write_bytes(b"no picture")
+def test_an_image_that_cannot_be_read_is_named_and_the_rest_goes_on(inferencer, tmp_path):
+    (tmp_path / "bad.jpg").write_bytes(b"no image")
     with pytest.warns(UserWarning, match="left out: .*bad.jpg"):
-        results = inferencer([str(tmp_path / "bad.jpg"), picture()], draw=True)
+        results = inferencer([str(tmp_path / "bad.jpg"), random_image()], draw=True)
     bad, good = results["predictions"]
     assert "bad.jpg" in bad["error"]
     assert good["group_map"].shape == (50, 70)
@@ -141,7 +141,7 @@ def test_a_picture_that_cannot_be_read_is_named_and_the_rest_goes_on(inferencer,
 
 
 def test_saved_masks_are_the_group_map(inferencer, tmp_path):
-    cv2.imwrite(str(tmp_path / "a.png"), picture())
+    cv2.imwrite(str(tmp_path / "a.png"), random_image())
     found = inferencer(str(tmp_path / "a.png"), out_dir=tmp_path / "out")["predictions"][0]
     saved = json.loads((tmp_path / "out/a.json").read_text())
     assert cv2.imread(str(tmp_path / "out/a.png")).shape == (50, 70, 3)
@@ -153,8 +153,8 @@ def test_saved_masks_are_the_group_map(inferencer, tmp_path):
     np.testing.assert_array_equal(again, found["group_map"])
 
 
-def test_pictures_of_one_name_do_not_overwrite_each_other(inferencer, tmp_path):
-    inferencer([picture(seed=0), picture(seed=1)], out_dir=tmp_path)
+def test_images_of_one_name_do_not_overwrite_each_other(inferencer, tmp_path):
+    inferencer([random_image(seed=0), random_image(seed=1)], out_dir=tmp_path)
     assert sorted(path.name for path in tmp_path.glob("*.png")) == ["array-1.png", "array.png"]
 
 
@@ -162,10 +162,10 @@ def test_published_and_converted_checkpoints_group_alike(inferencer, work_dir, t
     checkpoint = torch.load(work_dir / "epoch_1.pth", weights_only=True)
     published, _ = publish(checkpoint, tmp_path / "p.pth")
     torch.save(dict(state_dict=checkpoint["state_dict"], meta={}), tmp_path / "converted.pth")
-    expected = inferencer(picture())["predictions"][0]["group_map"]
+    expected = inferencer(random_image())["predictions"][0]["group_map"]
     for path in (published, tmp_path / "converted.pth"):
         other = SlotInferencer(path, device="cpu", size=64, show_progress=False)
-        np.testing.assert_array_equal(other(picture())["predictions"][0]["group_map"], expected)
+        np.testing.assert_array_equal(other(random_image())["predictions"][0]["group_map"], expected)
 
 
 def test_an_address_that_leads_nowhere_is_named(inferencer):
@@ -173,7 +173,7 @@ def test_an_address_that_leads_nowhere_is_named(inferencer):
         assert "error" in inferencer("nowhere://a.png")["predictions"][0]
 
 
-@pytest.mark.parametrize("array", [picture()[..., 0], picture().astype(float), np.zeros((0, 4, 3), np.uint8)])
+@pytest.mark.parametrize("array", [random_image()[..., 0], random_image().astype(float), np.zeros((0, 4, 3), np.uint8)])
 def test_other_arrays_are_refused(inferencer, array):
     with pytest.raises(ValueError, match=r"array \(H, W, 3\) of uint8"):
         inferencer(array)
@@ -191,8 +191,8 @@ def test_sizes_in_the_network_are_bounded(height, width, size):
 
 def test_the_command_line_groups_a_folder_and_names_what_it_cannot_read(work_dir, tmp_path):
     (tmp_path / "in").mkdir()
-    cv2.imwrite(str(tmp_path / "in/a.png"), picture())
-    (tmp_path / "in/bad.jpg").write_bytes(b"no picture")
+    cv2.imwrite(str(tmp_path / "in/a.png"), random_image())
+    (tmp_path / "in/bad.jpg").write_bytes(b"no image")
     command = [
         sys.executable,
         "tools/infer.py",
@@ -201,7 +201,7 @@ def test_the_command_line_groups_a_folder_and_names_what_it_cannot_read(work_dir
         "--out-dir",
         str(tmp_path / "out"),
     ]
-    repository = Path(__file__).parents[1]
+    repository = Path(__file__).parents[2]
     done = subprocess.run([*command, "--device", "cpu"], cwd=repository, capture_output=True, text=True)
     assert done.returncode != 0
     assert "1 could not be read" in done.stderr

@@ -38,14 +38,14 @@ def small(scenes: str) -> dict:
     return pretraining_options(Path(scenes), epochs=2, **{"train_dataloader.batch_size": 2})
 
 
-def with_other_pictures(rank: int, scenes: str, work_dir: str) -> str:
+def with_other_images(rank: int, scenes: str, work_dir: str) -> str:
     folders = {"train_dataloader.dataset.folders": ["train2017"] if rank == 0 else ["val2017"]}
     return attempt(work_dir, {**small(scenes), **folders, "train_dataloader.drop_last": False})
 
 
-def test_lists_of_pictures_that_differ_are_refused_at_the_start(scenes, tmp_path):
-    for message in run_on_two_processes(with_other_pictures, tmp_path, str(scenes), str(tmp_path / "w")):
-        assert message.startswith("expected the same list of training pictures on all ranks, got rank 0: 16 (")
+def test_lists_of_images_that_differ_are_refused_at_the_start(scenes, tmp_path):
+    for message in run_on_two_processes(with_other_images, tmp_path, str(scenes), str(tmp_path / "w")):
+        assert message.startswith("expected the same list of training images on all ranks, got rank 0: 16 (")
         assert "; rank 1: 6 (" in message
 
 
@@ -70,7 +70,7 @@ def disturbed(rank: int, scenes: str, work_dir: str, name: str) -> str:
 )
 def test_weights_that_drift_apart_on_a_rank_stop_both_at_the_epochs_end(scenes, tmp_path, name):
     for message in run_on_two_processes(disturbed, tmp_path, str(scenes), str(tmp_path / "w"), name):
-        assert message.startswith("expected the same weights on all 2 ranks after epoch 1, got others in ")
+        assert message.startswith("expected the same weights on all 2 ranks after epoch 1, got different ones in ")
         assert name in message or "and" in message
     assert not (tmp_path / "w/epoch_1.pth").exists()
 

@@ -23,8 +23,8 @@ from PIL import Image
 from runs import build_run, differences, interrupted_at, log_of, pretraining_options, run_state, train
 from torch import Tensor
 
-from slotcon_mm.checks import RunStoppedError
 from slotcon_mm import atomic_files
+from slotcon_mm.checks import RunStoppedError
 from slotcon_mm.engine.optimizers.lars import LARS
 from slotcon_mm.models.heads.slot_head import SlotLossHead
 
@@ -171,14 +171,14 @@ def test_nothing_that_is_not_finite_reaches_weights_teacher_center_or_optimizer(
     assert all(value.isfinite().all() for value in after.values())
 
 
-def test_the_message_names_the_quantity_the_step_and_its_pictures_and_the_state_is_saved(stopped, tmp_path):
+def test_the_message_names_the_quantity_the_step_and_its_images_and_the_state_is_saved(stopped, tmp_path):
     runner, message = stopped
-    assert f"in iteration {BAD + 1}: first in " in message
+    assert f"in iteration {BAD + 1}, first in " in message
     assert "first in loss_slot" in message or "first in gradient of neck.prototypes" in message
     assert message.count(".jpg") == 4
-    pictures = (tmp_path / f"bad/not_finite_iter_{BAD + 1}_rank_0.txt").read_text().split()
-    assert len(pictures) == 4
-    assert all(Path(path).is_file() for path in pictures)
+    images = (tmp_path / f"bad/not_finite_iter_{BAD + 1}_rank_0.txt").read_text().split()
+    assert len(images) == 4
+    assert all(Path(path).is_file() for path in images)
     saved = torch.load(tmp_path / "bad/last_good.pth", weights_only=True)
     assert saved["meta"]["iter"] == BAD
     assert all(torch.equal(value, saved["state_dict"][name]) for name, value in runner.model.state_dict().items())
@@ -218,9 +218,10 @@ def test_one_rank_that_is_not_finite_stops_both(scenes, tmp_path):
     messages = run_on_two_processes(two_ranks_one_bad, tmp_path, str(scenes), str(tmp_path / "w"))
     for rank, message in enumerate(messages):
         assert message.startswith(
-            f"finite: True; expected finite numbers, got others in iteration {BAD + 1}: first in loss_slot"
+            "finite: True; expected finite numbers, got infinite or NaN values in iteration "
+            f"{BAD + 1}, first in loss_slot"
         )
-        assert f"The pictures of rank {rank}" in message
+        assert f"On rank {rank} the step saw these images" in message
 
 
 def test_fine_tuning_stops_before_a_weight_moves(tmp_path, monkeypatch):
@@ -232,7 +233,7 @@ def test_fine_tuning_stops_before_a_weight_moves(tmp_path, monkeypatch):
     runner = segmentation(tmp_path, "w")
     weight = next(runner.model.decode_head.parameters())
     weight.register_hook(lambda grad: grad * float("inf"))
-    with pytest.raises(RunStoppedError, match=r"iteration 1: first in decode_head.*JPEGImages/00000"):
+    with pytest.raises(RunStoppedError, match=r"iteration 1, first in decode_head.*JPEGImages/00000"):
         runner.train()
     assert all(value.isfinite().all() for value in runner.model.parameters())
     assert not runner.optim_wrapper.optimizer.state  # SGD has not begun its first step
@@ -294,15 +295,15 @@ def test_a_drawing_that_fails_does_not_end_a_run(scenes, tmp_path, monkeypatch):
     assert "the groups could not be drawn (MemoryError: too large); training goes on" in log_of(tmp_path)
 
 
-def test_a_picture_that_cannot_be_drawn_is_left_out(scenes, tmp_path):
+def test_an_image_that_cannot_be_drawn_is_left_out(scenes, tmp_path):
     folder = tmp_path / "drawn"
     folder.mkdir()
     Image.new("RGB", (40, 30)).save(folder / "a.png")
     (folder / "b.png").write_bytes(b"")
     hook = {"custom_hooks": [dict(type="slotcon_mm.TeacherStepsHook"), dict(type="slotcon_mm.SampleSeedHook"),
-                             dict(type="slotcon_mm.GroupVisualizationHook", pictures=str(folder))]}  # fmt: skip
+                             dict(type="slotcon_mm.GroupVisualizationHook", images=str(folder))]}  # fmt: skip
     train(build_run(QUICKSTART, tmp_path / "w", options=pretraining_options(scenes, epochs=2, **hook)))
-    assert "not drawn: expected a readable picture" in log_of(tmp_path / "w")
+    assert "not drawn: expected a readable image" in log_of(tmp_path / "w")
 
 
 class KillWorker(Hook):
@@ -315,7 +316,9 @@ class KillWorker(Hook):
 def test_a_killed_worker_ends_the_run_with_a_message(scenes, tmp_path):
     runner = build_run(QUICKSTART, tmp_path, options=pretraining_options(scenes, **{"train_dataloader.num_workers": 1}))
     runner.register_hook(KillWorker())
-    with pytest.raises(RunStoppedError, match=r"expected batches from the loader's workers, got .*--resume goes on"):
+    with pytest.raises(
+        RunStoppedError, match=r"expected batches from the loader's workers, got: .*Continue with --resume"
+    ):
         train(runner)
 
 

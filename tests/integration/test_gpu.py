@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from types import SimpleNamespace
 from typing import Any
 
@@ -10,16 +9,17 @@ import pytest
 import torch
 from helpers import as_samples, random_batch, set_total_steps, tiny_slotcon
 from mmengine.hooks import Hook
-from runs import CONFIGS, pretraining_options
+from runs import CONFIGS, pretraining_options, training_arguments
 from torch import distributed, nn
-from torch.nn.modules._functions import SyncBatchNorm as TorchSyncedNormalisation
+from torch.nn.modules._functions import SyncBatchNorm as TorchSyncedNormalization
 
-from slotcon_mm.launch import training as launch
-from slotcon_mm.launch.compile_networks import compile_networks
 from slotcon_mm.engine.hooks.finite_guard_hook import FiniteGuardHook
 from slotcon_mm.engine.optimizers.lars import LARS
-from slotcon_mm.models.layers.synced_normalisation import SyncedNormalisation
+from slotcon_mm.launch.compile_networks import compile_networks
+from slotcon_mm.launch.runner import build_runner
+from slotcon_mm.launch.training import prepare_training, train
 from slotcon_mm.models.algorithms.teacher import follow
+from slotcon_mm.models.layers.synced_normalization import SyncedNormalization
 
 pytestmark = pytest.mark.gpu
 
@@ -114,15 +114,12 @@ class ForbidWaitsHook(Hook):
 def test_the_whole_training_loop_waits_for_nothing_between_two_log_lines(amp, scenes, tmp_path):
     options = {**pretraining_options(scenes, epochs=2), "train_dataloader.batch_size": 2}
     options["default_hooks.logger.interval"] = 1000
-    args = argparse.Namespace(
-        config=str(CONFIGS / "slotcon_r18_quickstart.py"), work_dir=str(tmp_path), cfg_options=options,
-        launcher="none", device=None, local_rank=0, resume=None, pretrained=None, pretrained_source=None, amp=amp,
-        auto_scale_lr=False,
-    )  # fmt: skip
-    runner = launch.build_runner(launch.prepare_training(args).config, [])
+    args = training_arguments(CONFIGS / "slotcon_r18_quickstart.py", "--work-dir", str(tmp_path))
+    args.cfg_options, args.device, args.amp = options, None, amp
+    runner = build_runner(prepare_training(args).config, [])
     runner.register_hook(ForbidWaitsHook())
     try:
-        launch.train(runner)
+        train(runner)
     finally:
         torch.cuda.set_sync_debug_mode("default")
     assert runner.iter == 16
@@ -172,7 +169,7 @@ def test_the_teacher_follows_on_a_device_as_on_a_cpu(moves):
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
-def test_synchronised_normalisation_is_torchs_without_its_waits(layout, dtype, tmp_path):
+def test_synchronised_normalization_is_torchs_without_its_waits(layout, dtype, tmp_path):
     distributed.init_process_group("nccl", init_method=f"file://{tmp_path}/store", rank=0, world_size=1)
     try:
         pixels = torch.randn(4, 8, 5, 6, device="cuda").to(dtype).contiguous(memory_format=layout)
@@ -182,9 +179,9 @@ def test_synchronised_normalisation_is_torchs_without_its_waits(layout, dtype, t
             state = (x, norm.weight, norm.bias, norm.running_mean, norm.running_var, 1e-5, 0.1)
             if name == "ours":
                 torch.cuda.set_sync_debug_mode("error")
-                y = SyncedNormalisation.apply(*state)
+                y = SyncedNormalization.apply(*state)
             else:
-                y = TorchSyncedNormalisation.apply(*state, distributed.group.WORLD, 1)
+                y = TorchSyncedNormalization.apply(*state, distributed.group.WORLD, 1)
             y.float().pow(3).sum().backward()
             torch.cuda.set_sync_debug_mode("default")
             found.append([y.detach(), x.grad, norm.weight.grad, norm.bias.grad, *norm.buffers()])

@@ -1,4 +1,4 @@
-"""The README's worked example runs as it is written."""
+"""The worked example in the map of the code runs as it is written."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from runs import CONFIGS, build_run, pretraining_options, train
 
 from slotcon_mm.registry import MODELS
 
-README = (CONFIGS.parent / "README.md").read_text()
+MAP = (CONFIGS.parent / "slotcon_mm/README.md").read_text()
 
 
 def code_blocks() -> list[str]:
-    return re.findall(r"```python\n(.*?)```", README, flags=re.DOTALL)
+    return re.findall(r"```python\n(.*?)```", MAP, flags=re.DOTALL)
 
 
 def test_the_worked_example_trains(scenes, tmp_path, monkeypatch):

@@ -96,7 +96,7 @@ def test_two_processes_resume_exactly(scenes, tmp_path):
 def test_a_changed_length_is_said_and_followed(scenes, tmp_path):
     train(build_run(QUICKSTART, tmp_path, options=pretraining_options(scenes, epochs=2)))
     runner = train(build_run(QUICKSTART, tmp_path, options=pretraining_options(scenes, epochs=3), resume="latest"))
-    assert "max_epochs is 3 in place of 2: slotcon_mm's schedules of learning rate and teacher follow" in log_of(
+    assert "max_epochs is 3 instead of 2: slotcon_mm's schedules of learning rate and teacher follow" in log_of(
         tmp_path
     )
     last = warmup_cosine(11, 2.0, warmup=4, total=12, start_factor=0.01, eta_min=1e-6)
@@ -110,11 +110,11 @@ def test_a_changed_batch_is_refused_with_the_one_that_fits(scenes, tmp_path):
         build_run(QUICKSTART, tmp_path, options=options, resume="latest")
 
 
-def test_changed_pictures_are_said(scenes, tmp_path):
+def test_changed_images_are_said(scenes, tmp_path):
     train(build_run(QUICKSTART, tmp_path, options=pretraining_options(scenes, epochs=2)))
     options = pretraining_options(scenes, epochs=2, **{"train_dataloader.dataset.folders": ["val2017"]})
     build_run(QUICKSTART, tmp_path, options=options, resume="latest")
-    assert "the training pictures are not those of the checkpoint (6 now, 16 then)" in log_of(tmp_path)
+    assert "the training images are not those of the checkpoint (6 now, 16 then)" in log_of(tmp_path)
 
 
 # Fine-tuning --------------------------------------------------------------------------------------------------------

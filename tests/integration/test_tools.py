@@ -55,10 +55,26 @@ def trained(tmp_path_factory, scenes) -> tuple[Path, str]:
 def test_training_logs_what_tells_whether_a_run_is_healthy(trained):
     log = trained[1]
     for name in ("loss_group", "loss_slot", "lr", "teacher_momentum", "slots_per_view", "prototype_perplexity",
-                 "center_norm", "pictures_per_second", "eta", "memory"):  # fmt: skip
+                 "center_norm", "images_per_second", "eta", "memory"):  # fmt: skip
         assert f"{name}: " in log, name
-    assert "LR is set based on batch size of 512 and the current batch size is 4" in log
+    assert f"learning rate: {2 * 4 / 512:g} (LARS), scaled from the config's for a batch of 512" in log
     assert "CPU: training in fp32" in log
+
+
+def test_the_console_says_what_runs_in_few_lines_and_the_log_file_everything(trained, scenes):
+    console = trained[1].splitlines()
+    start = next(number for number, line in enumerate(console) if "Epoch(train)" in line)
+    before = [line.partition("INFO - ")[2] for line in console[:start]]
+    assert len(before) <= 15
+    assert [line.partition(":")[0] for line in before[-7:]] == [
+        "config", "data", "model", "device", "batch", "learning rate", "work dir",
+    ]  # fmt: skip
+    assert f"data: 16 images in {scenes} (train2017)" in before
+    assert all("INFO" in line for line in console)  # no warning, no print
+    (log,) = trained[0].glob("*/*.log")
+    for hosts in ("System environment", "Hooks will be executed", '"FileClient" will be deprecated', "model = dict("):
+        assert hosts in log.read_text()
+        assert hosts not in trained[1]
 
 
 def test_checkpoints_load_by_torchs_safe_loader_and_hold_the_run(trained):
@@ -72,7 +88,7 @@ def test_checkpoints_load_by_torchs_safe_loader_and_hold_the_run(trained):
 def test_resume_continues_the_newest_checkpoint(trained, scenes):
     result = train("--resume", *small(scenes, trained[0], epochs=3))
     assert result.returncode == 0, result.stderr[-3000:]
-    assert "resumed epoch: 2, iter: 8" in result.stdout + result.stderr
+    assert "3 epochs of 4 steps, continued after epoch 2, step 8" in result.stdout + result.stderr
     assert int(torch.load(trained[0] / "epoch_3.pth", weights_only=True)["state_dict"]["teacher.steps"]) == 12
 
 
@@ -95,8 +111,8 @@ def test_bad_input_is_answered_by_one_clear_line(trained, scenes, tmp_path):
         "expected a checkpoint to resume in": ["--resume", *small(scenes, tmp_path / "none")],
         "which does not exist": ["--resume", "nowhere.pth", *small(scenes, tmp_path)],
         "expected a GPU for --amp": ["--amp", *small(scenes, tmp_path)],
-        "expected a folder of pictures, got": small(tmp_path / "absent", tmp_path),
-        "expected at least a batch of pictures, 99": small(scenes, tmp_path, **{"train_dataloader.batch_size": 99}),
+        "expected a folder of images, got": small(tmp_path / "absent", tmp_path),
+        "expected at least a batch of images, 99": small(scenes, tmp_path, **{"train_dataloader.batch_size": 99}),
         "expected num_prototypes of 2 or more, got 0": small(scenes, tmp_path, **{"model.neck.num_prototypes": 0}),
         "expected group_weight in [0, 1], got 2": small(scenes, tmp_path, **{"model.group_weight": 2}),
         "expected a checkpoint of this model": ["--resume", str(trained[0]), *small(scenes, tmp_path, **wider)],
@@ -115,16 +131,16 @@ def test_two_processes_train_and_resume(scenes, tmp_path):
     log = result.stdout + result.stderr
     assert "2 processes by gloo" in log
     assert "SyncBN by slotcon_mm" in log
-    assert "the current batch size is 4" in log
+    assert "batch: 4 images (2 processes x 2)" in log
     arguments = small(scenes, tmp_path, epochs=2, **{"train_dataloader.batch_size": 2})
     result = run("tools/dist_train.sh", "configs/slotcon_r50_coco.py", "2", "--resume", *arguments, PORT="29612")
     assert result.returncode == 0, result.stderr[-3000:]
-    assert "resumed epoch: 1, iter: 4" in result.stdout + result.stderr
+    assert "2 epochs of 4 steps, continued after epoch 1, step 4" in result.stdout + result.stderr
 
 
-@pytest.mark.real_pictures
-def test_real_pictures_train(real_pictures, tmp_path):
-    result = train(*small(real_pictures, tmp_path, epochs=1, **{"train_dataloader.batch_size": 16}))
+@pytest.mark.real_images
+def test_real_images_train(real_images, tmp_path):
+    result = train(*small(real_images, tmp_path, epochs=1, **{"train_dataloader.batch_size": 16}))
     assert result.returncode == 0, result.stderr[-3000:]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,9 +13,12 @@ from mmengine.config import Config
 from mmengine.registry import MODELS as ROOT_MODELS
 from mmengine.registry import init_default_scope
 from mmpretrain.models import ResNet
+from runs import training_arguments
 from torch import nn
 
-from slotcon_mm.launch import training as launch
+from slotcon_mm.launch.runner import build_runner
+from slotcon_mm.launch.start_checks import check_start
+from slotcon_mm.launch.training import prepare_training
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 DETECTION = sorted(CONFIGS.glob("detection/*_r50*.py"))
@@ -88,15 +90,11 @@ def shrink(config: Config) -> None:
 
 def train_two_steps(path: Path, pretraining: Path) -> Any:
     """As tools/train.py does; the runner."""
-    parser = argparse.ArgumentParser()
-    launch.add_common_arguments(parser)
-    args = parser.parse_args([str(path), "--device", "cpu", "--work-dir", "work"])
-    args.resume, args.amp, args.auto_scale_lr = None, False, False
-    args.pretrained, args.pretrained_source = str(pretraining), None
-    start = launch.prepare_training(args)
+    args = training_arguments(path, "--work-dir", "work", "--pretrained", str(pretraining))
+    start = prepare_training(args)
     shrink(start.config)
-    runner = launch.build_runner(start.config, start.notes)
-    launch.check_start(runner, start.filling)
+    runner = build_runner(start.config, start.notes)
+    check_start(runner, start.filling)
     runner.train()
     return runner
 
@@ -257,7 +255,7 @@ def test_the_linear_probe_trains_one_convolution():
 
 
 def assert_plain_resnet(model: Any, *, stride: int) -> None:
-    """A ResNet-50 with the stem of pretraining, trained whole with SyncBN, in pretraining's normalisation."""
+    """A ResNet-50 with the stem of pretraining, trained whole with SyncBN, in pretraining's normalization."""
     backbone = model.backbone
     assert type(backbone).__name__ == "ResNet"
     assert backbone.conv1.kernel_size == (7, 7)

@@ -9,9 +9,13 @@ import layouts
 import pytest
 import torch
 from mmengine.config import Config
+from runs import training_arguments
 
 from slotcon_mm.datasets.scenes import write_scenes
-from slotcon_mm.launch import training as launch
+from slotcon_mm.launch.configs import prepare
+from slotcon_mm.launch.runner import build_runner
+from slotcon_mm.launch.start_checks import check_start, check_test
+from slotcon_mm.launch.training import prepare_training
 from slotcon_mm.registry import MODELS
 
 CONFIGS = Path(__file__).parents[2] / "configs/unsupervised_segmentation"
@@ -33,18 +37,13 @@ def shrink(config: Config) -> None:
         loader.update(num_workers=0, persistent_workers=False)
         loader.pop("timeout", None)
         for step in loader.dataset.get("dataset", loader.dataset).pipeline:
-            if step.type in ("slotcon_mm.ResizeShortSide", "slotcon_mm.CentreCrop", "slotcon_mm.PairedViews"):
+            if step.type in ("slotcon_mm.ResizeShortSide", "slotcon_mm.CenterCrop", "slotcon_mm.PairedViews"):
                 step.size = 96
-    config.test_dataloader.dataset.images = "all"
+    config.test_dataloader.dataset.subset = "all"
 
 
 def arguments(path: Path, tmp_path: Path) -> argparse.Namespace:
-    parser = argparse.ArgumentParser()
-    launch.add_common_arguments(parser)
-    args = parser.parse_args([str(path), "--device", "cpu", "--work-dir", str(tmp_path / "work")])
-    args.resume, args.amp, args.auto_scale_lr = None, False, False
-    args.pretrained = args.pretrained_source = None
-    return args
+    return training_arguments(path, "--work-dir", str(tmp_path / "work"))
 
 
 @pytest.fixture
@@ -58,15 +57,15 @@ def data(tmp_path, monkeypatch) -> None:
 @pytest.mark.usefixtures("data")
 @pytest.mark.parametrize("path", SCORED, ids=lambda path: path.stem)
 def test_config_scores_a_checkpoint(path, tmp_path):
-    config = launch.prepare(arguments(path, tmp_path))
+    config = prepare(arguments(path, tmp_path))
     shrink(config)
     model = MODELS.build({"_scope_": "mmpretrain", **config.model})
     torch.save(dict(state_dict=model.state_dict(), meta={}), tmp_path / "c.pth")
     config.load_from = str(tmp_path / "c.pth")
     if config.get("custom_hooks") and config.custom_hooks[0].type == "slotcon_mm.PixelClustersHook":
         config.custom_hooks[0].pixels = 600
-    runner = launch.build_runner(config, [])
-    launch.check_test(runner)
+    runner = build_runner(config, [])
+    check_test(runner)
     metrics = runner.test()
     assert 0 <= metrics["mIoU"] <= 100
     assert 0 <= metrics["pAcc"] <= 100
@@ -78,9 +77,9 @@ def test_config_scores_a_checkpoint(path, tmp_path):
 def test_the_default_is_picies_protocol():
     config = Config.fromfile(CONFIGS / "slotcon_r50_coco-stuff27.py")
     steps = {step.type.removeprefix("slotcon_mm."): step for step in config.test_dataloader.dataset.pipeline}
-    assert [*steps] == ["LoadPicture", "LoadLabels", "ResizeShortSide", "CentreCrop", "PackInputs"]
-    assert steps["ResizeShortSide"].size == steps["CentreCrop"].size == 320
-    assert config.test_dataloader.dataset.images == "curated"
+    assert [*steps] == ["LoadImage", "LoadLabels", "ResizeShortSide", "CenterCrop", "PackInputs"]
+    assert steps["ResizeShortSide"].size == steps["CenterCrop"].size == 320
+    assert config.test_dataloader.dataset.subset == "curated"
     assert config.model.test_cfg.flip is False
     assert config.test_evaluator.clusters == "auto"
     k27 = Config.fromfile(CONFIGS / "slotcon_r50_coco-stuff27_k27.py")
@@ -89,26 +88,26 @@ def test_the_default_is_picies_protocol():
 
 @pytest.mark.usefixtures("data")
 def test_a_checkpoint_of_another_model_is_refused_before_the_test(tmp_path):
-    config = launch.prepare(arguments(CONFIGS / "slotcon_r50_coco-stuff27.py", tmp_path))
+    config = prepare(arguments(CONFIGS / "slotcon_r50_coco-stuff27.py", tmp_path))
     shrink(config)
     other = MODELS.build({"_scope_": "mmpretrain", **config.model, "neck": {**config.model.neck, "num_prototypes": 9}})
     torch.save(dict(state_dict=other.state_dict()), tmp_path / "c.pth")
     config.load_from = str(tmp_path / "c.pth")
     with pytest.raises(ValueError, match=r"of another shape: .*neck.prototypes \(9, 12\), expected \(256, 12\)"):
-        launch.check_test(launch.build_runner(config, []))
+        check_test(build_runner(config, []))
 
 
 @pytest.mark.usefixtures("data")
 def test_pretraining_can_be_watched(tmp_path):
     args = arguments(CONFIGS / "slotcon_r50_coco_watched.py", tmp_path)
-    start = launch.prepare_training(args)
+    start = prepare_training(args)
     shrink(start.config)
     start.config.train_dataloader.batch_size = 2
     start.config.train_cfg.update(max_epochs=2, val_interval=1)
     start.config.param_scheduler.warmup = 0.5
     start.config.default_hooks.logger.interval = 1
-    runner = launch.build_runner(start.config, start.notes)
-    launch.check_start(runner, start.filling)
+    runner = build_runner(start.config, start.notes)
+    check_start(runner, start.filling)
     runner.train()
     scores = runner.message_hub.get_scalar("val/mIoU")
     assert len(scores.data[0]) == 2
@@ -118,19 +117,19 @@ def test_pretraining_can_be_watched(tmp_path):
 
 @pytest.mark.usefixtures("data")
 def test_the_linear_probe_is_trained_from_a_pretraining_and_scored(tmp_path):
-    pretraining = launch.prepare(arguments(CONFIGS / "slotcon_r50_coco-stuff27.py", tmp_path))
+    pretraining = prepare(arguments(CONFIGS / "slotcon_r50_coco-stuff27.py", tmp_path))
     shrink(pretraining)
     model = MODELS.build({"_scope_": "mmpretrain", **pretraining.model})
     torch.save(dict(state_dict=model.state_dict(), meta={}), tmp_path / "epoch_1.pth")
     args = arguments(CONFIGS / "linear_r50_coco-stuff27.py", tmp_path)
     args.pretrained = str(tmp_path / "epoch_1.pth")
-    start = launch.prepare_training(args)
+    start = prepare_training(args)
     shrink(start.config)
     start.config.train_dataloader.batch_size = 5
     start.config.train_cfg.max_epochs = 30
     start.config.optim_wrapper.optimizer.lr = 0.5
-    runner = launch.build_runner(start.config, start.notes)
-    launch.check_start(runner, start.filling)
+    runner = build_runner(start.config, start.notes)
+    check_start(runner, start.filling)
     runner.train()
     log = next((tmp_path / "work").glob("*/*.log")).read_text()
     assert "120 of 120 backbone tensors filled" in log

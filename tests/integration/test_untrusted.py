@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 from helpers import Payload, run_tool
-from pictures import READABLE
+from images import READABLE
 from runs import build_run, pretraining_options, train
 
 QUICKSTART = "configs/slotcon_r18_quickstart.py"
@@ -23,7 +23,7 @@ def malicious(tmp_path: Path) -> Path:
 
 
 def test_every_tool_that_takes_a_checkpoint_refuses_a_malicious_one(malicious, scenes, tmp_path):
-    pictures, out = str(scenes / "val2017"), str(tmp_path / "out")
+    images, out = str(scenes / "val2017"), str(tmp_path / "out")
     options = [
         "--cfg-options",
         f"train_dataloader.dataset.data_root={scenes}",
@@ -34,8 +34,8 @@ def test_every_tool_that_takes_a_checkpoint_refuses_a_malicious_one(malicious, s
         "resume": ["tools/train.py", QUICKSTART, "--work-dir", out, "--resume", str(malicious), *options],
         "pretrained": ["tools/train.py", QUICKSTART, "--work-dir", out, "--pretrained", str(malicious), *options],
         "work dir": ["tools/train.py", QUICKSTART, "--work-dir", str(malicious.parent), "--resume", *options],
-        "infer": ["tools/infer.py", str(malicious), pictures, "--out-dir", out],
-        "visualize": ["tools/visualize_slots.py", str(malicious), pictures, "--out-dir", out],
+        "infer": ["tools/infer.py", str(malicious), images, "--out-dir", out],
+        "visualize": ["tools/visualize_slots.py", str(malicious), images, "--out-dir", out],
         "publish": ["tools/convert_checkpoint.py", "publish", str(malicious), out + ".pth"],
         "backbone": ["tools/convert_checkpoint.py", "backbone", str(malicious), out + ".pth"],
         "from-official": ["tools/convert_checkpoint.py", "from-official", str(malicious), out + ".pth"],
@@ -80,7 +80,7 @@ def test_weights_of_another_model_and_weights_of_none_are_refused(scenes, tmp_pa
             result = run_tool(
                 "tools/train.py", QUICKSTART, "--work-dir", str(tmp_path / "w"), option, str(path), *options
             )
-            assert "expected a checkpoint of this model, got one of another: 0 of" in result.last_line()
+            assert "expected a checkpoint of this model, got one of a different model: 0 of" in result.last_line()
 
 
 @pytest.mark.parametrize("name", ["a.yaml", "a.json"])
@@ -117,7 +117,7 @@ def weights(scenes, tmp_path_factory) -> Path:
     return work_dir
 
 
-def test_names_of_pictures_are_only_names_in_every_tool(nasty, weights, tmp_path):
+def test_names_of_images_are_only_names_in_every_tool(nasty, weights, tmp_path):
     out = {tool: tmp_path / tool for tool in ("infer", "visualize", "check")}
     commands = {
         "infer": ["tools/infer.py", str(weights), str(nasty), "--out-dir", str(out["infer"]), "--size", "32"],
@@ -128,7 +128,7 @@ def test_names_of_pictures_are_only_names_in_every_tool(nasty, weights, tmp_path
     for tool, command in commands.items():
         result = run_tool(*command)
         said = result.said
-        assert result.code == 1, (tool, said)  # one picture is empty, and is named
+        assert result.code == 1, (tool, said)  # one image is empty, and is named
         assert "\x1b[31m" not in said, tool
         assert "bad\\x1b[31m.png" in said, (tool, said)
         assert not list(tmp_path.rglob("ran")), tool
@@ -140,7 +140,7 @@ def test_names_of_pictures_are_only_names_in_every_tool(nasty, weights, tmp_path
     assert len(clean.splitlines()) == 1  # all are copies of one
 
 
-def test_pictures_of_every_name_train(nasty, tmp_path):
+def test_images_of_every_name_train(nasty, tmp_path):
     (nasty / "bad\x1b[31m.png").unlink()
     options = pretraining_options(nasty, epochs=2, **{"train_dataloader.dataset.folders": [""]})
     assert train(build_run("slotcon_r18_quickstart.py", tmp_path / "w", options=options)).iter == 4

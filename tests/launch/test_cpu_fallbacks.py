@@ -12,7 +12,7 @@ def test_mixed_precision_becomes_fp32_and_says_so():
     config = Config(
         dict(launcher="none", optim_wrapper=dict(type="AmpOptimWrapper", loss_scale="dynamic", optimizer={}))
     )
-    assert adapt_to_cpu(config) == ["CPU: training in fp32 in place of the config's automatic mixed precision"]
+    assert adapt_to_cpu(config) == ["CPU: training in fp32 instead of the config's automatic mixed precision"]
     assert config.optim_wrapper == dict(type="OptimWrapper", optimizer={})
 
 

@@ -14,6 +14,7 @@ glibc_only = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="mallo
 # pages that the system had to clear for a large tensor, again and again, after the first
 SCRIPT = """
 import resource, torch
+import slotcon_mm.engine
 from slotcon_mm.launch.kept_memory import keep_freed_memory
 if {keep}:
     print(keep_freed_memory())

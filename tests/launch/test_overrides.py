@@ -20,7 +20,7 @@ def test_an_override_of_what_the_runner_reads_is_merged():
 
 
 def test_a_variable_that_nothing_reads_is_refused_with_the_place_that_is_read():
-    with pytest.raises(ValueError, match=r"got data_root, which nothing reads; .*train_dataloader.dataset.data_root="):
+    with pytest.raises(ValueError, match=r"got data_root, which nothing reads: .*train_dataloader.dataset.data_root="):
         merge_overrides(config(), {"data_root": "elsewhere"})
 
 

@@ -129,14 +129,14 @@ def test_a_pretraining_by_another_optimizer_gets_the_guard_that_waits(optimizer,
     config = Config(
         dict(
             model=dict(type="slotcon_mm.SlotCon"),
-            train_dataloader=dict(dataset=dict(type="slotcon_mm.PictureFolder")),
+            train_dataloader=dict(dataset=dict(type="slotcon_mm.UnlabeledImageDataset")),
             optim_wrapper=dict(optimizer=dict(type=optimizer)),
             custom_hooks=[dict(type="slotcon_mm.FiniteGuardHook"), dict(type="Mine")],
         )
     )
     make_resumable(config)
     assert [hook.type for hook in config.custom_hooks] == [f"slotcon_mm.{guard}", "Mine"]
-    assert config.train_dataloader.dataset.type == "slotcon_mm.PictureFolder"
+    assert config.train_dataloader.dataset.type == "slotcon_mm.UnlabeledImageDataset"
 
 
 def test_a_config_that_only_tests_is_left_alone():

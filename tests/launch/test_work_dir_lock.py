@@ -30,7 +30,7 @@ def holder(tmp_path):
 
 
 def test_a_second_training_is_refused_with_the_first_ones_process(holder, tmp_path):
-    with pytest.raises(ValueError, match=rf"which process {holder.pid} on .* holds: wait for it, stop it, or pass"):
+    with pytest.raises(ValueError, match=rf"which process {holder.pid} on .* is using: wait for it, stop it, or pass"):
         lock_work_dir(tmp_path)
 
 

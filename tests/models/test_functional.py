@@ -33,7 +33,7 @@ def test_scores_are_cosines_of_pixels_and_prototypes(features, prototypes):
     torch.testing.assert_close(F.score_pixels(features, prototypes), reference.scores(features, prototypes))
 
 
-def test_slots_are_weighted_means_of_unnormalised_pixels(features, prototypes):
+def test_slots_are_weighted_means_of_unnormalized_pixels(features, prototypes):
     scores = F.score_pixels(features, prototypes)
     slots = F.pool_slots(features, F.assign_pixels(scores, 0.07))
     torch.testing.assert_close(slots, reference.slots(features, scores))

@@ -35,7 +35,7 @@ def test_a_folder_of_ones_own_is_taken(calls, monkeypatch):
     assert calls[0][:2] == (Path("mine"), Path("out"))
 
 
-@pytest.mark.parametrize("error", [ValueError("expected pictures"), FileExistsError("there already")])
+@pytest.mark.parametrize("error", [ValueError("expected images"), FileExistsError("there already")])
 def test_what_a_user_can_cause_ends_in_one_line(monkeypatch, error):
     def fail(*arguments, **kwargs):
         raise error

@@ -6,12 +6,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from layouts import write_coco
 from mmengine.config import Config
 
-from slotcon_mm.launch.training import build_runner
+from slotcon_mm.datasets.labeled_images import read_labeled
 from slotcon_mm.quickstart import transfer
-from slotcon_mm.datasets.labeled_images import read_labelled
 from slotcon_mm.quickstart.run import CONFIG, run_quickstart
 from slotcon_mm.quickstart.transfer import Comparison, compare_transfer
 from slotcon_mm.registry import MODELS
@@ -25,11 +23,12 @@ def test_a_row_has_means_spreads_and_the_mean_difference():
 
 @pytest.mark.parametrize("with_detection", [True, False])
 def test_each_benchmark_starts_from_both_weights(scenes, tmp_path, monkeypatch, with_detection):
-    monkeypatch.setattr(transfer, "NUM_LABELLED", 8)
+    monkeypatch.setattr(transfer, "NUM_LABELED", 8)
     monkeypatch.setattr(transfer, "FCN_STEPS", 2)
     starts: list[tuple[str, int]] = []
 
-    def detect(pretrained: str, data_root: Path, work_dir: Path, seed: int) -> tuple[float, float]:
+    def detect(pretrained: str, data_root: Path, work_dir: Path, seed: int, num_labeled: int) -> tuple[float, float]:
+        assert num_labeled == 8
         starts.append((pretrained, seed))
         return 2.0, 1.0
 
@@ -38,7 +37,7 @@ def test_each_benchmark_starts_from_both_weights(scenes, tmp_path, monkeypatch, 
     config = Config.fromfile(CONFIG)
     model = MODELS.build({"_scope_": "mmpretrain", **config.model})
     torch.save(dict(state_dict=model.state_dict(), meta={}), tmp_path / "epoch_1.pth")
-    train, held_out = read_labelled(scenes, "train2017", 16), read_labelled(scenes, "val2017", 4)
+    train, held_out = read_labeled(scenes, "train2017", 16), read_labeled(scenes, "val2017", 4)
     table = compare_transfer(config, tmp_path / "epoch_1.pth", scenes, train, held_out, 19, tmp_path, seeds=(0, 1))
     names = ["FCN, mIoU", "Mask R-CNN, box AP50", "Mask R-CNN, mask AP50"]
     assert [row.benchmark for row in table] == (names if with_detection else names[:1])
@@ -46,33 +45,6 @@ def test_each_benchmark_starts_from_both_weights(scenes, tmp_path, monkeypatch, 
     expected = [("scratch", 0), ("scratch", 1), (checkpoint, 0), (checkpoint, 1)]
     assert starts == (expected if with_detection else [])
     assert all(len(row.random) == len(row.pretrained) == 2 for row in table)
-
-
-@pytest.mark.slow
-def test_mask_rcnn_trains_on_scenes_and_is_scored(scenes, tmp_path, monkeypatch):
-    monkeypatch.setattr(transfer, "NUM_LABELLED", 8)
-    box, mask = transfer.mask_rcnn("scratch", scenes, tmp_path, seed=0)
-    assert 0 <= box <= 100
-    assert 0 <= mask <= 100
-    assert list(tmp_path.glob("mask-rcnn/random-0/epoch_*.pth"))
-
-
-@pytest.mark.slow
-def test_mask_rcnn_has_the_classes_of_a_folders_annotations(tmp_path, monkeypatch):
-    write_coco(tmp_path)
-    seen = []
-    monkeypatch.setattr(transfer, "build_runner", lambda *given: seen.append(build_runner(*given)) or seen[0])
-    assert transfer.mask_rcnn("scratch", tmp_path, tmp_path, seed=0) == (0, 0)  # six steps find nothing
-    head = seen[0].model.roi_head
-    assert (head.bbox_head.num_classes, head.mask_head.num_classes) == (80, 80)
-    assert seen[0].val_dataloader.dataset.metainfo["classes"][16] == "dog"
-
-
-def test_instances_are_wanted_of_both_splits(tmp_path):
-    write_coco(tmp_path)
-    assert transfer.has_instances(tmp_path)
-    (tmp_path / "annotations/instances_val2017.json").unlink()
-    assert not transfer.has_instances(tmp_path)
 
 
 def test_transfer_needs_labels(tmp_path):

@@ -7,7 +7,7 @@ import numpy as np
 from slotcon_mm.quickstart.report import Row, write_curves, write_report
 
 
-def test_a_report_escapes_names_and_holds_its_pictures(tmp_path):
+def test_a_report_escapes_names_and_holds_its_images(tmp_path):
     write_curves(tmp_path / "c.png", {"loss": [2.0, 1.0], "other": [1.0, 1.0]})
     image = np.zeros((8, 8, 3), np.uint8)
     path = tmp_path / "r.html"

@@ -33,7 +33,7 @@ def test_on_scenes_it_leaves_checkpoint_curves_scores_and_report(tmp_path):
 
 @pytest.mark.usefixtures("small")
 @pytest.mark.slow
-def test_on_pictures_without_labels_it_shows_groups_and_says_that_there_is_no_score(tmp_path):
+def test_on_images_without_labels_it_shows_groups_and_says_that_there_is_no_score(tmp_path):
     run.run_quickstart(None, tmp_path / "a", seed=0, epochs=1, lr=0.0)
     report = run.run_quickstart(tmp_path / "a/scenes/train2017", tmp_path / "b", seed=0, epochs=1, lr=None)
     text = report.read_text()
@@ -41,6 +41,6 @@ def test_on_pictures_without_labels_it_shows_groups_and_says_that_there_is_no_sc
     assert "mIoU" not in text
 
 
-def test_a_folder_without_pictures_is_refused(tmp_path: Path):
-    with pytest.raises(ValueError, match="expected pictures"):
+def test_a_folder_without_images_is_refused(tmp_path: Path):
+    with pytest.raises(ValueError, match="expected images"):
         run.run_quickstart(tmp_path, tmp_path / "w", seed=0, epochs=1, lr=None)

@@ -1,7 +1,7 @@
-"""Section by section, what SlotCon computes: float64, one picture, one pixel, one tensor at a time.
+"""Section by section, what SlotCon computes: float64, one image, one pixel, one tensor at a time.
 
 Written from the method's equations for reading, with torch only for gradients. Nothing here is imported from the
-package, and none of its vectorisation is used, so that both agree only if both are right.
+package, and none of its vectorization is used, so that both agree only if both are right.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def scores(features: Tensor, prototypes: Tensor) -> Tensor:
 
 
 def slots(features: Tensor, score: Tensor, temperature: float = 0.07) -> Tensor:
-    """(B, K, D): weighted means of a picture's pixels."""
+    """(B, K, D): weighted means of an image's pixels."""
     pooled = []
     for z, s in zip(features.flatten(2), score.flatten(2), strict=True):  # (D, P), (K, P)
         weights = (s / temperature).exp()
@@ -41,7 +41,7 @@ def slots(features: Tensor, score: Tensor, temperature: float = 0.07) -> Tensor:
 
 
 def bilinear(channel: Tensor, y: float, x: float) -> Tensor:
-    """Value of (H, W) at a point in pixel-centre coordinates, as RoIAlign defines it outside the map."""
+    """Value of (H, W) at a point in pixel-center coordinates, as RoIAlign defines it outside the map."""
     H, W = channel.shape
     if y < -1 or y > H or x < -1 or x > W:
         return channel.new_zeros(())
@@ -59,7 +59,7 @@ def bilinear(channel: Tensor, y: float, x: float) -> Tensor:
 
 
 def align(score: Tensor, box: list[float], flipped: bool) -> Tensor:
-    """(K, H, W) of one picture: the box's region at H x W, un-flipped. RoIAlign: a bin is the mean of its samples."""
+    """(K, H, W) of one image: the box's region at H x W, un-flipped. RoIAlign: a bin is the mean of its samples."""
     K, H, W = score.shape
     x0, y0, x1, y1 = box[0] * W - 0.5, box[1] * H - 0.5, box[2] * W - 0.5, box[3] * H - 0.5
     bin_h, bin_w = (y1 - y0) / H, (x1 - x0) / W
@@ -108,7 +108,7 @@ def next_center(center: Tensor, teacher: list[Tensor]) -> Tensor:
 
 
 def winners(score: Tensor) -> set[int]:
-    """Prototypes that win a pixel of one picture (K, H, W)."""
+    """Prototypes that win a pixel of one image (K, H, W)."""
     return set(score.flatten(1).argmax(dim=0).tolist())
 
 

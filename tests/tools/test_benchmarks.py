@@ -12,7 +12,7 @@ import torch
 from helpers import as_samples, random_batch, run_tool, set_total_steps
 from runs import CONFIGS
 
-from slotcon_mm.datasets.unlabeled_image_dataset import list_pictures
+from slotcon_mm.datasets.image_lists import list_images
 from slotcon_mm.engine.optimizers.lars import LARS
 from slotcon_mm.models import SlotCon
 from slotcon_mm.registry import MODELS
@@ -28,13 +28,13 @@ def _scripts_folder(monkeypatch) -> None:
 @pytest.mark.parametrize(
     ("script", "arguments", "variants"),
     [
-        ("input_pipeline", ["--pictures", "2", "--size", "32"], {"plain", "slotcon_mm", "decode only"}),
+        ("input_pipeline", ["--images", "2", "--size", "32"], {"plain", "slotcon_mm", "decode only"}),
         (
             "training_step",
             ["--depth", "18", "--batch", "8", "--size", "96", "--device", "cpu", "--variants", "plain", "slotcon_mm"],
             {"plain", "slotcon_mm"},
         ),
-        ("photometric", ["--pictures", "2", "--size", "32", "--device", "cpu"], {"plain", "slotcon_mm"}),
+        ("photometric", ["--images", "2", "--size", "32", "--device", "cpu"], {"plain", "slotcon_mm"}),
         (
             "end_to_end",
             ["--batch", "8", "--steps", "1", "--workers", "1", "--rounds", "1", "--device", "cpu"],
@@ -153,7 +153,7 @@ def test_the_plain_views_are_views_of_the_paper(scenes):
     from plain.views import PlainViews, shared_area
 
     plain = PlainViews(32)
-    for path in list_pictures(scenes / "train2017")[:8]:
+    for path in list_images(scenes / "train2017")[:8]:
         views, crops = plain(path)
         assert [tuple(view.shape) for view in views] == [(3, 32, 32)] * 2
         assert all(view.dtype == torch.float32 and view.isfinite().all() for view in views)

@@ -14,10 +14,10 @@ import torch
 from mmengine.config import Config
 from runs import CONFIGS, build_run, pretraining_options, train
 
-from slotcon_mm.datasets.transforms.load_image import read_picture
-from slotcon_mm.datasets.transforms.paired_views import PairedViews
-from slotcon_mm.datasets.unlabeled_image_dataset import list_pictures
+from slotcon_mm.datasets.image_files import read_image
+from slotcon_mm.datasets.image_lists import list_images
 from slotcon_mm.datasets.scenes import write_scenes
+from slotcon_mm.datasets.transforms.paired_views import PairedViews
 from slotcon_mm.models.functional import align_to_overlap
 
 METHODS = ("densecl", "mocov2", "byol", "simsiam")
@@ -54,7 +54,7 @@ def test_a_study_writes_a_table_and_goes_on_where_it_stopped(tmp_path, monkeypat
     import study
 
     write_scenes(tmp_path / "scenes", num_train=40, num_val=6, width=96, height=64, seed=0, workers=1)
-    small = dict(NUM_LABELLED=12, NUM_TUNING=4, NUM_HELD_OUT=6, FCN_STEPS=2)
+    small = dict(NUM_LABELED=12, NUM_TUNING=4, NUM_HELD_OUT=6, FCN_STEPS=2)
     few_steps = partial(study.probe_score, steps=20)
     for name, value in dict(small, has_detection=lambda: False, probe_score=few_steps).items():
         monkeypatch.setattr(study, name, value)
@@ -64,7 +64,7 @@ def test_a_study_writes_a_table_and_goes_on_where_it_stopped(tmp_path, monkeypat
     table = capsys.readouterr().out
     assert all(f"| {method} | 2 |" in table for method in ("byol", "random"))
     found = json.loads((tmp_path / "byol/seed-1.json").read_text())
-    assert set(found) == {"rate", "clusters", "probe", "neighbours", "fcn"}
+    assert set(found) == {"rate", "clusters", "probe", "neighbors", "fcn"}
     assert all(0 <= value <= 1 for value in found.values())
     assert found != json.loads((tmp_path / "byol/seed-0.json").read_text())
 
@@ -108,7 +108,7 @@ def test_an_ablation_changes_what_its_name_says_and_trains_at_slotcons_rate(scen
 def test_without_inverse_augmentation_scores_are_compared_where_they_lie(scenes):
     import unaligned_views
 
-    packed = PairedViews(size=32)(dict(img=read_picture(list_pictures(scenes)[0]), sample_idx=0))
+    packed = PairedViews(size=32)(dict(img=read_image(list_images(scenes)[0]), sample_idx=0))
     sample = unaligned_views.UnalignedViews()(packed)["data_samples"]
     scores_BKHW = torch.randn(1, 5, 7, 7)
     aligned = align_to_overlap(scores_BKHW, sample.overlap_boxes[None, 0], sample.flipped[None, 0])
@@ -125,7 +125,7 @@ def test_simsiams_predictor_gets_the_rate_that_is_tried():
     assert [hook.lr for hook in config.custom_hooks if hook.type == "SimSiamHook"] == pytest.approx([4 * published])
 
 
-def test_real_pictures_of_many_sizes_are_measured(tmp_path, monkeypatch, capsys):
+def test_real_images_of_many_sizes_are_measured(tmp_path, monkeypatch, capsys):
     import study
 
     for split in ("train2017", "val2017"):
@@ -139,13 +139,13 @@ def test_real_pictures_of_many_sizes_are_measured(tmp_path, monkeypatch, capsys)
     monkeypatch.setattr(sys, "argv", ["study.py", *arguments])
     study.main()
     found = json.loads((tmp_path / "out/random/seed-0.json").read_text())
-    assert found.keys() == {"rate", "clusters", "probe", "neighbours"}
-    assert found["neighbours"] > 0.3  # of two classes, one dark and one bright
+    assert found.keys() == {"rate", "clusters", "probe", "neighbors"}
+    assert found["neighbors"] > 0.3  # of two classes, one dark and one bright
     assert "| random | 1 |" in capsys.readouterr().out
 
 
 def write_blocks(root: Path, split: str, name: str, width: int, height: int) -> None:
-    """A picture with a bright object of VOC's class 7 before a dark background."""
+    """An image with a bright object of VOC's class 7 before a dark background."""
     for folder in (root / split, root / "stuffthingmaps" / split):
         folder.mkdir(parents=True, exist_ok=True)
     label = np.zeros((height, width), np.uint8)
@@ -172,12 +172,12 @@ def test_a_folder_is_not_scored_by_classes_that_nobody_named(arguments, missing,
 
 
 @pytest.mark.parametrize(
-    ("num_pictures", "expected"), [(1000, 128), (128, 32), (5, 32), (118_287, 14_784), (1_281_167, 65_536)]
+    ("num_images", "expected"), [(1000, 128), (128, 32), (5, 32), (118_287, 14_784), (1_281_167, 65_536)]
 )
-def test_few_pictures_meet_themselves_in_a_queue(num_pictures, expected):
+def test_few_images_meet_themselves_in_a_queue(num_images, expected):
     import study
 
-    assert study.queue_length(num_pictures, batch_size=32) == expected
+    assert study.queue_length(num_images, batch_size=32) == expected
     configs = [study.study_config(method) for method in ("densecl", "mocov2")]
     assert [config.model.queue_len for config in configs] == [study.queue_length(study.NUM_TRAIN, 32)] * 2
 

@@ -27,7 +27,7 @@ def test_a_page_and_a_sheet_are_written_with_purity_where_there_are_labels(scene
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     text = (tmp_path / "out/index.html").read_text()
-    assert "6 pictures" in text
+    assert "6 images" in text
     assert "of pixels" in text
     assert (tmp_path / "out/sheet.png").is_file()
     done = subprocess.run([*command[:4], "--labels", "x"], cwd=REPOSITORY, capture_output=True, text=True)

@@ -1,4 +1,4 @@
-"""The best pictures of each prototype."""
+"""The best images of each prototype."""
 
 from __future__ import annotations
 
@@ -9,23 +9,23 @@ from slotcon_mm.visualization.gallery import Gallery
 K = 5
 
 
-def pictures(count: int = 40) -> list[np.ndarray]:
+def images(count: int = 40) -> list[np.ndarray]:
     rng = np.random.default_rng(0)
     return [rng.normal(size=(K, 3, 4)) for _ in range(count)]
 
 
 def filled(top: int = 3) -> Gallery:
     gallery = Gallery(K, top, num_classes=2)
-    for number, scores in enumerate(pictures()):
+    for number, scores in enumerate(images()):
         gallery.add(f"{number}.jpg", scores)
     return gallery
 
 
-def test_the_top_pictures_are_those_of_a_full_sort():
+def test_the_top_images_are_those_of_a_full_sort():
     gallery = filled()
     for prototype in range(K):
         everything = []
-        for number, scores in enumerate(pictures()):
+        for number, scores in enumerate(images()):
             region = scores.argmax(axis=0) == prototype
             if region.any():
                 everything.append((scores[prototype][region].mean(), f"{number}.jpg"))
@@ -35,19 +35,19 @@ def test_the_top_pictures_are_those_of_a_full_sort():
 
 def test_an_occurrence_keeps_its_region():
     found = filled().of(2)[0]
-    scores = pictures()[int(found.path.removesuffix(".jpg"))]
+    scores = images()[int(found.path.removesuffix(".jpg"))]
     np.testing.assert_array_equal(found.region, scores.argmax(axis=0) == 2)
 
 
-def test_usage_counts_pixels_and_pictures():
-    gallery, scores = filled(), pictures()
+def test_usage_counts_pixels_and_images():
+    gallery, scores = filled(), images()
     winners = np.stack([s.argmax(axis=0) for s in scores])
     assert gallery.pixels_K.tolist() == [int((winners == k).sum()) for k in range(K)]
-    assert gallery.pictures_K.tolist() == [int((winners == k).any(axis=(1, 2)).sum()) for k in range(K)]
+    assert gallery.images_K.tolist() == [int((winners == k).any(axis=(1, 2)).sum()) for k in range(K)]
     assert gallery.by_usage() == sorted(range(K), key=lambda k: -int((winners == k).sum()))
 
 
-def test_equal_pictures_keep_the_earliest():
+def test_equal_images_keep_the_earliest():
     gallery = Gallery(2, 2)
     for number in range(5):
         gallery.add(str(number), np.ones((2, 1, 1)))

@@ -28,11 +28,11 @@ def test_every_link_and_thumbnail_of_the_page_is_there(tmp_path):
     assert set(re.findall(r"href='#(p\d)'", text)) == set(re.findall(r"id='(p\d)'", text)) == {"p1", "p2"}
     assert "75 % sky" in text
     assert "a&lt;b.jpg" in text
-    assert "3 pictures; 2 of 3 prototypes" in text
+    assert "3 images; 2 of 3 prototypes" in text
     assert cv2.imread(str(tmp_path / "sheet.png")).shape == (2 * 112, 3 * 112, 3)
 
 
-def test_a_region_keeps_its_colours_and_the_rest_is_dimmed():
+def test_a_region_keeps_its_colors_and_the_rest_is_dimmed():
     image = np.full((40, 40, 3), (250, 60, 10), np.uint8)
     region = np.array([[True, False], [True, False]])
     marked = mark_region(image, region, np.array([0, 0, 255]))

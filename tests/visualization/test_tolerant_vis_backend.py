@@ -1,4 +1,4 @@
-"""Back ends may fail."""
+"""Backends may fail."""
 
 from __future__ import annotations
 
@@ -48,9 +48,9 @@ def test_a_back_end_that_works_works_as_before_under_its_own_name(tmp_path, said
     tolerate_failing_backends(config)  # a config that was wrapped before stays as it is
     visualizer = Visualizer(name="v", save_dir=str(tmp_path), vis_backends=config["vis_backends"])
     visualizer.add_scalars(dict(loss=0.5), step=3, file_path="mine.json")
-    visualizer.add_image("picture", np.zeros((4, 4, 3), np.uint8), step=3)
+    visualizer.add_image("image", np.zeros((4, 4, 3), np.uint8), step=3)
     assert (tmp_path / "vis_data/mine.json").read_text() == '{"loss": 0.5, "step": 3}\n'
-    assert (tmp_path / "vis_data/vis_image/picture_3.png").is_file()
+    assert (tmp_path / "vis_data/vis_image/image_3.png").is_file()
     assert visualizer.get_backend("LocalVisBackend").experiment is not None
     assert isinstance(visualizer.get_backend("other"), TolerantVisBackend)
     assert len(said) == 1

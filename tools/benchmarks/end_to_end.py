@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Pictures a second of training with the real loader, beside the same steps on one batch that is there already.
+"""Images a second of training with the real loader, beside the same steps on one batch that is there already.
 
 python tools/benchmarks/end_to_end.py data/coco/train2017                # a CPU: ResNet-18, views of 96, batch 16
 python tools/benchmarks/end_to_end.py data/coco/train2017 --batch 256    # a GPU: ResNet-50, views of 224
@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
-from benchmark_pictures import views_dataset
+from benchmark_images import views_dataset
 from measure import add_output_argument, fill_defaults, report
 from mmengine.device import get_device
 from mmengine.logging import MessageHub
@@ -27,15 +27,15 @@ from plain.views import PlainViews
 from torch.utils.data import DataLoader, Dataset, RandomSampler
 from training_step import CHANNELS, TOTAL_STEPS, make_batch, our_train_step, plain_train_step
 
-from slotcon_mm.datasets.unlabeled_image_dataset import list_pictures
+from slotcon_mm.datasets.image_lists import list_images
 
 PREFETCH = 2  # batches a worker, torch's default
 
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", help="pictures")
-    parser.add_argument("--batch", type=int, help="pictures (default: 16 on a CPU, 256 on a GPU)")
+    parser.add_argument("folder", help="images")
+    parser.add_argument("--batch", type=int, help="images (default: 16 on a CPU, 256 on a GPU)")
     parser.add_argument("--size", type=int, help="of a view (default: 96 on a CPU, 224 on a GPU)")
     parser.add_argument("--depth", type=int, choices=CHANNELS, help="of the ResNet (default: 18 on a CPU, 50 on a GPU)")
     parser.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 2) - 1), help="default: cores - 1")
@@ -72,7 +72,7 @@ def main() -> None:
             seconds[name].append(measure())
     share = sorted(b / a for a, b in zip(seconds["slotcon_mm"], seconds["slotcon_mm without a loader"], strict=True))
     report(
-        f"End to end, ResNet-{args.depth}, {args.device}", seconds, items=args.batch * args.steps, unit="pictures/s",
+        f"End to end, ResNet-{args.depth}, {args.device}", seconds, items=args.batch * args.steps, unit="images/s",
         base="plain", args=args, notes=[
             f"Batch {args.batch}, views of {args.size} pixels, {args.precision}, {args.workers} workers. With "
             f"the loader {share[len(share) // 2]:.2f} of the rate without.",
@@ -83,15 +83,15 @@ def main() -> None:
 def seconds_of(args: argparse.Namespace, step: Callable[[Any], object], batches: Iterator[Any]) -> float:
     for _ in range(PREFETCH * args.workers + 1):
         step(next(batches))
-    synchronise(args)
+    synchronize(args)
     begin = time.perf_counter()
     for _ in range(args.steps):
         step(next(batches))
-    synchronise(args)
+    synchronize(args)
     return time.perf_counter() - begin
 
 
-def synchronise(args: argparse.Namespace) -> None:
+def synchronize(args: argparse.Namespace) -> None:
     if args.device != "cpu":
         torch.cuda.synchronize()
 
@@ -113,9 +113,9 @@ def our_loader(args: argparse.Namespace) -> Iterator[Any]:
     )
 
 
-class PlainPictures(Dataset[Any]):
+class PlainImages(Dataset[Any]):
     def __init__(self, folder: str, size: int) -> None:
-        self.paths, self.views = list_pictures(folder), PlainViews(size)
+        self.paths, self.views = list_images(folder), PlainViews(size)
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -127,12 +127,12 @@ class PlainPictures(Dataset[Any]):
 
 
 def plain_loader(args: argparse.Namespace) -> Iterator[Any]:
-    pictures = PlainPictures(args.folder, args.size)
+    images = PlainImages(args.folder, args.size)
     enough = args.batch * (args.steps + PREFETCH * args.workers + 1)
-    sampler = RandomSampler(pictures, replacement=True, num_samples=enough)
+    sampler = RandomSampler(images, replacement=True, num_samples=enough)
     return iter(
         DataLoader(
-            pictures, args.batch, sampler=sampler, num_workers=args.workers, prefetch_factor=PREFETCH,
+            images, args.batch, sampler=sampler, num_workers=args.workers, prefetch_factor=PREFETCH,
             pin_memory=args.device != "cpu",
         )
     )  # fmt: skip

@@ -24,7 +24,7 @@ from measure import machine_line
 ROOT = Path(__file__).resolve().parents[2]
 SCRIPTS = Path(__file__).parent
 LIMIT = 480  # seconds a part
-EAGER_ROOFLINE = 2730  # pictures/s of ResNet-50 at 224 pixels on an H200: 366 us of bandwidth and arithmetic a picture
+EAGER_ROOFLINE = 2730  # images/s of ResNet-50 at 224 pixels on an H200: 366 us of bandwidth and arithmetic an image
 COMPILED = ["compiled", "compiled, one pass", "CUDA graphs, one pass"]
 EAGER = ["plain", "slotcon_mm", "nchw", "one pass"]
 
@@ -45,7 +45,7 @@ def parts_of(folder: str) -> dict[str, Part]:
         step256=Part([*step, "--batch", "256", "--rounds", "10"], small_step),
         bf16=Part(["training_step.py", "--batch", "256", "--precision", "bf16", "--rounds", "10"], small_step),
         optimizer=Part(["optimizer.py"], ["optimizer.py", "--depth", "18", "--rounds", "1", "--device", "cpu"]),
-        photometric=Part(["photometric.py", folder], ["photometric.py", folder, "--pictures", "4", "--rounds", "1"]),
+        photometric=Part(["photometric.py", folder], ["photometric.py", folder, "--images", "4", "--rounds", "1"]),
         end_to_end=Part(
             ["end_to_end.py", folder], ["end_to_end.py", folder, "--rounds", "1", "--steps", "1", "--batch", "4"]
         ),
@@ -55,7 +55,7 @@ def parts_of(folder: str) -> dict[str, Part]:
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", help="pictures")
+    parser.add_argument("folder", help="images")
     parser.add_argument("--out", type=Path, required=True, help="folder for logs and numbers")
     parser.add_argument("--only", nargs="+", metavar="PART", help=f"of checks, {', '.join(parts_of(''))}")
     parser.add_argument("--try-on-cpu", action="store_true", help="small sizes, to see whether every part runs")

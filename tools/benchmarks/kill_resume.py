@@ -26,10 +26,10 @@ from typing import Any
 
 import torch
 
-from slotcon_mm.checks import expect_positive
-from slotcon_mm.datasets.scenes import write_scenes
 from slotcon_mm.checkpoints.latest import latest_checkpoint
 from slotcon_mm.checkpoints.safe_loading import load_from_safe_local
+from slotcon_mm.checks import expect_positive
+from slotcon_mm.datasets.scenes import write_scenes
 
 ROOT = Path(__file__).resolve().parents[2]
 OPTIONS = {

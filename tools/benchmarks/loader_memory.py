@@ -3,7 +3,7 @@
 
 python tools/benchmarks/loader_memory.py
 
-Beside a data set that keeps its names in a Python list (counting references writes to every name's page, and so each
+Beside a dataset that keeps its names in a Python list (counting references writes to every name's page, and so each
 worker ends up with a copy of its own), and beside slotcon_mm's without what its training does against Python's garbage
 collector, which writes to every object that it looks at. Linux only.
 """
@@ -24,9 +24,9 @@ from mmengine.registry import init_default_scope
 from torch.utils.data import DataLoader, Dataset
 
 import slotcon_mm  # noqa: F401
-from slotcon_mm.datasets import PictureFolder
-from slotcon_mm.datasets.transforms.load_image import read_picture
-from slotcon_mm.datasets.unlabeled_image_dataset import list_pictures
+from slotcon_mm.datasets import UnlabeledImageDataset
+from slotcon_mm.datasets.image_files import read_image
+from slotcon_mm.datasets.image_lists import list_images
 from slotcon_mm.launch.worker_memory import objects_shared_with_workers
 
 
@@ -45,9 +45,9 @@ def main() -> None:
     found: dict[str, list[float]] = {}
     with folder_of_names(args.names, size=8) as folder:
         datasets: dict[str, Callable[[], Dataset[Any]]] = {
-            "list of names": lambda: ListedPictures(folder),
-            "slotcon_mm": lambda: pictures(folder),
-            "slotcon_mm, collected": lambda: pictures(folder),
+            "list of names": lambda: ListedImages(folder),
+            "slotcon_mm": lambda: images(folder),
+            "slotcon_mm, collected": lambda: images(folder),
         }
         for name, make in datasets.items():
             # as slotcon_mm's training does
@@ -56,7 +56,7 @@ def main() -> None:
             with context:
                 found[name] = memory_after_epochs(dataset, args)
     print(f"\nPrivate memory of {args.workers} workers together, {args.names:,} names\n")
-    print("| data set | " + " | ".join(f"epoch {n + 1}, MB" for n in range(args.epochs)) + " |")
+    print("| dataset | " + " | ".join(f"epoch {n + 1}, MB" for n in range(args.epochs)) + " |")
     print("| --- |" + " --- |" * args.epochs)
     for name, values in found.items():
         print(f"| {name} | " + " | ".join(f"{value:.0f}" for value in values) + " |")
@@ -65,20 +65,20 @@ def main() -> None:
         args.json.write_text(json.dumps(dict(private_memory_mb=found, machine=machine()), indent=2) + "\n")
 
 
-def pictures(folder: Path) -> PictureFolder:
+def images(folder: Path) -> UnlabeledImageDataset:
     views = dict(type="slotcon_mm.PairedViews", size=4)
-    return PictureFolder(str(folder), pipeline=[dict(type="slotcon_mm.LoadPicture"), views])
+    return UnlabeledImageDataset(str(folder), pipeline=[dict(type="slotcon_mm.LoadImage"), views])
 
 
-class ListedPictures(Dataset[Any]):
+class ListedImages(Dataset[Any]):
     def __init__(self, folder: Path) -> None:
-        self.paths = list_pictures(folder)
+        self.paths = list_images(folder)
 
     def __len__(self) -> int:
         return len(self.paths)
 
     def __getitem__(self, index: int) -> Any:
-        return read_picture(self.paths[index])
+        return read_image(self.paths[index])
 
 
 def memory_after_epochs(dataset: Dataset[Any], args: argparse.Namespace) -> list[float]:

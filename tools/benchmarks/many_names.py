@@ -1,4 +1,4 @@
-"""A folder of as many pictures as COCO has, made of links to a few, for measurements that depend on the names alone."""
+"""A folder of as many images as COCO has, made of links to a few, for measurements that depend on the names alone."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ def folder_of_names(count: int, *, size: int = 48) -> Iterator[Path]:
         for number in range(count):
             path = names / f"{number * 5:012d}.jpg"
             if number % LINKS == 0:
-                picture = path
-                Image.fromarray(pixels).save(picture)
+                image = path
+                Image.fromarray(pixels).save(image)
             else:
-                os.link(picture, path)
+                os.link(image, path)
         yield names

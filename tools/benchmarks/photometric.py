@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from benchmark_pictures import first_pictures, views_dataset
+from benchmark_images import first_images, views_dataset
 from measure import add_output_argument, alternate, report
 from mmengine.dataset import default_collate
 from mmengine.device import get_device
@@ -24,10 +24,11 @@ from torch import Tensor
 from torchvision.transforms import functional as tf
 
 import slotcon_mm  # noqa: F401
-from slotcon_mm.datasets.transforms.load_image import read_picture
+from slotcon_mm.datasets.image_files import read_image
 from slotcon_mm.datasets.transforms.paired_views import cut_view
 from slotcon_mm.datasets.transforms.view_geometry import Crop
-from slotcon_mm.models import ViewPreprocessor, photometric
+from slotcon_mm.models import ViewPreprocessor
+from slotcon_mm.models.preprocessing import photometric
 from slotcon_mm.models.preprocessing.view_preprocessor import select_view
 from slotcon_mm.registry import DATASETS
 
@@ -36,8 +37,8 @@ JITTER = (tf.adjust_brightness, tf.adjust_contrast, tf.adjust_saturation, tf.adj
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", help="pictures")
-    parser.add_argument("--pictures", type=int, default=64, help="default: 64")
+    parser.add_argument("folder", help="images")
+    parser.add_argument("--images", type=int, default=64, help="default: 64")
     parser.add_argument("--rounds", type=int, default=10, help="default: 10")
     parser.add_argument("--size", type=int, default=224, help="of a view (default: 224)")
     parser.add_argument("--device", default=get_device(), help="default: a GPU if there is one")
@@ -48,9 +49,9 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> None:
     args = parse_arguments()
     init_default_scope("mmpretrain")
-    paths = first_pictures(args.folder, args.pictures)
-    pictures = DATASETS.build({**views_dataset(args.folder, args.size), "indices": len(paths)})
-    batch: Any = default_collate([pictures[i] for i in range(len(pictures))])
+    paths = first_images(args.folder, args.images)
+    images = DATASETS.build({**views_dataset(args.folder, args.size), "indices": len(paths)})
+    batch: Any = default_collate([images[i] for i in range(len(images))])
     finish = ViewPreprocessor(mean=(0, 0, 0), std=(255, 255, 255)).to(args.device)
 
     differences = {"crop and resize": resize_difference(paths, args.size)}
@@ -82,8 +83,8 @@ def main() -> None:
         + [f"| {name} | {mean:.2f} | {p99:.1f} | {most:.0f} |" for name, (mean, p99, most) in differences.items()]
     )
     report(
-        f"Photometric operations, {args.device}", seconds, items=len(paths), unit="pictures/s", base="plain", args=args,
-        notes=[f"{len(paths)} pictures, views of {args.size} pixels.", table],
+        f"Photometric operations, {args.device}", seconds, items=len(paths), unit="images/s", base="plain", args=args,
+        notes=[f"{len(paths)} images, views of {args.size} pixels.", table],
     )  # fmt: skip
 
 
@@ -98,7 +99,7 @@ def operations() -> Mapping[str, tuple[Callable[[Tensor], Tensor], Callable[[Ima
         "contrast 1.3": (filled(photometric.adjust_contrast, 1.3), lambda p: tf.adjust_contrast(p, 1.3)),
         "saturation 1.2": (filled(photometric.adjust_saturation, 1.2), lambda p: tf.adjust_saturation(p, 1.2)),
         "hue 0.1": (filled(photometric.adjust_hue, 0.1), lambda p: tf.adjust_hue(p, 0.1)),
-        "grey": (lambda x: photometric.luma(x).expand_as(x), lambda p: tf.rgb_to_grayscale(p, 3)),
+        "gray": (lambda x: photometric.luma(x).expand_as(x), lambda p: tf.rgb_to_grayscale(p, 3)),
         "blur, sigma 0.5": (gaussian(0.5), lambda p: p.filter(ImageFilter.GaussianBlur(0.5))),
         "blur, sigma 2": (gaussian(2.0), lambda p: p.filter(ImageFilter.GaussianBlur(2.0))),
         "solarize": (photometric.solarize, lambda p: ImageOps.solarize(p, 128)),
@@ -114,7 +115,7 @@ def pil_view(view: Image.Image, draws: Mapping[str, Any]) -> Image.Image:
     if draws["jitter"]:
         for operation in draws["jitter_order"].tolist():
             view = JITTER[operation](view, float(draws["jitter_factors"][operation]))
-    if draws["grey"]:
+    if draws["gray"]:
         view = tf.rgb_to_grayscale(view, 3)
     if draws["blur_sigma"] > 0:
         view = view.filter(ImageFilter.GaussianBlur(float(draws["blur_sigma"])))
@@ -125,7 +126,7 @@ def resize_difference(paths: list[str], size: int) -> tuple[float, float, float]
     """Of crops of half the width and height, from the middle."""
     ours, plain = [], []
     for path in paths:
-        image = read_picture(path)
+        image = read_image(path)
         height, width = (length // 2 for length in image.shape[:2])
         top, left = height // 2, width // 2
         ours.append(cut_view(image, Crop(left, top, width, height, width * height), size, flip=False))

@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 from many_names import COCO_TRAIN2017, folder_of_names
 from measure import add_output_argument, report
 
-from slotcon_mm.datasets.unlabeled_image_dataset import list_pictures
+from slotcon_mm.datasets.image_lists import list_images
 
 ROOT = Path(__file__).resolve().parents[2]
 # stops where the first batch would enter the model
@@ -71,7 +71,7 @@ def seconds_to_first_batch(config: Path, work_dir: Path) -> float:
 
 def seconds_to_list(folder: Path) -> float:
     begin = time.perf_counter()
-    list_pictures(folder)
+    list_images(folder)
     return time.perf_counter() - begin
 
 

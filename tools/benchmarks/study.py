@@ -6,8 +6,8 @@ python tools/benchmarks/study.py --out work_dirs/study --methods slotcon_k16 slo
 python tools/benchmarks/study.py --out work_dirs/study --table                    # what is there so far
 python tools/benchmarks/study.py --out work_dirs/study-coco --data COCO --label-set coco-stuff-27 --epochs 240
 
-Every method sees the same pictures, views, batches and epochs, has the same backbone, and gets the same number of
-learning rates to try, on seed 0, chosen by neighbours' votes within the training pictures (an ablation takes
+Every method sees the same images, views, batches and epochs, has the same backbone, and gets the same number of
+learning rates to try, on seed 0, chosen by neighbors' votes within the training images (an ablation takes
 SlotCon's). Frozen features are then clustered, probed and retrieved, and an FCN is fine-tuned, and a Mask R-CNN where
 mmdet is and the data has instances. What is done is not done again: start it again after an interruption.
 """
@@ -23,7 +23,6 @@ from typing import Any, NamedTuple
 
 import torch
 import unaligned_views  # noqa: F401  (registers what a config names)
-from slotcon_mm.evaluation.frozen_features import cluster_score, extract, neighbour_score, probe_score
 from measure import machine_line
 from mmengine.config import Config
 from mmengine.logging import MMLogger
@@ -31,31 +30,36 @@ from mmpretrain.registry import MODELS
 from torch import nn
 
 import slotcon_mm  # noqa: F401
-from slotcon_mm.checks import expect_positive
-from slotcon_mm.datasets.label_sets import LABEL_SETS
-from slotcon_mm.datasets.unlabeled_image_dataset import list_pictures
-from slotcon_mm.datasets.scenes import write_scenes
 from slotcon_mm.atomic_files import write_atomically
-from slotcon_mm.checkpoints.safe_loading import load_from_safe_local
-from slotcon_mm.launch.training import build_runner, check_start, prepare_training, train
-from slotcon_mm.quickstart.baselines import supervised_fcn
-from slotcon_mm.datasets.labeled_images import LabelledPictures, read_labelled
-from slotcon_mm.quickstart.transfer import has_detection, has_instances, mask_rcnn, spread
 from slotcon_mm.checkpoints.backbone import backbone_of
+from slotcon_mm.checkpoints.safe_loading import load_from_safe_local
+from slotcon_mm.checks import expect_positive
+from slotcon_mm.datasets.image_lists import list_images
+from slotcon_mm.datasets.label_sets import LABEL_SETS
+from slotcon_mm.datasets.labeled_images import LabeledImages, read_labeled
+from slotcon_mm.datasets.scenes import write_scenes
+from slotcon_mm.evaluation.frozen_features import cluster_score, extract, knn_score, probe_score
+from slotcon_mm.evaluation.supervised_fcn import supervised_fcn
+from slotcon_mm.evaluation.transfer_table import spread
+from slotcon_mm.launch.arguments import add_common_arguments, add_training_arguments
+from slotcon_mm.launch.fine_tuning import has_detection, has_instances, mask_rcnn
+from slotcon_mm.launch.runner import build_runner
+from slotcon_mm.launch.start_checks import check_start
+from slotcon_mm.launch.training import prepare_training, train
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs/study"
 METHODS = ("slotcon", "densecl", "mocov2", "byol", "simsiam")
 RANDOM = "random"
 ABLATED = "slotcon_"  # what an ablation's name begins with
 RATES = (1.0, 4.0, 16.0, 64.0)  # times the published learning rate: a thousand steps may ask for longer ones
-NUM_TRAIN, NUM_HELD_OUT, NUM_LABELLED, NUM_TUNING = 1000, 200, 200, 50
-SIZE = 256, 192  # of evaluated pictures
+NUM_TRAIN, NUM_HELD_OUT, NUM_LABELED, NUM_TUNING = 1000, 200, 200, 50
+SIZE = 256, 192  # of evaluated images
 FCN_STEPS = 300
 PUBLISHED_QUEUE = 65_536  # MoCo's and DenseCL's
 MEASURES = {
     "clusters": "k-means, mIoU",
     "probe": "linear probe, mIoU",
-    "neighbours": "dense k-NN, mIoU",
+    "neighbors": "dense k-NN, mIoU",
     "fcn": "FCN fine-tuned, mIoU",
     "box_ap50": "Mask R-CNN, box AP50",
     "mask_ap50": "Mask R-CNN, mask AP50",
@@ -63,12 +67,12 @@ MEASURES = {
 
 
 class Data(NamedTuple):
-    """A folder in COCO's layout, its labelled pictures, and the names of their classes."""
+    """A folder in COCO's layout, its labeled images, and the names of their classes."""
 
     root: Path
-    num_unlabelled: int
-    train: LabelledPictures
-    held_out: LabelledPictures
+    num_unlabeled: int
+    train: LabeledImages
+    held_out: LabeledImages
     classes: tuple[str, ...]
 
 
@@ -134,7 +138,7 @@ def label_set_of(folder: Path | None, given: str | None) -> str:
 
 
 def expect_same_budget(note: Path, budget: dict[str, Any]) -> None:
-    """ValueError where the folder's runs, which are not done again, had other epochs, pictures or classes."""
+    """ValueError where the folder's runs, which are not done again, had other epochs, images or classes."""
     if not note.is_file():
         write_json(note, budget)
     elif json.loads(note.read_text()) != budget:
@@ -151,19 +155,18 @@ def make_scenes(folder: Path) -> Path:
 
 
 def read_data(root: Path, label_set: str, *, is_generated: bool) -> Data:
-    meaning = LABEL_SETS[label_set]
     train, held_out = (
-        read_labelled(root, split, count, label_set=meaning, size=None if is_generated else SIZE)
-        for split, count in (("train2017", NUM_LABELLED), ("val2017", NUM_HELD_OUT))
+        read_labeled(root, split, count, label_set=label_set, size=None if is_generated else SIZE)
+        for split, count in (("train2017", NUM_LABELED), ("val2017", NUM_HELD_OUT))
     )
     if len(train.images) <= NUM_TUNING:
-        raise ValueError(f"expected more than {NUM_TUNING} labelled training pictures, got {len(train.images)}")
-    num_unlabelled = len(list_pictures(root, ["train2017"]))
-    return Data(root, num_unlabelled, train, held_out, meaning.names)
+        raise ValueError(f"expected more than {NUM_TUNING} labeled training images, got {len(train.images)}")
+    num_unlabeled = len(list_images(root, ["train2017"]))
+    return Data(root, num_unlabeled, train, held_out, LABEL_SETS[label_set].names)
 
 
 def best_rate(method: str, data: Data, args: argparse.Namespace) -> float:
-    """The learning rate whose features retrieve best among labelled training pictures, without the held-out ones."""
+    """The learning rate whose features retrieve best among labeled training images, without the held-out ones."""
     note = args.out / method / "rates.json"
     tried = json.loads(note.read_text()) if note.is_file() else {}
     for rate in args.rates:
@@ -176,10 +179,10 @@ def best_rate(method: str, data: Data, args: argparse.Namespace) -> float:
 
 def tuning_score(backbone: nn.Module, data: Data) -> float:
     assert data.train.labels is not None
-    features = extract(backbone, data.train)
+    features = extract(backbone, data.train.images)
     first, rest = slice(None, NUM_TUNING), slice(NUM_TUNING, None)
     train, held_out = (features[rest], data.train.labels[rest]), (features[first], data.train.labels[first])
-    return neighbour_score(train, held_out, len(data.classes), seed=0)
+    return knn_score(train, held_out, len(data.classes), seed=0)
 
 
 def study_one(method: str, seed: int, rate: float, data: Data, args: argparse.Namespace) -> None:
@@ -192,13 +195,13 @@ def study_one(method: str, seed: int, rate: float, data: Data, args: argparse.Na
     num_classes = len(data.classes)
     assert data.train.labels is not None
     assert data.held_out.labels is not None
-    if not {"clusters", "probe", "neighbours"} <= found.keys():
-        train_features = extract(backbone, data.train), data.train.labels
-        features = extract(backbone, data.held_out), data.held_out.labels
+    if not {"clusters", "probe", "neighbors"} <= found.keys():
+        train_features = extract(backbone, data.train.images), data.train.labels
+        features = extract(backbone, data.held_out.images), data.held_out.labels
         found.update(
             clusters=cluster_score(*features, num_classes, seed=seed),
             probe=probe_score(train_features, features, num_classes, seed=seed),
-            neighbours=neighbour_score(train_features, features, num_classes, seed=seed),
+            neighbors=knn_score(train_features, features, num_classes, seed=seed),
         )
         write_json(note, found)
     if not args.no_fine_tuning and "fcn" not in found:
@@ -211,7 +214,7 @@ def study_one(method: str, seed: int, rate: float, data: Data, args: argparse.Na
         write_json(note, found)
     if not args.no_fine_tuning and "box_ap50" not in found and has_instances(data.root) and has_detection():
         start = "scratch" if method == RANDOM else str(run_folder(method, seed, rate, args))
-        box, mask = mask_rcnn(start, data.root, args.out / method, seed)
+        box, mask = mask_rcnn(start, data.root, args.out / method, seed, NUM_LABELED)
         found.update(box_ap50=box / 100, mask_ap50=mask / 100)
         write_json(note, found)
 
@@ -236,24 +239,25 @@ def pretrain(method: str, seed: int, rate: float, data: Data, folder: Path, args
     options: dict[str, Any] = {"train_dataloader.dataset.data_root": str(data.root), "randomness.seed": seed}
     config = study_config(method)
     if "queue_len" in config.model:
-        options["model.queue_len"] = queue_length(data.num_unlabelled, config.train_dataloader.batch_size)
+        options["model.queue_len"] = queue_length(data.num_unlabeled, config.train_dataloader.batch_size)
     options.update(learning_rates(config, rate))
     epochs = args.epochs or config.train_cfg.max_epochs
     options.update({"train_cfg.max_epochs": epochs, "param_scheduler.warmup": min(1, epochs / 4)})
     options.update({"log_level": "WARNING", "default_hooks.checkpoint.interval": max(1, epochs // 3)})
-    given = argparse.Namespace(
-        config=config.filename, work_dir=str(folder), cfg_options=options, launcher="none", device=None, local_rank=0,
-        resume="auto", pretrained=None, pretrained_source=None, amp=False, auto_scale_lr=False,
-    )  # fmt: skip
+    parser = argparse.ArgumentParser()
+    add_common_arguments(parser)
+    add_training_arguments(parser)
+    given = parser.parse_args([config.filename, "--work-dir", str(folder), "--resume", "auto"])
+    given.cfg_options = options
     start = prepare_training(given)
     runner = build_runner(start.config, start.notes)
     check_start(runner, start.filling)
     train(runner)
 
 
-def queue_length(num_pictures: int, batch_size: int) -> int:
-    """An eighth of the pictures, so that few meet themselves as negatives; whole batches; at most the published."""
-    return min(max(1, round(num_pictures / 8 / batch_size)) * batch_size, PUBLISHED_QUEUE)
+def queue_length(num_images: int, batch_size: int) -> int:
+    """An eighth of the images, so that few meet themselves as negatives; whole batches; at most the published."""
+    return min(max(1, round(num_images / 8 / batch_size)) * batch_size, PUBLISHED_QUEUE)
 
 
 def learning_rates(config: Config, factor: float) -> dict[str, float]:

@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Pictures a second of a whole training step, from a batch as the loader hands it over to moved weights (with guard).
+"""Images a second of a whole training step, from a batch as the loader hands it over to moved weights (with guard).
 
 python tools/benchmarks/training_step.py                                     # a CPU: batch 8; a GPU: batch 64, fp16
 python tools/benchmarks/training_step.py --batch 256 --variants plain slotcon_mm compiled
@@ -36,10 +36,10 @@ from torch import Tensor
 
 import slotcon_mm  # noqa: F401
 from slotcon_mm.datasets import PairedViews
-from slotcon_mm.launch.compile_networks import compile_networks
 from slotcon_mm.engine.hooks.finite_guard_hook import FiniteGuardHook
-from slotcon_mm.launch.kept_memory import keep_freed_memory
 from slotcon_mm.engine.optimizers.lars import LARS
+from slotcon_mm.launch.compile_networks import compile_networks
+from slotcon_mm.launch.kept_memory import keep_freed_memory
 from slotcon_mm.models import SlotCon
 from slotcon_mm.registry import MODELS
 
@@ -61,7 +61,7 @@ VARIANTS: dict[str, tuple[dict[str, Any], dict[str, Any] | None]] = {
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--batch", type=int, help="pictures (default: 8 on a CPU, 64 on a GPU)")
+    parser.add_argument("--batch", type=int, help="images (default: 8 on a CPU, 64 on a GPU)")
     parser.add_argument("--size", type=int, default=224, help="of a view (default: 224)")
     parser.add_argument("--depth", type=int, choices=CHANNELS, default=50, help="of the ResNet (default: 50)")
     parser.add_argument("--prototypes", type=int, default=256, help="default: 256")
@@ -91,7 +91,7 @@ def main() -> None:
     notes = [f"Batch {args.batch}, views of {args.size} pixels, K = {args.prototypes}, {args.precision}."]
     notes += [f"Peak memory of {name}: {value:.2f} GiB more than all weights." for name, value in memory.items()]
     report(
-        f"Training step, ResNet-{args.depth}, {args.device}", seconds, items=args.batch, unit="pictures/s",
+        f"Training step, ResNet-{args.depth}, {args.device}", seconds, items=args.batch, unit="images/s",
         base=args.variants[0], args=args, notes=notes,
         facts=dict(peak_memory_gib=memory),
     )  # fmt: skip
@@ -110,13 +110,13 @@ def build_step(args: argparse.Namespace, name: str) -> Callable[[], object]:
     return partial(our_train_step(args, *VARIANTS[name]), batch)
 
 
-def make_batch(pictures: int, size: int, *, pin: bool) -> dict[str, Any]:
-    """As the loader makes one: the crops and draws of random pictures."""
+def make_batch(images: int, size: int, *, pin: bool) -> dict[str, Any]:
+    """As the loader makes one: the crops and draws of random images."""
     views = PairedViews(size=size)
     generator = np.random.default_rng(0)
     samples = [
         views(dict(img=generator.integers(0, 256, (480, 640, 3), dtype=np.uint8), sample_idx=i, img_path=str(i)))
-        for i in range(pictures)
+        for i in range(images)
     ]
     batch = default_collate(samples)
     return torch.utils.data._utils.pin_memory.pin_memory(batch) if pin else batch

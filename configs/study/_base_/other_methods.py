@@ -1,6 +1,6 @@
-"""What the study's other methods share with SlotCon: pictures, views, batch, epochs, backbone, schedule's form.
+"""What the study's other methods share with SlotCon: images, views, batch, epochs, backbone, schedule's form.
 
-Views are those of SlotCon, crop by crop and colour by colour: mmpretrain's methods take the same two tensors, and leave
+Views are those of SlotCon, crop by crop and color by color: mmpretrain's methods take the same two tensors, and leave
 boxes and flips alone. Projectors are as wide as SlotCon's. Teachers follow five times as fast as published, as
 SlotCon's does here (0.95 for 0.99): a thousand steps are few.
 """

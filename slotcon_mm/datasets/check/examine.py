@@ -1,4 +1,4 @@
-"""What one picture file is: readable or not, and what is odd about it."""
+"""What one image file is: readable or not, and what is odd about it."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from slotcon_mm.datasets.transforms.load_image import UnreadablePictureError, decode_picture, picture_bytes
+from slotcon_mm.datasets.image_files import UnreadableImageError, decode_image, image_bytes
 
 __all__ = ["Finding", "examine"]
 
 SMALL_SIDE, LONG_RATIO, LARGE_PIXELS = 32, 4.0, 50_000_000
 ORIENTATION = 0x0112  # EXIF tag
 FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP"}
-KINDS = {"L": "grey", "1": "black and white", "P": "palette", "CMYK": "CMYK"}
+KINDS = {"L": "gray", "1": "black and white", "P": "palette", "CMYK": "CMYK"}
 
 
 class Finding(NamedTuple):
     """Of a file.
 
     Attributes:
-        name: Path relative to the data set's root.
+        name: Path relative to the dataset's root.
         size: In bytes.
         changed: Time of its last change in nanoseconds; with ``size`` it tells a file that was replaced.
         problem: Why it cannot be read; empty if it can.
@@ -41,25 +41,25 @@ class Finding(NamedTuple):
 
 
 def examine(root: str, name: str) -> Finding:
-    """Reads and decodes a picture as training does."""
+    """Reads and decodes an image as training does."""
     path = os.path.join(root, name)
     size = changed = 0
     try:
         status = os.stat(path)
         size, changed = status.st_size, status.st_mtime_ns
-        content = picture_bytes(path)
-    except (UnreadablePictureError, OSError) as error:
+        content = image_bytes(path)
+    except (UnreadableImageError, OSError) as error:
         return Finding(name, size, changed, reason_of(error), [], "")
     sha256 = hashlib.sha256(content).hexdigest()
     try:
-        height, width = decode_picture(content, path).shape[:2]
-    except UnreadablePictureError as error:
+        height, width = decode_image(content, path).shape[:2]
+    except UnreadableImageError as error:
         return Finding(name, size, changed, reason_of(error), [], sha256)
     return Finding(name, size, changed, "", oddities_of(content, name, width, height), sha256)
 
 
 def reason_of(error: Exception) -> str:
-    """What stands in brackets behind the name in ``UnreadablePictureError``'s message."""
+    """What stands in brackets behind the name in ``UnreadableImageError``'s message."""
     message = str(error)
     return message[message.rfind(" (") + 2 : message.rfind("): ")] if "): " in message else message
 

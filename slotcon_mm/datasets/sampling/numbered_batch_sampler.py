@@ -18,7 +18,7 @@ __all__ = ["NumberedBatchSampler"]
 class NumberedBatchSampler(BatchSampler):
     """The batches of another batch sampler, as positions of a ``SeededDataset``: draw * len(dataset) + index.
 
-    A draw is the sample's number on its rank, counted from the start of the run, so that a picture is drawn differently
+    A draw is the sample's number on its rank, counted from the start of the run, so that an image is drawn differently
     each time it comes up.
 
     Args:
@@ -26,7 +26,7 @@ class NumberedBatchSampler(BatchSampler):
         batch_size: Of a process; MMEngine's loader fills it in.
         batch_sampler: Config of a batch sampler of MMEngine's registry; torch's BatchSampler by default.
         drop_last: Of torch's BatchSampler.
-        start: Batches to leave out at the beginning, without reading their pictures: a resumed endless sampler goes on
+        start: Batches to leave out at the beginning, without reading their images: a resumed endless sampler goes on
             at its place.
     """
 

@@ -1,4 +1,4 @@
-"""Any data set, with every random draw of a sample a function of (seed, draw, index)."""
+"""Any dataset, with every random draw of a sample a function of (seed, draw, index)."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ __all__ = ["SeededDataset", "seed_generators"]
 
 @DATASETS.register_module()
 class SeededDataset(Dataset):
-    """Seeds Python's, NumPy's and torch's global generators before each sample of another data set.
+    """Seeds Python's, NumPy's and torch's global generators before each sample of another dataset.
 
     The transforms of mmcv, mmdet and mmseg draw from those generators, in worker processes whose state is lost when a
     run ends. Seeded from (seed, draw, index), a run's samples depend neither on the number of workers nor on
     interruption. ``NumberedBatchSampler`` sets the seed and asks for position ``draw * len(self) + index``.
 
     Args:
-        dataset: The data set or its config.
+        dataset: The dataset or its config.
     """
 
     def __init__(self, dataset: Any) -> None:
@@ -48,7 +48,7 @@ class SeededDataset(Dataset):
             self.dataset.full_init()
 
     def __getattr__(self, name: str) -> Any:
-        """What else a host asks of its data set (``metainfo``, ``pipeline``, ...)."""
+        """What else a host asks of its dataset (``metainfo``, ``pipeline``, ...)."""
         if name.startswith("__") or name == "dataset":
             raise AttributeError(name)
         return getattr(self.dataset, name)

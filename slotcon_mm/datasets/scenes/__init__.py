@@ -1,4 +1,4 @@
-"""Generated scenes: the data set of quickstart and tests, with labels that pretraining never sees."""
+"""Generated scenes: the dataset of quickstart and tests, with labels that pretraining never sees."""
 
 from slotcon_mm.datasets.scenes.scene import CLASSES, Scene, paint_scene
 from slotcon_mm.datasets.scenes.writer import write_scenes

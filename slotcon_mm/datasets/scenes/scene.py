@@ -9,14 +9,14 @@ import numpy as np
 
 from slotcon_mm.datasets.scenes.objects import SHAPES, THINGS
 from slotcon_mm.datasets.scenes.surroundings import STUFF, paint_outdoors, paint_room
-from slotcon_mm.datasets.scenes.textures import PATTERNS, mix, pattern, random_colour, surface_noise
+from slotcon_mm.datasets.scenes.textures import PATTERNS, mix, pattern, random_color, surface_noise
 
 __all__ = ["CLASSES", "Scene", "paint_scene"]
 
 CLASSES = THINGS + STUFF  # a label map holds indices of these
 INDOORS = ("person", "animal", "ball", "crate", "lamp", "vase", "chair")
 OUTDOORS = ("person", "animal", "car", "house", "tree", "ball", "crate")
-# height of a thing as a share of the picture's, standing at its lower edge
+# height of a thing as a share of the image's, standing at its lower edge
 HEIGHTS = dict(
     person=0.6, animal=0.42, car=0.5, boat=0.6, house=0.85, tree=0.95, ball=0.25, crate=0.35, lamp=0.6,
     vase=0.4, chair=0.5,
@@ -72,14 +72,14 @@ def draw_thing(
     turn = rng.uniform(-0.12, 0.12) if name != "ball" else 0
     mirror = rng.choice((-1.0, 1.0))
     stretch = rng.uniform(0.85, 1.2)
-    colours = [(random_colour(rng), random_colour(rng)) for _ in range(3)]
+    colors = [(random_color(rng), random_color(rng)) for _ in range(3)]
     patterns = [str(rng.choice(PATTERNS)) for _ in range(3)]
     periods = rng.uniform(0.08, 0.3, 3) * size
 
     cast_shadow(rng, canvas, place, size, light)
     mask = np.zeros((height, width), np.uint8)
     for part in parts:
-        points = to_picture(part.outline, place, size, mirror, stretch, turn)
+        points = to_image(part.outline, place, size, mirror, stretch, turn)
         left, top = np.maximum(np.floor(points.min(axis=0)).astype(int) - 1, 0)
         right, bottom = np.minimum(np.ceil(points.max(axis=0)).astype(int) + 2, (width, height))
         if right <= left or bottom <= top:
@@ -87,14 +87,14 @@ def draw_thing(
         cover = np.zeros((bottom - top, right - left), np.uint8)
         cv2.fillPoly(cover, [np.round((points - (left, top)) * 16).astype(np.int32)], 255, cv2.LINE_AA, shift=4)
         share = pattern(rng, patterns[part.material], bottom - top, right - left, max(3.0, periods[part.material]))
-        paint = mix(share, *colours[part.material]) * part.light * shade(cover.shape, light, name)[..., None]
+        paint = mix(share, *colors[part.material]) * part.light * shade(cover.shape, light, name)[..., None]
         region = canvas[top:bottom, left:right]
         region += (cover[..., None] / np.float32(255)) * (np.clip(paint, 0, 1) - region)
         np.maximum(mask[top:bottom, left:right], cover, out=mask[top:bottom, left:right])
     return mask > 127
 
 
-def to_picture(
+def to_image(
     outline: np.ndarray, place: tuple[float, float], size: float, mirror: float, stretch: float, turn: float
 ) -> np.ndarray:
     """Unit coordinates, y up, to pixels, y down."""
@@ -126,7 +126,7 @@ def cast_shadow(
 
 
 def illuminate(rng: np.random.Generator, canvas: np.ndarray) -> np.ndarray:
-    """Brightness, colour of the light, uneven light, haze and sensor noise; to 8 bits."""
+    """Brightness, color of the light, uneven light, haze and sensor noise; to 8 bits."""
     height, width = canvas.shape[:2]
     tint = 1 + rng.uniform(-0.15, 0.15, 3).astype(np.float32)
     uneven = 1 + 0.35 * (surface_noise(rng, "clouds", height, width, zoom=1.5) - 0.5) * rng.random()

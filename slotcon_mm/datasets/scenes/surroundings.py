@@ -1,4 +1,4 @@
-"""Backgrounds: outdoors with a horizon, or a room. Each stuff class has a texture of its own and colours of many."""
+"""Backgrounds: outdoors with a horizon, or a room. Each stuff class has a texture of its own and colors of many."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from collections.abc import Callable
 import cv2
 import numpy as np
 
-from slotcon_mm.datasets.scenes.textures import mix, pattern, random_colour, surface_noise
+from slotcon_mm.datasets.scenes.textures import mix, pattern, random_color, surface_noise
 
 __all__ = ["STUFF", "paint_outdoors", "paint_room"]
 
 STUFF = ("sky", "mountain", "foliage", "grass", "sand", "water", "wall", "floor")
-# hue, saturation and value of a class, chosen so that they overlap: dusk skies, autumn leaves, red and grey sand
-COLOURS: dict[str, tuple[tuple[tuple[float, float], ...], ...]] = {
+# hue, saturation and value of a class, chosen so that they overlap: dusk skies, autumn leaves, red and gray sand
+COLORS: dict[str, tuple[tuple[tuple[float, float], ...], ...]] = {
     "sky": (
         ((0.52, 0.66), (0.1, 0.7), (0.5, 1.0)),
         ((0.0, 0.14), (0.1, 0.6), (0.5, 1.0)),
@@ -37,15 +37,15 @@ COLOURS: dict[str, tuple[tuple[tuple[float, float], ...], ...]] = {
 }
 
 
-def stuff_colours(rng: np.random.Generator, name: str) -> tuple[np.ndarray, np.ndarray]:
-    """A colour of the class and a lighter or darker one beside it."""
-    ranges = COLOURS[name][rng.integers(len(COLOURS[name]))]
-    first = random_colour(rng, *ranges)
+def stuff_colors(rng: np.random.Generator, name: str) -> tuple[np.ndarray, np.ndarray]:
+    """A color of the class and a lighter or darker one beside it."""
+    ranges = COLORS[name][rng.integers(len(COLORS[name]))]
+    first = random_color(rng, *ranges)
     return first, np.clip(first * rng.uniform(0.55, 0.8) if rng.random() < 0.5 else first * 1.3 + 0.05, 0, 1)
 
 
 def paint_sky(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
-    first, second = stuff_colours(rng, "sky")
+    first, second = stuff_colors(rng, "sky")
     slope = np.linspace(0, 1, height, dtype=np.float32)[:, None].repeat(width, axis=1)
     clouds = np.clip((surface_noise(rng, "clouds", height, width) - rng.uniform(0.35, 0.8)) * 3, 0, 1)
     return mix(clouds, mix(slope, first, second), np.ones(3, np.float32) * rng.uniform(0.75, 1))
@@ -55,7 +55,7 @@ def paint_noise(name: str, stuff: str, zoom: tuple[float, float], contrast: floa
     """A painter of ``stuff`` by a noise whose grain grows towards the bottom, as on ground seen from a height."""
 
     def paint(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
-        first, second = stuff_colours(rng, stuff)
+        first, second = stuff_colors(rng, stuff)
         noise = surface_noise(rng, name, height, width, zoom=rng.uniform(*zoom))
         return mix(np.clip(0.5 + contrast * (noise - 0.5), 0, 1), first, second)
 
@@ -63,7 +63,7 @@ def paint_noise(name: str, stuff: str, zoom: tuple[float, float], contrast: floa
 
 
 def recede(texture: np.ndarray) -> np.ndarray:
-    """The texture seen as a plane that recedes to the picture's top edge."""
+    """The texture seen as a plane that recedes to the image's top edge."""
     height, width = texture.shape[:2]
     depth = np.linspace(0.12, 1, height, dtype=np.float32)
     rows = (height - 1) * (1 - np.log(depth) / np.log(depth[0]))
@@ -74,7 +74,7 @@ def recede(texture: np.ndarray) -> np.ndarray:
 
 def paint_wall(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
     """Plaster, bricks or wallpaper."""
-    first, second = stuff_colours(rng, "wall")
+    first, second = stuff_colors(rng, "wall")
     kind = rng.integers(3)
     if kind == 0:
         return mix(0.5 * surface_noise(rng, "clouds", height, width), first, second)
@@ -94,7 +94,7 @@ def bricks(height: int, width: int, course: float) -> np.ndarray:
 
 def paint_floor(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
     """Planks, tiles or a carpet, receding."""
-    first, second = stuff_colours(rng, "floor")
+    first, second = stuff_colors(rng, "floor")
     kind = rng.integers(3)
     if kind == 0:
         fibres = surface_noise(rng, "fibres", width, height, zoom=2).T.copy()
@@ -149,7 +149,7 @@ def paint_outdoors(rng: np.random.Generator, height: int, width: int) -> tuple[n
     """Sky, often mountains or foliage, and one or two grounds.
 
     Returns:
-        The picture (h, w, 3) in [0, 1], its stuff (h, w) as indices of ``STUFF``, and the horizon's row.
+        The image (h, w, 3) in [0, 1], its stuff (h, w) as indices of ``STUFF``, and the horizon's row.
     """
     canvas = paint_sky(rng, height, width)
     labels = np.zeros((height, width), np.uint8)
@@ -188,7 +188,7 @@ def paint_room(rng: np.random.Generator, height: int, width: int) -> tuple[np.nd
         left, top = int(rng.integers(4, width - w - 4)), int(rng.integers(2, max(3, edge - h - 6)))
         mask = np.zeros((height, width), np.float32)
         mask[top : top + h, left : left + w] = 1
-        cv2.rectangle(canvas, (left - 3, top - 3), (left + w + 2, top + h + 2), random_colour(rng).tolist(), -1)
+        cv2.rectangle(canvas, (left - 3, top - 3), (left + w + 2, top + h + 2), random_color(rng).tolist(), -1)
         lay(canvas, labels, mask, paint_sky(rng, height, width), "sky")
     line = np.full(width, edge, np.float32) + np.linspace(-1, 1, width, dtype=np.float32) * rng.uniform(-12, 12)
     floor = np.zeros_like(canvas)

@@ -7,7 +7,7 @@ from functools import lru_cache
 import cv2
 import numpy as np
 
-__all__ = ["PATTERNS", "fractal_noise", "mix", "pattern", "random_colour", "surface_noise"]
+__all__ = ["PATTERNS", "fractal_noise", "mix", "pattern", "random_color", "surface_noise"]
 
 TILE = 512
 # how the same noise becomes another material: cells across the tile in x and y, and number of octaves
@@ -36,7 +36,7 @@ def fractal_noise(rng: np.random.Generator, cells_x: int, cells_y: int, octaves:
 
 @lru_cache(maxsize=len(NOISES))
 def noise_tile(name: str) -> np.ndarray:
-    """The same tile in every process: pictures differ in the part they take from it."""
+    """The same tile in every process: images differ in the part they take from it."""
     return fractal_noise(np.random.default_rng([7, sorted(NOISES).index(name)]), *NOISES[name])
 
 
@@ -49,7 +49,7 @@ def surface_noise(rng: np.random.Generator, name: str, height: int, width: int, 
 
 
 def pattern(rng: np.random.Generator, name: str, height: int, width: int, period: float) -> np.ndarray:
-    """A pattern of ``period`` pixels at a random angle: the share of a surface's second colour."""
+    """A pattern of ``period`` pixels at a random angle: the share of a surface's second color."""
     if name == "plain":
         return np.zeros((height, width), np.float32)
     if name == "mottled":
@@ -69,7 +69,7 @@ def soft_step(values: np.ndarray) -> np.ndarray:
     return np.clip(0.5 + 4 * values, 0, 1).astype(np.float32)
 
 
-def random_colour(
+def random_color(
     rng: np.random.Generator,
     hue: tuple[float, float] = (0, 1),
     saturation: tuple[float, float] = (0.1, 0.9),

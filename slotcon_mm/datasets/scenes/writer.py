@@ -1,4 +1,4 @@
-"""Writes generated scenes as a data set in COCO's layout."""
+"""Writes generated scenes as a dataset in COCO's layout."""
 
 from __future__ import annotations
 
@@ -37,15 +37,15 @@ def write_scenes(
 ) -> None:
     """``train2017/``, ``val2017/`` (JPEG), ``annotations/instances_*.json`` (RLE masks) and ``stuffthingmaps/``.
 
-    A picture depends on (seed, split, number) alone. Label maps are 8-bit PNGs of indices of ``CLASSES``, things first,
+    An image depends on (seed, split, number) alone. Label maps are 8-bit PNGs of indices of ``CLASSES``, things first,
     as COCO-Stuff's; a thing's category id is its index + 1, as COCO's.
 
     Raises:
-        FileExistsError: ``root`` holds pictures already.
+        FileExistsError: ``root`` holds images already.
     """
     expect_positive(num_train=num_train, num_val=num_val, workers=workers)
     if width < 64 or height < 64:
-        raise ValueError(f"expected pictures of 64 x 64 or more, got {width} x {height}")
+        raise ValueError(f"expected images of 64 x 64 or more, got {width} x {height}")
     folder = Path(root)
     for split in SPLITS:
         if (folder / split).exists():
@@ -62,7 +62,7 @@ def write_scenes(
 
 
 def write_scene(folder: Path, split: str, seed: int, width: int, height: int, number: int) -> dict[str, Any]:
-    """One picture and its label map; returns its annotations."""
+    """One image and its label map; returns its annotations."""
     cv2.setNumThreads(1)
     scene = paint_scene(np.random.default_rng([seed, SPLITS.index(split), number]), width, height)
     name = f"{number:012d}"

@@ -1,4 +1,4 @@
-"""What happens to a picture and its label map before groups are scored: PiCIE's protocol."""
+"""What happens to an image and its label map before groups are scored: PiCIE's protocol."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms.functional import resize
 
 from slotcon_mm.checks import expect_positive
-from slotcon_mm.datasets.label_sets import LABEL_SETS
 from slotcon_mm.datasets.label_map_dataset import read_labels
+from slotcon_mm.datasets.label_sets import LABEL_SETS
 from slotcon_mm.registry import TRANSFORMS
 
-__all__ = ["CentreCrop", "LoadLabels", "ResizeShortSide"]
+__all__ = ["CenterCrop", "LoadLabels", "ResizeShortSide"]
 
 
 @TRANSFORMS.register_module()
@@ -41,7 +41,7 @@ class LoadLabels(BaseTransform):
 
 @TRANSFORMS.register_module()
 class ResizeShortSide(BaseTransform):
-    """Resizes so that the shorter side is ``size``: the picture bilinear (Pillow's, antialiased), labels nearest.
+    """Resizes so that the shorter side is ``size``: the image bilinear (Pillow's, antialiased), labels nearest.
 
     Args:
         size: In pixels; 320 in PiCIE's protocol.
@@ -62,7 +62,7 @@ class ResizeShortSide(BaseTransform):
 
 
 @TRANSFORMS.register_module()
-class CentreCrop(BaseTransform):
+class CenterCrop(BaseTransform):
     """Cuts the middle ``size`` x ``size``, its corner rounded as PiCIE's; smaller sides stay as they are.
 
     Args:

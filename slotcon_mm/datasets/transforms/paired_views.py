@@ -1,4 +1,4 @@
-"""Two views of a picture: geometry on the CPU in 8 bits, photometric draws to be applied later on the device."""
+"""Two views of an image: geometry on the CPU in 8 bits, photometric draws to be applied later on the device."""
 
 from __future__ import annotations
 
@@ -24,21 +24,21 @@ __all__ = ["PairedViews"]
 class PairedViews(BaseTransform):
     """Cuts two overlapping views and draws everything random about them (paper section 4.1).
 
-    Required keys: ``img`` (H, W, 3) uint8 RGB, ``sample_idx`` (set by every MMEngine data set).
+    Required keys: ``img`` (H, W, 3) uint8 RGB, ``sample_idx`` (set by every MMEngine dataset).
 
     Result: ``inputs``, two uint8 tensors (3, size, size), cropped, resized (bicubic with antialiasing) and flipped;
     ``photometric``, the draws that ``ViewPreprocessor`` applies to the batch; ``data_samples`` with ``overlap_boxes``
-    (2, 4), ``flipped`` (2,) and the picture's ``img_path``. Pairs of values are those of view 1 and view 2.
+    (2, 4), ``flipped`` (2,) and the image's ``img_path``. Pairs of values are those of view 1 and view 2.
 
     Args:
         size: Side of a view in pixels.
-        scale: Range of a crop's share of the picture's area.
+        scale: Range of a crop's share of the image's area.
         ratio: Range of a crop's width / height.
         min_overlap: Least share of the second crop that lies in the first.
         flip_prob: Of a horizontal flip, for each view.
         jitter: Strengths of brightness, contrast, saturation and hue.
-        jitter_prob: Of colour jitter.
-        grey_prob: Of grey values.
+        jitter_prob: Of color jitter.
+        gray_prob: Of gray values.
         blur_sigma: Range of the blur's standard deviation in pixels of the view.
         blur_prob: Of blur in view 1 and view 2.
         solarize_prob: Of solarization in view 1 and view 2.
@@ -53,7 +53,7 @@ class PairedViews(BaseTransform):
         flip_prob: float = 0.5,
         jitter: tuple[float, float, float, float] = (0.4, 0.4, 0.2, 0.1),
         jitter_prob: float = 0.8,
-        grey_prob: float = 0.2,
+        gray_prob: float = 0.2,
         blur_sigma: tuple[float, float] = (0.1, 2.0),
         blur_prob: tuple[float, float] = (1.0, 0.1),
         solarize_prob: tuple[float, float] = (0.0, 0.2),
@@ -62,7 +62,7 @@ class PairedViews(BaseTransform):
         expect_range("scale", scale, 0, 1)
         expect_range("ratio", ratio, 0, float("inf"))
         expect_range("blur_sigma", blur_sigma, 0, float("inf"))
-        expect_share(min_overlap=min_overlap, flip_prob=flip_prob, jitter_prob=jitter_prob, grey_prob=grey_prob)
+        expect_share(min_overlap=min_overlap, flip_prob=flip_prob, jitter_prob=jitter_prob, gray_prob=gray_prob)
         for view in (0, 1):
             expect_share(**{f"blur_prob[{view}]": blur_prob[view], f"solarize_prob[{view}]": solarize_prob[view]})
         if len(jitter) != 4 or min(jitter) < 0 or max(jitter[:3]) > 1 or jitter[3] > 0.5:
@@ -71,7 +71,7 @@ class PairedViews(BaseTransform):
         self.scale, self.ratio, self.min_overlap = scale, ratio, min_overlap
         self.flip_prob = flip_prob
         self.jitter, self.jitter_prob = jitter, jitter_prob
-        self.grey_prob = grey_prob
+        self.gray_prob = gray_prob
         self.blur_sigma, self.blur_prob = blur_sigma, blur_prob
         self.solarize_prob = solarize_prob
         self.clock = SampleClock()
@@ -79,12 +79,12 @@ class PairedViews(BaseTransform):
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         if "sample_idx" not in results:
             raise ValueError(
-                "expected the picture's position in the data set under 'sample_idx' (MMEngine's data sets put it "
+                "expected the image's position in the dataset under 'sample_idx' (MMEngine's datasets put it "
                 f"there): its draws depend on it; got the keys {sorted(results)}"
             )
         image = results["img"]
         if image.ndim != 3 or image.shape[2] != 3 or image.dtype != np.uint8:
-            raise ValueError(f"expected an RGB picture (H, W, 3) of uint8, got {image.shape} of {image.dtype}")
+            raise ValueError(f"expected an RGB image (H, W, 3) of uint8, got {image.shape} of {image.dtype}")
         rng = self.clock.generator(int(results["sample_idx"]))
         crops, flipped = self._draw_geometry(rng, image.shape[1], image.shape[0])
         photometric = [self._draw_photometric(rng, view) for view in (0, 1)]
@@ -116,7 +116,7 @@ class PairedViews(BaseTransform):
             jitter=chosen[0] < self.jitter_prob,
             jitter_factors=factors.astype(np.float32),
             jitter_order=order,
-            grey=chosen[1] < self.grey_prob,
+            gray=chosen[1] < self.gray_prob,
             # a standard deviation of 0 says: no blur
             blur_sigma=np.float32(sigma if chosen[2] < self.blur_prob[view] else 0.0),
             solarize=chosen[3] < self.solarize_prob[view],

@@ -1,4 +1,4 @@
-"""Where the two views of a picture lie: crops, flips and the region that both share. No image library here."""
+"""Where the two views of an image lie: crops, flips and the region that both share. No image library here."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Crop(NamedTuple):
 def draw_crop(
     rng: np.random.Generator, width: int, height: int, scale: Sequence[float], ratio: Sequence[float]
 ) -> Crop:
-    """A crop that fits a picture of ``width`` x ``height``; a central one if none of ten draws does."""
+    """A crop that fits an image of ``width`` x ``height``; a central one if none of ten draws does."""
     for _ in range(ATTEMPTS):
         crop = propose_crop(rng, width, height, scale, ratio)
         if crop is not None:
@@ -81,7 +81,7 @@ def central_crop(width: int, height: int, ratio: Sequence[float]) -> Crop:
 
 
 def shared_rectangle(a: Crop, b: Crop) -> tuple[int, int, int, int]:
-    """Left, top, right, bottom in the picture; right <= left or bottom <= top if they share nothing."""
+    """Left, top, right, bottom in the image; right <= left or bottom <= top if they share nothing."""
     return (
         max(a.left, b.left),
         max(a.top, b.top),

@@ -10,8 +10,8 @@ from mmengine.runner import Runner
 from torch.optim import Optimizer
 
 from slotcon_mm.checks import RunStoppedError, listing
-from slotcon_mm.engine.hooks.finite_guard_hook import pictures_of
-from slotcon_mm.engine.model_of import unwrapped
+from slotcon_mm.engine.hooks.finite_guard_hook import images_of
+from slotcon_mm.engine.model_of import model_of
 from slotcon_mm.registry import HOOKS
 
 __all__ = ["BlockingFiniteGuardHook"]
@@ -28,13 +28,13 @@ class BlockingFiniteGuardHook(Hook):
     priority = "VERY_HIGH"
 
     def before_train(self, runner: Runner) -> None:
-        model = unwrapped(runner.model)
+        model = model_of(runner)
         self.names = {id(parameter): name for name, parameter in model.named_parameters()}
-        self.iteration, self.pictures = 0, [""]
+        self.iteration, self.images = 0, [""]
         self.handle = runner.optim_wrapper.optimizer.register_step_pre_hook(self.before_step)
 
     def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
-        self.iteration, self.pictures = runner.iter, pictures_of(data_batch)
+        self.iteration, self.images = runner.iter, images_of(data_batch)
 
     @torch.no_grad()
     def before_step(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
@@ -46,9 +46,10 @@ class BlockingFiniteGuardHook(Hook):
             return
         first = self.names.get(id(moving[finite.tolist().index(False)]), "a parameter")
         raise RunStoppedError(
-            f"expected finite gradients, got others in iteration {self.iteration + 1}: first in {first}. No weight has "
-            "moved in it; --resume continues the last checkpoint. If it comes back, lower the learning rate. The "
-            f"pictures of that step: {listing(self.pictures, most=8)}"
+            "expected finite gradients, got infinite or NaN values in iteration "
+            f"{self.iteration + 1}, first in {first}. "
+            "That step moved no weight, and --resume continues from the last checkpoint. If it happens again, lower "
+            f"the learning rate. The step saw these images: {listing(self.images, most=8)}"
         )
 
     def after_train(self, runner: Runner) -> None:

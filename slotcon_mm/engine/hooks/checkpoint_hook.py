@@ -8,20 +8,17 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-import torch
 from mmengine.dist import is_main_process
 from mmengine.hooks import CheckpointHook
-from mmengine.logging import HistoryBuffer
 from mmengine.runner import Runner
 
-from slotcon_mm.checks import RunStoppedError
 from slotcon_mm.atomic_files import remove_leftovers, write_atomically
+from slotcon_mm.checkpoints.plain_values import WINDOWS, log_windows, longest_window, plain_values, restore_log_windows
 from slotcon_mm.checkpoints.run_facts import FACTS, facts_of
+from slotcon_mm.checks import RunStoppedError
 from slotcon_mm.registry import HOOKS
 
-__all__ = ["PlainCheckpointHook", "log_windows", "plain_values", "restore_log_windows"]
-
-WINDOWS = "log_windows"
+__all__ = ["PlainCheckpointHook"]
 
 
 @HOOKS.register_module()
@@ -97,7 +94,9 @@ class PlainCheckpointHook(CheckpointHook):
             self.file_backend.remove_now()
         except OSError as error:
             raise RunStoppedError(
-                f"expected to write a checkpoint, got {error}. Mend that (make room on a full disk), then --resume"
+                f"expected to write a checkpoint, got: {error}. Remove the cause (make room on a full "
+                "disk), then continue with "
+                "--resume"
             ) from error
         finally:
             self.file_backend = backend
@@ -133,35 +132,3 @@ class RemovalsAfterwards:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.backend, name)
-
-
-def log_windows(scalars: dict[str, HistoryBuffer], length: int | None) -> dict[str, list[torch.Tensor]]:
-    """The last ``length`` values and counts of every scalar (None: all), which the log's means are taken of."""
-    start = None if length is None else -length
-    return {name: [torch.from_numpy(part[start:].copy()) for part in buffer.data] for name, buffer in scalars.items()}
-
-
-def restore_log_windows(hub: dict[str, Any]) -> None:
-    """Back to the buffers that MMEngine's ``MessageHub.load_state_dict`` asks for, in place."""
-    for name, (values, counts) in hub.pop(WINDOWS).items():
-        hub["log_scalars"][name] = HistoryBuffer(values.numpy(), counts.numpy())
-        hub["resumed_keys"][name] = True
-
-
-def longest_window(log_processor: Any) -> int | None:
-    """In iterations; None if a scalar is logged over the whole run."""
-    windows = [log_processor.window_size, *(item.get("window_size", 1) for item in log_processor.custom_cfg)]
-    return None if "global" in windows else max(window for window in windows if isinstance(window, int))
-
-
-def plain_values(values: dict[str, Any]) -> dict[str, Any]:
-    """Those entries that are numbers, strings or lists and dicts of them."""
-    return {name: value for name, value in values.items() if is_plain(value)}
-
-
-def is_plain(value: Any) -> bool:
-    if isinstance(value, list | tuple):
-        return all(is_plain(item) for item in value)
-    if isinstance(value, dict):
-        return all(is_plain(key) and is_plain(item) for key, item in value.items())
-    return value is None or type(value) in (bool, int, float, str)

@@ -12,13 +12,13 @@ from mmengine.runner import Runner
 from torch import Tensor
 
 from slotcon_mm.checks import expect_positive
-from slotcon_mm.engine.model_of import unwrapped
+from slotcon_mm.engine.model_of import model_of
 from slotcon_mm.registry import HOOKS
 
 __all__ = ["CollapseMonitorHook", "feature_rank", "signs_of_collapse"]
 
 FEW_SLOTS, FEW_PROTOTYPES, LOW_RANK, LARGE_CENTER = 1.5, 1.5, 2.0, 0.95
-PICTURES = 16
+IMAGES = 16
 
 
 @HOOKS.register_module()
@@ -26,7 +26,7 @@ class CollapseMonitorHook(Hook):
     """After every ``interval``-th epoch: warns if the run shows signs of collapse twice in a row.
 
     It reads the scalars that every log line has, and adds ``feature_rank``: of the teacher's pixel features of one
-    batch's first pictures.
+    batch's first images.
 
     Args:
         interval: In epochs.
@@ -47,7 +47,7 @@ class CollapseMonitorHook(Hook):
     def after_train_epoch(self, runner: Runner) -> None:
         if not self.every_n_epochs(runner, self.interval) or self.batch is None:
             return
-        model = unwrapped(runner.model)
+        model = model_of(runner)
         hub, steps = runner.message_hub, len(runner.train_dataloader)
         means = {
             name: float(hub.get_scalar(f"train/{name}").mean(steps))
@@ -59,7 +59,7 @@ class CollapseMonitorHook(Hook):
         if signs and self.signs_before:
             runner.logger.warning(
                 f"this run seems to be collapsing: {'; '.join(signs)}. Look at the learning rate (too high?), the "
-                "warm-up, teacher_momentum and teacher_temperature, and at whether the pictures differ"
+                "warm-up, teacher_momentum and teacher_temperature, and at whether the images differ"
             )
         self.signs_before = bool(signs)
 
@@ -88,10 +88,10 @@ def signs_of_collapse(
 
 @torch.no_grad()
 def pixel_features(model: Any, batch: dict[str, Any]) -> Tensor:
-    """(N, D) of the teacher, for the first pictures of a training batch; no state changes."""
+    """(N, D) of the teacher, for the first images of a training batch; no state changes."""
     was_training = model.training
     model.eval()
-    views = [view[:PICTURES] for view in batch["inputs"][:1]]
+    views = [view[:IMAGES] for view in batch["inputs"][:1]]
     inputs = model.data_preprocessor(dict(inputs=views))["inputs"][0]
     features = model.teacher.neck.projector(model.teacher.backbone(inputs)[-1])
     model.train(was_training)
@@ -99,6 +99,6 @@ def pixel_features(model: Any, batch: dict[str, Any]) -> Tensor:
 
 
 def feature_rank(features_ND: Tensor) -> Tensor:
-    """Effective rank (Roy and Vetterli, 2007): exp of the entropy of the normalised rows' singular values' shares."""
+    """Effective rank (Roy and Vetterli, 2007): exp of the entropy of the normalized rows' singular values' shares."""
     values = torch.linalg.svdvals(torch.nn.functional.normalize(features_ND.double(), dim=1))
     return torch.special.entr(values / values.sum()).sum().exp()

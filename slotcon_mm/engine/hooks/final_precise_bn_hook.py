@@ -12,8 +12,9 @@ from mmpretrain.engine.hooks.precise_bn_hook import update_bn_stats
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
+from slotcon_mm.checkpoints.run_facts import batch_size_of
 from slotcon_mm.checks import expect_positive
-from slotcon_mm.engine.model_of import unwrapped
+from slotcon_mm.engine.model_of import model_of
 from slotcon_mm.registry import HOOKS
 
 __all__ = ["FinalPreciseBNHook"]
@@ -28,7 +29,7 @@ class FinalPreciseBNHook(Hook):
     its own hook reads ``DataLoader.batch_size``, which is None with mmdet's batch sampler.
 
     Args:
-        num_samples: Pictures to average over, on all processes (Detectron2: 200 batches of 16).
+        num_samples: Images to average over, on all processes (Detectron2: 200 batches of 16).
     """
 
     priority = "ABOVE_NORMAL"
@@ -47,7 +48,7 @@ class FinalPreciseBNHook(Hook):
             self.update(runner, runner.train_loop.dataloader_iterator)
 
     def update(self, runner: Runner, batches: Iterable[Any]) -> None:
-        model = unwrapped(runner.model)
+        model = model_of(runner)
         loader = LoaderWithBatchSize(runner.train_loop.dataloader, batches)
         # at least a batch on each process: update_bn_stats would set the statistics to 0 after none
         num_samples = max(self.num_samples, loader.batch_size * get_world_size())
@@ -59,8 +60,7 @@ class LoaderWithBatchSize:
 
     def __init__(self, loader: DataLoader, batches: Iterable[Any]) -> None:
         self.loader, self.batches = loader, batches
-        batch_sampler: Any = loader.batch_sampler
-        self.batch_size: int = loader.batch_size or batch_sampler.batch_size
+        self.batch_size = batch_size_of(loader)
 
     def __len__(self) -> int:
         return len(self.loader)

@@ -16,8 +16,8 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from slotcon_mm.checks import RunStoppedError, listing, printable
+from slotcon_mm.engine.model_of import model_of
 from slotcon_mm.engine.optimizers.lars import LARS
-from slotcon_mm.engine.model_of import unwrapped
 from slotcon_mm.registry import HOOKS
 
 __all__ = ["LAST_GOOD", "FiniteGuardHook"]
@@ -33,7 +33,7 @@ class Observation(NamedTuple):
     finite: Tensor
     ready: Any  # a CUDA event, or None where nothing has to be waited for
     intact: Tensor
-    pictures: list[str]
+    images: list[str]
 
 
 @HOOKS.register_module()
@@ -44,7 +44,7 @@ class FiniteGuardHook(Hook):
     optimizer moves, the gradients (which all ranks share) are looked at as well. If anything is not finite, the
     model's ``watch.intact`` becomes false, and with it LARS, teacher and center stand still. The host reads the flags a
     step later, when they are there without waiting; then BN statistics go back to those before that step, the main
-    process saves ``last_good.pth``, and every process stops with the first bad quantity and its pictures.
+    process saves ``last_good.pth``, and every process stops with the first bad quantity and its images.
 
     Under AMP, infinite gradients of a finite loss are an overflow that the scaler answers: that step moves neither
     parameters nor optimizer state, teacher and center go on. At a scale of 1 or less it is no overflow any more.
@@ -53,7 +53,7 @@ class FiniteGuardHook(Hook):
     priority = "VERY_HIGH"
 
     def before_train(self, runner: Runner) -> None:
-        self.model = unwrapped(runner.model)
+        self.model = model_of(runner)
         self.optimizer = runner.optim_wrapper.optimizer
         if not isinstance(self.optimizer, LARS):
             raise ValueError(
@@ -64,7 +64,7 @@ class FiniteGuardHook(Hook):
         self.parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
         self.gradient_names = [f"gradient of {names.get(id(p), 'a parameter')}" for p in self.parameters]
         watched = {id(buffer) for buffer in self.model.watch.buffers()} | {id(self.model.teacher.steps)}
-        by_type = defaultdict(list)  # one launch for each, in place of one for each tensor
+        by_type = defaultdict(list)  # one launch for each, instead of one for each tensor
         for buffer in self.model.buffers():
             if id(buffer) not in watched:
                 by_type[buffer.dtype].append(buffer)
@@ -102,7 +102,7 @@ class FiniteGuardHook(Hook):
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         self.settle(runner)
-        self.pending = self.observe(runner.iter, pictures_of(data_batch))
+        self.pending = self.observe(runner.iter, images_of(data_batch))
 
     def after_train_epoch(self, runner: Runner) -> None:
         self.settle(runner)  # before a checkpoint is written
@@ -113,7 +113,7 @@ class FiniteGuardHook(Hook):
     def after_train(self, runner: Runner) -> None:
         self.handle.remove()
 
-    def observe(self, iteration: int, pictures: list[str]) -> Observation:
+    def observe(self, iteration: int, images: list[str]) -> Observation:
         watch = self.model.watch
         flags = torch.cat([watch.intact[None], watch.observed, self.finite_gradients])
         ready = None
@@ -125,7 +125,7 @@ class FiniteGuardHook(Hook):
         else:
             on_host = flags.clone()
         names = (*watch.names, *self.gradient_names)
-        return Observation(iteration, names, on_host[1:], ready, on_host[0], pictures)
+        return Observation(iteration, names, on_host[1:], ready, on_host[0], images)
 
     def settle(self, runner: Runner) -> None:
         """Reads the pending flags.
@@ -144,7 +144,7 @@ class FiniteGuardHook(Hook):
         folder = Path(runner.work_dir)
         note = folder / f"not_finite_iter_{pending.iteration + 1}_rank_{get_rank()}.txt"
         with suppress(OSError):  # the message below matters more
-            note.write_text("".join(f"{printable(path)}\n" for path in pending.pictures), encoding="utf-8")
+            note.write_text("".join(f"{printable(path)}\n" for path in pending.images), encoding="utf-8")
         if is_main_process():
             runner.save_checkpoint(
                 runner.work_dir,
@@ -155,10 +155,12 @@ class FiniteGuardHook(Hook):
         finite = zip(pending.names, pending.finite.tolist(), strict=True)
         first = next(name for name, is_finite in finite if not is_finite)
         raise RunStoppedError(
-            f"expected finite numbers, got others in iteration {pending.iteration + 1}: first in {first}. Weights, "
-            f"optimizer, teacher and center are those before that step, saved as {folder / LAST_GOOD} (for "
-            "--pretrained; --resume continues the last checkpoint before). If it comes back, lower the learning rate. "
-            f"The pictures of rank {get_rank()} in that step, all in {note}: {listing(pending.pictures, most=8)}"
+            "expected finite numbers, got infinite or NaN values in iteration "
+            f"{pending.iteration + 1}, first in {first}. "
+            f"Weights, optimizer, teacher and center of the step before are saved in {folder / LAST_GOOD}, for "
+            "--pretrained; --resume continues from the last checkpoint before that. If it happens again, lower the "
+            f"learning rate. On rank {get_rank()} the step saw these images (all are listed in {note}): "
+            f"{listing(pending.images, most=8)}"
         )
 
 
@@ -167,6 +169,6 @@ def copy_groups(targets: list[list[Tensor]], sources: list[list[Tensor]]) -> Non
         torch._foreach_copy_(target, source)
 
 
-def pictures_of(data_batch: Any) -> list[str]:
+def images_of(data_batch: Any) -> list[str]:
     samples: Sequence[Any] = (data_batch or {}).get("data_samples") or []
     return [str(sample.get("img_path", "(no path)")) for sample in samples]

@@ -1,4 +1,4 @@
-"""Groups of a few fixed pictures while training, in MMEngine's visualisation back ends."""
+"""Groups of a few fixed images while training, in MMEngine's visualization backends."""
 
 from __future__ import annotations
 
@@ -14,46 +14,46 @@ from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.runner import Runner
 
+from slotcon_mm.checkpoints.view_size import view_size_of_config
 from slotcon_mm.checks import expect_positive
-from slotcon_mm.datasets.transforms.load_image import UnreadablePictureError, read_picture
-from slotcon_mm.datasets.unlabeled_image_dataset import list_pictures
-from slotcon_mm.engine.model_of import unwrapped
+from slotcon_mm.datasets.image_files import UnreadableImageError, read_image
+from slotcon_mm.datasets.image_lists import list_images
+from slotcon_mm.engine.model_of import model_of
 from slotcon_mm.models.functional import upsampled_argmax
 from slotcon_mm.registry import HOOKS
 from slotcon_mm.visualization.overlay import overlay_groups
-from slotcon_mm.checkpoints.view_size import size_of_views
 
 __all__ = ["GroupVisualizationHook"]
 
 
 @HOOKS.register_module()
 class GroupVisualizationHook(Hook):
-    """Draws pictures and their groups, one above the other, every ``interval`` epochs, and before the first.
+    """Draws images and their groups, one above the other, every ``interval`` epochs, and before the first.
 
-    They go to every back end of the config's ``visualizer`` (files, TensorBoard, W&B) under the name ``groups``.
+    They go to every backend of the config's ``visualizer`` (files, TensorBoard, W&B) under the name ``groups``.
 
     Args:
-        pictures: A folder; pictures spread evenly over its sorted list are taken. By default the training pictures.
-        num_pictures: How many.
+        images: A folder; images spread evenly over its sorted list are taken. By default the training images.
+        num_images: How many.
         interval: In epochs.
         size: Pixels of the sides of their middle squares, as drawn; the network sees them at the size of the views.
     """
 
     priority = "LOW"
 
-    def __init__(self, pictures: str | None = None, num_pictures: int = 6, interval: int = 10, size: int = 224) -> None:
-        expect_positive(num_pictures=num_pictures, interval=interval, size=size)
-        self.pictures, self.num_pictures, self.interval, self.size = pictures, num_pictures, interval, size
+    def __init__(self, images: str | None = None, num_images: int = 6, interval: int = 10, size: int = 224) -> None:
+        expect_positive(num_images=num_images, interval=interval, size=size)
+        self.images, self.num_images, self.interval, self.size = images, num_images, interval, size
 
     @master_only
     def before_train(self, runner: Runner) -> None:
-        paths = list_pictures(self.pictures) if self.pictures else []
+        paths = list_images(self.images) if self.images else []
         dataset = runner.train_dataloader.dataset
         count = len(paths) or len(dataset)
-        chosen = np.linspace(0, count - 1, min(self.num_pictures, count)).astype(int)
+        chosen = np.linspace(0, count - 1, min(self.num_images, count)).astype(int)
         chosen_paths = [paths[i] if paths else dataset.get_data_info(int(i))["img_path"] for i in chosen]
-        self.images = read_squares(chosen_paths, self.size)
-        self.views = size_of_views(runner.cfg)
+        self.squares = read_squares(chosen_paths, self.size)
+        self.view_size = view_size_of_config(runner.cfg)
         self.draw(runner)
 
     @master_only
@@ -63,7 +63,7 @@ class GroupVisualizationHook(Hook):
 
     def draw(self, runner: Runner) -> None:
         """A drawing that fails is said, and training goes on."""
-        if not self.images.size:
+        if not self.squares.size:
             return
         try:
             self.attempt_to_draw(runner)
@@ -71,10 +71,10 @@ class GroupVisualizationHook(Hook):
             runner.logger.warning(f"the groups could not be drawn ({type(error).__name__}: {error}); training goes on")
 
     def attempt_to_draw(self, runner: Runner) -> None:
-        model = unwrapped(runner.model)
-        maps = group_maps(model, self.images, self.views)
-        overlays = [overlay_groups(image, groups) for image, groups in zip(self.images, maps, strict=True)]
-        sheet = np.concatenate([np.concatenate(self.images, axis=1), np.concatenate(overlays, axis=1)])
+        model = model_of(runner)
+        maps = group_maps(model, self.squares, self.view_size)
+        overlays = [overlay_groups(image, groups) for image, groups in zip(self.squares, maps, strict=True)]
+        sheet = np.concatenate([np.concatenate(self.squares, axis=1), np.concatenate(overlays, axis=1)])
         runner.visualizer.add_image("groups", sheet, step=runner.epoch + 1 if runner.iter else 0)
 
 
@@ -83,8 +83,8 @@ def read_squares(paths: Sequence[str], size: int) -> np.ndarray:
     squares = []
     for path in paths:
         try:
-            squares.append(middle_square(read_picture(path), size))
-        except UnreadablePictureError as error:
+            squares.append(middle_square(read_image(path), size))
+        except UnreadableImageError as error:
             print_log(f"not drawn: {error}", logger="current", level=30)
     return np.stack(squares) if squares else np.zeros((0, size, size, 3), np.uint8)
 

@@ -1,4 +1,4 @@
-"""Groups by k-means of pixel features, in place of the prototypes that were learned."""
+"""Groups by k-means of pixel features, instead of the prototypes that were learned."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from mmengine.runner import Runner
 from torch import Tensor, nn
 
 from slotcon_mm.checks import expect_positive
-from slotcon_mm.engine.model_of import unwrapped
+from slotcon_mm.engine.model_of import model_of
 from slotcon_mm.evaluation.clustering import kmeans
 from slotcon_mm.models.algorithms.slotcon import SlotCon
 from slotcon_mm.registry import HOOKS
@@ -23,13 +23,13 @@ __all__ = ["PixelClustersHook", "sample_pixels"]
 
 @HOOKS.register_module()
 class PixelClustersHook(Hook):
-    """Before a test: the teacher's prototypes become the centroids of its normalised pixel features.
+    """Before a test: the teacher's prototypes become the centroids of its normalized pixel features.
 
-    Pixels are drawn evenly from the pictures of the test. For tests only: a training that went on would use them.
+    Pixels are drawn evenly from the images of the test. For tests only: a training that went on would use them.
 
     Args:
         num_clusters: Groups.
-        pixels: Features that k-means sees, from all pictures and processes.
+        pixels: Features that k-means sees, from all images and processes.
         seed: Of draws and k-means.
     """
 
@@ -38,7 +38,7 @@ class PixelClustersHook(Hook):
         self.num_clusters, self.pixels, self.seed = num_clusters, pixels, seed
 
     def before_test(self, runner: Runner) -> None:
-        model = unwrapped(runner.model)
+        model = model_of(runner)
         loader = runner.test_loop.dataloader
         mine = sample_pixels(model, loader, max(1, self.pixels // max(1, len(loader.dataset))), seed=self.seed)
         points = np.concatenate([part for part in all_gather_object(mine) if len(part)])
@@ -53,7 +53,7 @@ class PixelClustersHook(Hook):
 
 @torch.no_grad()
 def sample_pixels(model: SlotCon, loader: Any, each: int, *, seed: int) -> np.ndarray:
-    """(N, D) normalised features of the teacher, ``each`` random pixels of every picture of a loader."""
+    """(N, D) normalized features of the teacher, ``each`` random pixels of every image of a loader."""
     model.eval()
     generator = torch.Generator().manual_seed(seed)
     found: list[Tensor] = []

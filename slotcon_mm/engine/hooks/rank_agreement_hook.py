@@ -1,4 +1,4 @@
-"""Checks that all ranks train the same model on the same pictures."""
+"""Checks that all ranks train the same model on the same images."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from mmengine.runner import Runner
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from slotcon_mm.checks import RunStoppedError, listing
 from slotcon_mm.checkpoints.run_facts import dataset_fingerprint
-from slotcon_mm.engine.model_of import unwrapped
+from slotcon_mm.checks import RunStoppedError, listing
+from slotcon_mm.engine.model_of import model_of
 from slotcon_mm.models.layers.batch_norm import MaskedBatchNorm1d, SyncBatchNorm
 from slotcon_mm.registry import HOOKS
 
@@ -25,7 +25,7 @@ SHARING_NORMS = (nn.SyncBatchNorm, SyncBatchNorm, MaskedBatchNorm1d)
 
 @HOOKS.register_module()
 class RankAgreementHook(Hook):
-    """Before training, all ranks must list the same pictures; after each epoch, hold the same weights.
+    """Before training, all ranks must list the same images; after each epoch, hold the same weights.
 
     Compared are a hash of each list, and a sum of each tensor's bits: parameters, and the buffers that are the same on
     all ranks by construction (BN statistics of a rank's own are not). Two small messages an epoch.
@@ -33,12 +33,12 @@ class RankAgreementHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         dataset: Any = runner.train_dataloader.dataset
-        expect_same_on_all_ranks("list of training pictures", f"{len(dataset)} ({dataset_fingerprint(dataset)})")
+        expect_same_on_all_ranks("list of training images", f"{len(dataset)} ({dataset_fingerprint(dataset)})")
 
     def after_train_epoch(self, runner: Runner) -> None:
         if get_world_size() == 1:
             return
-        model = unwrapped(runner.model)
+        model = model_of(runner)
         state = shared_state(model)
         lowest = checksums(state.values())
         highest = lowest.clone()
@@ -47,8 +47,11 @@ class RankAgreementHook(Hook):
         differing = [name for name, differs in zip(state, (lowest != highest).tolist(), strict=True) if differs]
         if differing:
             raise RunStoppedError(
-                f"expected the same weights on all {get_world_size()} ranks after epoch {runner.epoch + 1}, got others "
-                f"in {listing(differing, most=5)}: what this epoch computed is not to be trusted"
+                f"expected the same weights on all {get_world_size()} ranks after epoch "
+                f"{runner.epoch + 1}, got different "
+                f"ones in {listing(differing, most=5)}. Do not trust what this epoch computed; "
+                "--resume continues from the "
+                "last checkpoint"
             )
 
 

@@ -29,7 +29,7 @@ class SampleSeedHook(Hook):
 
 
 def clocks_of(runner: Runner) -> Iterator[SampleClock]:
-    """Those of the transforms of the training data set."""
+    """Those of the transforms of the training dataset."""
     pipeline = getattr(runner.train_dataloader.dataset, "pipeline", None)
     for transform in getattr(pipeline, "transforms", []):
         if isinstance(getattr(transform, "clock", None), SampleClock):

@@ -1,4 +1,4 @@
-"""Pictures a second, and memory where MMEngine does not log it."""
+"""Images a second, and memory where MMEngine does not log it."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ __all__ = ["ThroughputHook"]
 
 @HOOKS.register_module()
 class ThroughputHook(Hook):
-    """Logs ``pictures_per_second`` over all processes, and on a CPU ``memory``, this process's peak in MB.
+    """Logs ``images_per_second`` over all processes, and on a CPU ``memory``, this process's peak in MB.
 
-    MMEngine logs a device's memory by itself. A picture is one of the data set, that is, two views.
+    MMEngine logs a device's memory by itself. An image is one of the dataset, that is, two views.
     """
 
     priority = "VERY_HIGH"
@@ -34,8 +34,8 @@ class ThroughputHook(Hook):
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
     ) -> None:
         now = time.perf_counter()
-        pictures = batch_size_of(runner.train_dataloader) * get_world_size()
-        runner.message_hub.update_scalar("train/pictures_per_second", pictures / (now - self.last))
+        images = batch_size_of(runner.train_dataloader) * get_world_size()
+        runner.message_hub.update_scalar("train/images_per_second", images / (now - self.last))
         self.last = now
         if not torch.cuda.is_available():
             runner.message_hub.update_scalar("train/memory", peak_memory_mb())

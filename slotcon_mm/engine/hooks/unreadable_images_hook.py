@@ -1,4 +1,4 @@
-"""Says which pictures were skipped."""
+"""Says which images were skipped."""
 
 from __future__ import annotations
 
@@ -9,18 +9,18 @@ from mmengine.dist import all_gather_object, is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 
-from slotcon_mm.checks import listing
 from slotcon_mm.atomic_files import write_atomically
+from slotcon_mm.checks import listing
 from slotcon_mm.registry import HOOKS
 
-__all__ = ["UnreadablePicturesHook"]
+__all__ = ["UnreadableImagesHook"]
 
 
 @HOOKS.register_module()
-class UnreadablePicturesHook(Hook):
+class UnreadableImagesHook(Hook):
     """After each epoch that found new ones: their number in the log, all of them in ``unreadable.txt`` of the work dir.
 
-    For ``PictureFolder(unreadable='skip')``.
+    For ``UnlabeledImageDataset(unreadable='skip')``.
     """
 
     def before_train(self, runner: Runner) -> None:
@@ -30,13 +30,13 @@ class UnreadablePicturesHook(Hook):
         dataset: Any = runner.train_dataloader.dataset
         if getattr(dataset, "unreadable", "stop") != "skip":
             return
-        found = sorted({path for paths in all_gather_object(dataset.unreadable_pictures()) for path in paths})
+        found = sorted({path for paths in all_gather_object(dataset.unreadable_images()) for path in paths})
         if len(found) == self.known or not is_main_process():
             return
         self.known = len(found)
         note = os.path.join(runner.work_dir, "unreadable.txt")
         write_atomically(note, b"".join(os.fsencode(path) + b"\n" for path in found))
         runner.logger.warning(
-            f"{len(found)} of {len(dataset)} pictures could not be read and were replaced by others, all listed in "
+            f"{len(found)} of {len(dataset)} images could not be read and were replaced by others, all listed in "
             f"{note}: {listing(found, most=5)}"
         )

@@ -25,7 +25,7 @@ class LARS(Optimizer):
     A GradScaler's ``grad_scale`` and ``found_inf`` are heeded on the device, as torch's fused optimizers do: a step
     that overflows changes neither parameters nor momenta, and the host does not wait to learn of it.
 
-    mmpretrain's LARS differs: |grad| + decay |p| in place of |g|, lr inside the momentum, two host syncs a tensor.
+    mmpretrain's LARS differs: |grad| + decay |p| instead of |g|, lr inside the momentum, two host syncs a tensor.
 
     Args:
         params: Parameters or groups of them.

@@ -15,15 +15,15 @@ from mmpretrain.structures import DataSample
 from torch import Tensor, nn
 
 from slotcon_mm.checks import expect_share
-from slotcon_mm.models.layers.batch_norm import convert_batch_norms, separate_statistics
-from slotcon_mm.models.layers.finite_watch import FiniteWatch
+from slotcon_mm.models.algorithms.monitor import health_scalars
+from slotcon_mm.models.algorithms.teacher import Teacher
 from slotcon_mm.models.functional import align_to_overlap, counted_slots, shares_region, upsampled_argmax
 from slotcon_mm.models.heads.group_head import GroupLossHead
-from slotcon_mm.models.necks.grouping_neck import Grouping, GroupingNeck
-from slotcon_mm.models.layers.mlp import PointwiseConv2d
-from slotcon_mm.models.algorithms.monitor import health_scalars
 from slotcon_mm.models.heads.slot_head import SlotLossHead
-from slotcon_mm.models.algorithms.teacher import Teacher
+from slotcon_mm.models.layers.batch_norm import convert_batch_norms, separate_statistics
+from slotcon_mm.models.layers.finite_watch import FiniteWatch
+from slotcon_mm.models.layers.mlp import PointwiseConv2d
+from slotcon_mm.models.necks.grouping_neck import Grouping, GroupingNeck
 from slotcon_mm.registry import MODELS
 
 __all__ = ["SlotCon"]
@@ -43,7 +43,7 @@ class SlotCon(BaseSelfSupervisor):
         group_weight: Share w of the grouping loss; the slot loss has 1 - w.
         teacher_momentum: Of the first step; it rises to 1 with half a cosine over the run's steps.
         data_preprocessor: A ``ViewPreprocessor`` by default.
-        test_cfg: ``dict(flip=True)``: 'predict' averages the scores with those of the mirrored picture (as STEGO does).
+        test_cfg: ``dict(flip=True)``: 'predict' averages the scores with those of the mirrored image (as STEGO does).
         init_cfg: As in every MMEngine module.
         channels_last: Whether kernels and feature maps lie in memory channel by channel of a pixel: faster
             convolutions, other rounding.
@@ -105,7 +105,7 @@ class SlotCon(BaseSelfSupervisor):
         """One training step's losses, and the updates of teacher and center that belong to it.
 
         Args:
-            inputs: Two normalised views (B, 3, H, W).
+            inputs: Two normalized views (B, 3, H, W).
             data_samples: B samples with ``overlap_boxes`` (2, 4), xyxy in [0, 1] of each view after its flip, of the
                 region both share (zeros if none), and ``flipped`` (2,) bool.
 
@@ -144,7 +144,7 @@ class SlotCon(BaseSelfSupervisor):
 
     @torch.no_grad()
     def predict(self, inputs: Tensor, data_samples: list[DataSample] | None = None) -> list[DataSample]:
-        """Groups of the teacher for pictures (B, 3, H, W).
+        """Groups of the teacher for images (B, 3, H, W).
 
         Each sample gets ``group_map`` (H, W) long, the prototype id of every pixel (scores upsampled bilinearly, then
         argmax), ``slots`` (K, D), ``counted`` (K,) bool, the slots that win a pixel of the feature map, and the

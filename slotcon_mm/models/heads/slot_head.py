@@ -11,9 +11,9 @@ from torch import Tensor
 
 from slotcon_mm.checks import expect_positive
 from slotcon_mm.models.functional import contrast_slots, counted_slots, full_precision, pack_counted
-from slotcon_mm.models.necks.grouping_neck import Grouping
-from slotcon_mm.models.layers.mlp import Predictor, init_mlp
 from slotcon_mm.models.heads.reduction import mean_over_ranks
+from slotcon_mm.models.layers.mlp import Predictor, init_mlp
+from slotcon_mm.models.necks.grouping_neck import Grouping
 from slotcon_mm.registry import MODELS
 
 __all__ = ["SlotLossHead"]

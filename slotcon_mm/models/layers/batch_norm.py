@@ -1,4 +1,4 @@
-"""Batch normalisation with statistics over all ranks, on a CPU too, and over counted rows only.
+"""Batch normalization with statistics over all ranks, on a CPU too, and over counted rows only.
 
 torch's SyncBatchNorm refuses CPU tensors. Count, sum and squared deviations are therefore all-reduced here with
 autograd, so that two gloo processes compute what one process does.
@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from slotcon_mm.models.functional import full_precision
-from slotcon_mm.models.layers.synced_normalisation import SyncedNormalisation
+from slotcon_mm.models.layers.synced_normalization import SyncedNormalization
 
 __all__ = ["BatchNorm2d", "MaskedBatchNorm1d", "SyncBatchNorm", "convert_batch_norms", "separate_statistics"]
 
@@ -46,8 +46,8 @@ class MaskedBatchNorm1d(nn.BatchNorm1d):
         values_RC = full_precision(x_RC)
         count, mean_C, variance_C = batch_moments(values_RC, counted_R.to(values_RC.dtype)[:, None])
         update_running_statistics(self, count, mean_C, variance_C)
-        normalised = (values_RC - mean_C) * (variance_C + self.eps).rsqrt()
-        return (normalised * self.weight + self.bias).to(x_RC.dtype)
+        normalized = (values_RC - mean_C) * (variance_C + self.eps).rsqrt()
+        return (normalized * self.weight + self.bias).to(x_RC.dtype)
 
 
 class SyncBatchNorm(_BatchNorm):
@@ -57,7 +57,7 @@ class SyncBatchNorm(_BatchNorm):
     process it is BatchNorm; on several devices it runs the kernels of torch's, without their waits for the device.
 
     Attributes:
-        views: Equal parts of a training batch, each of which is normalised by itself, the first one first.
+        views: Equal parts of a training batch, each of which is normalized by itself, the first one first.
     """
 
     views = 1
@@ -71,15 +71,15 @@ class SyncBatchNorm(_BatchNorm):
             raise ValueError("expected an input with channels, got none")
 
     def forward(self, x: Tensor) -> Tensor:
-        return by_view(self.normalise, x, self.views if self.training else 1)
+        return by_view(self.normalize, x, self.views if self.training else 1)
 
-    def normalise(self, x: Tensor) -> Tensor:
+    def normalize(self, x: Tensor) -> Tensor:
         if not self.training or get_world_size() == 1:
             return super().forward(x)
         if x.is_cuda:
             assert self.num_batches_tracked is not None
             self.num_batches_tracked += 1
-            return SyncedNormalisation.apply(
+            return SyncedNormalization.apply(
                 x, self.weight, self.bias, self.running_mean, self.running_var, self.eps, self.momentum
             )
         values_RC = full_precision(x).movedim(1, -1).flatten(0, -2)
@@ -101,8 +101,8 @@ class BatchNorm2d(nn.BatchNorm2d):
         return by_view(super().forward, x, self.views if self.training else 1)
 
 
-def by_view(normalise: Callable[[Tensor], Tensor], x: Tensor, views: int) -> Tensor:
-    return normalise(x) if views == 1 else torch.cat([normalise(part) for part in x.chunk(views)])
+def by_view(normalize: Callable[[Tensor], Tensor], x: Tensor, views: int) -> Tensor:
+    return normalize(x) if views == 1 else torch.cat([normalize(part) for part in x.chunk(views)])
 
 
 @torch.no_grad()
@@ -133,7 +133,7 @@ def separate_statistics(module: nn.Module, views: int) -> Iterator[None]:
     """In this block, training batches hold ``views`` equal parts, one after the other, each with its own statistics.
 
     Raises:
-        ValueError: ``module`` has batch normalisation of another kind.
+        ValueError: ``module`` has batch normalization of another kind.
     """
     norms = [layer for layer in module.modules() if isinstance(layer, _BatchNorm)]
     for norm in norms:

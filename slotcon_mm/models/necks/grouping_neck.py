@@ -18,7 +18,7 @@ __all__ = ["Grouping", "GroupingNeck"]
 
 
 class Grouping(NamedTuple):
-    """What the neck makes of a view: ``scores`` (B, K, H, W), cosines, and ``slots`` (B, K, D), not normalised."""
+    """What the neck makes of a view: ``scores`` (B, K, H, W), cosines, and ``slots`` (B, K, D), not normalized."""
 
     scores: Tensor
     slots: Tensor
@@ -32,7 +32,7 @@ class GroupingNeck(BaseModule):
         in_channels: Channels of the backbone's last feature map.
         hidden_channels: Width of the projector.
         out_channels: Channels D of a pixel, a prototype and a slot.
-        num_prototypes: K, shared by all pictures: 256 on COCO, 2048 on ImageNet in the paper.
+        num_prototypes: K, shared by all images: 256 on COCO, 2048 on ImageNet in the paper.
         temperature: Of the assignment, for student and teacher alike.
     """
 

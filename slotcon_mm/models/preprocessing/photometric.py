@@ -1,4 +1,4 @@
-"""Photometric operations on batches (B, 3, H, W) in [0, 1], each picture with its own parameter (B,).
+"""Photometric operations on batches (B, 3, H, W) in [0, 1], each image with its own parameter (B,).
 
 They follow torchvision's float-tensor functions; blur is a true Gaussian. Values are clamped after each operation.
 """
@@ -31,7 +31,7 @@ BLUR_RADIUS_IN_SIGMAS = 4.0
 
 
 def luma(images: Tensor) -> Tensor:
-    """Grey values (B, 1, H, W)."""
+    """Gray values (B, 1, H, W)."""
     red, green, blue = images.unbind(dim=1)
     return (LUMA_WEIGHTS[0] * red + LUMA_WEIGHTS[1] * green + LUMA_WEIGHTS[2] * blue)[:, None]
 
@@ -82,10 +82,10 @@ JITTER: tuple[Callable[[Tensor, Tensor], Tensor], ...] = (
 
 
 def jitter(images: Tensor, factors_B4: Tensor, order_B4: Tensor, chosen_B: Tensor) -> Tensor:
-    """Colour jitter in place: brightness, contrast, saturation, hue, for each picture in its own order.
+    """Color jitter in place: brightness, contrast, saturation, hue, for each image in its own order.
 
-    ``order_B4`` (permutations of 0-3) and ``chosen_B`` (bool) must be on the CPU: the host sorts pictures by operation,
-    so that each of the four rounds runs every operation once, on its own pictures, without a sync.
+    ``order_B4`` (permutations of 0-3) and ``chosen_B`` (bool) must be on the CPU: the host sorts images by operation,
+    so that each of the four rounds runs every operation once, on its own images, without a sync.
     """
     for turn in range(4):
         for operation, adjust in enumerate(JITTER):
@@ -100,9 +100,9 @@ def solarize(images: Tensor) -> Tensor:
 
 
 def gaussian_blur(images: Tensor, sigma_B: Tensor, *, largest_sigma: float) -> Tensor:
-    """Gaussian blur with reflected borders: one matrix a picture and axis, so that a batch is two products.
+    """Gaussian blur with reflected borders: one matrix an image and axis, so that a batch is two products.
 
-    ``largest_sigma`` (of the batch, known to the host) sizes the matrices; each picture's kernel ends at its own
+    ``largest_sigma`` (of the batch, known to the host) sizes the matrices; each image's kernel ends at its own
     radius, so that it does not depend on the rest of the batch.
     """
     radius = math.ceil(BLUR_RADIUS_IN_SIGMAS * largest_sigma)

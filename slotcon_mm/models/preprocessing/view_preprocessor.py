@@ -1,4 +1,4 @@
-"""The data preprocessor: photometric augmentation and normalisation of whole batches on the model's device."""
+"""The data preprocessor: photometric augmentation and normalization of whole batches on the model's device."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["ViewPreprocessor"]
 
 @MODELS.register_module()
 class ViewPreprocessor(BaseDataPreprocessor):
-    """Finishes the views that ``PairedViews`` cut: jitter, grey, blur, solarize, normalise, in this order.
+    """Finishes the views that ``PairedViews`` cut: jitter, gray, blur, solarize, normalize, in this order.
 
     Every draw was made by ``PairedViews`` and travels with the sample; nothing random happens here. It runs in fp32
     also under autocast.
@@ -45,8 +45,8 @@ class ViewPreprocessor(BaseDataPreprocessor):
         self.register_buffer("std", torch.tensor(std, dtype=torch.float32).view(3, 1, 1) / 255, persistent=False)
 
     def forward(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
-        """Views (a list of uint8 (B, 3, H, W), with ``photometric`` draws) or pictures (B, 3, H, W), or a list of B
-        (3, H, W), RGB in 0-255, to normalised floats. Views without draws are only normalised."""
+        """Views (a list of uint8 (B, 3, H, W), with ``photometric`` draws) or images (B, 3, H, W), or a list of B
+        (3, H, W), RGB in 0-255, to normalized floats. Views without draws are only normalized."""
         inputs = data["inputs"]
         with torch.autocast(self.mean.device.type, enabled=False):
             if "photometric" in data:
@@ -54,29 +54,29 @@ class ViewPreprocessor(BaseDataPreprocessor):
                     self._finish(view, select_view(data["photometric"], i)) for i, view in enumerate(inputs)
                 ]
             elif isinstance(inputs, list | tuple) and inputs[0].dim() == 4:
-                finished = [self._normalise(self._to_unit_range(view)) for view in inputs]
+                finished = [self._normalize(self._to_unit_range(view)) for view in inputs]
             else:
-                pictures = torch.stack(list(inputs)) if isinstance(inputs, list | tuple) else inputs
-                finished = self._normalise(self._to_unit_range(pictures))
+                images = torch.stack(list(inputs)) if isinstance(inputs, list | tuple) else inputs
+                finished = self._normalize(self._to_unit_range(images))
         return dict(inputs=finished, data_samples=data.get("data_samples"))
 
     def _to_unit_range(self, images: Tensor) -> Tensor:
         return images.to(self.mean.device, non_blocking=self._non_blocking).to(self.mean.dtype) / 255
 
-    def _normalise(self, images: Tensor) -> Tensor:
+    def _normalize(self, images: Tensor) -> Tensor:
         return (images - self.mean) / self.std
 
     def _finish(self, view: Tensor, draws: dict[str, Tensor]) -> Tensor:
         images = self._to_unit_range(view)
         on_device = partial(Tensor.to, device=images.device, dtype=images.dtype, non_blocking=self._non_blocking)
         jitter(images, on_device(draws["jitter_factors"]), draws["jitter_order"], draws["jitter"])
-        apply_to_rows(images, rows_of(draws["grey"]), lambda rows: luma(rows).expand_as(rows))
+        apply_to_rows(images, rows_of(draws["gray"]), lambda rows: luma(rows).expand_as(rows))
         sigma = draws["blur_sigma"]
         if sigma.any():
             blur = partial(gaussian_blur, largest_sigma=float(sigma.max()))
             apply_to_rows(images, rows_of(sigma > 0), blur, on_device(sigma))
         apply_to_rows(images, rows_of(draws["solarize"]), solarize)
-        return self._normalise(images)
+        return self._normalize(images)
 
 
 def select_view(photometric: dict[str, Tensor], view: int) -> dict[str, Tensor]:

@@ -7,17 +7,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pictures import READABLE, UNREADABLE, encoded
+from images import READABLE, UNREADABLE, encoded
 from PIL import Image
 
 from slotcon_mm.datasets.check.examine import examine
 
 ODD = {
-    "colour.jpg": "",
+    "color.jpg": "",
     "progressive.jpg": "",
     "cmyk.jpg": "CMYK",
-    "grey.jpg": "grey",
-    "grey.webp": "",
+    "gray.jpg": "gray",
+    "gray.webp": "",
     "turned.jpg": "turned by EXIF",
     "palette.png": "palette",
     "alpha.png": "alpha",
@@ -58,7 +58,7 @@ def test_a_name_with_a_lines_end_is_odd(tmp_path):
     assert examine(str(tmp_path), name).oddities == ["a line's end in its name: lists cannot hold it"]
 
 
-def test_large_pictures_are_odd(tmp_path):
+def test_large_images_are_odd(tmp_path):
     Image.new("1", (7100, 7100)).save(tmp_path / "a.png")
     assert "large: 7100 x 7100; slow to decode" in examine(str(tmp_path), "a.png").oddities
 

@@ -13,15 +13,15 @@ from mmengine.dataset import DefaultSampler, InfiniteSampler
 from slotcon_mm.datasets import NumberedBatchSampler, SeededDataset
 
 
-class Pictures(list):
-    """Enough of a data set for mmdet's AspectRatioBatchSampler: every third picture stands upright."""
+class Images(list):
+    """Enough of a dataset for mmdet's AspectRatioBatchSampler: every third image stands upright."""
 
     def get_data_info(self, index: int) -> dict[str, int]:
         return dict(width=1 if index % 3 == 0 else 3, height=2)
 
 
 def batches(size: int, batch_size: int, *, epoch: int = 0, kind: type = InfiniteSampler, **options: Any) -> Any:
-    dataset = SeededDataset(Pictures(range(size)))
+    dataset = SeededDataset(Images(range(size)))
     sampler = kind(dataset, shuffle=True, seed=3)
     sampler.set_epoch(epoch)
     return NumberedBatchSampler(sampler, batch_size, **options)
@@ -48,7 +48,7 @@ def test_positions_hold_the_index_and_a_number_that_never_comes_twice():
     positions = [position for batch in islice(batches(7, 2), 50) for position in batch]
     assert len(set(positions)) == 100
     assert [position // 7 for position in positions] == list(range(100))
-    plain = list(islice(iter(InfiniteSampler(Pictures(range(7)), seed=3)), 100))
+    plain = list(islice(iter(InfiniteSampler(Images(range(7)), seed=3)), 100))
     assert [position % 7 for position in positions] == plain
 
 

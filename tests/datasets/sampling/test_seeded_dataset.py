@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from slotcon_mm.datasets import PictureFolder, SeededDataset
+from slotcon_mm.datasets import SeededDataset, UnlabeledImageDataset
 from slotcon_mm.datasets.sampling.seeded_dataset import seed_generators
 
 
@@ -54,8 +54,8 @@ def test_seeding_takes_any_numbers_of_zero_or_more():
 
 
 def test_hosts_find_the_data_sets_own_attributes(scenes):
-    dataset = SeededDataset(dict(type="slotcon_mm.PictureFolder", data_root=str(scenes)))
-    assert isinstance(dataset.dataset, PictureFolder)
+    dataset = SeededDataset(dict(type="slotcon_mm.UnlabeledImageDataset", data_root=str(scenes)))
+    assert isinstance(dataset.dataset, UnlabeledImageDataset)
     assert dataset.pipeline is dataset.dataset.pipeline
     assert dataset.get_data_info(len(dataset) + 2) == dataset.dataset.get_data_info(2)
     dataset.full_init()

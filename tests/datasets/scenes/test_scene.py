@@ -1,4 +1,4 @@
-"""Scenes: determinism, content, and that colour does not give the classes away."""
+"""Scenes: determinism, content, and that color does not give the classes away."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ def test_instances_are_where_the_label_map_says_their_class_is():
             assert not (a & b).any()
 
 
-def test_colour_alone_does_not_tell_the_classes():
-    """The best guess from a pixel's colour, learnt with labels, is little better than the commonest class."""
+def test_color_alone_does_not_tell_the_classes():
+    """The best guess from a pixel's color, learned with labels, is little better than the commonest class."""
     scenes = some_scenes(80)
-    colour = np.concatenate([(s.image // 64).reshape(-1, 3) @ [16, 4, 1] for s in scenes])
+    color = np.concatenate([(s.image // 64).reshape(-1, 3) @ [16, 4, 1] for s in scenes])
     labels = np.concatenate([s.labels.reshape(-1) for s in scenes])
     half = len(labels) // 2
     table = np.zeros((64, len(CLASSES)), int)
-    np.add.at(table, (colour[:half], labels[:half]), 1)
-    assert np.mean(table.argmax(axis=1)[colour[half:]] == labels[half:]) < 0.5
+    np.add.at(table, (color[:half], labels[:half]), 1)
+    assert np.mean(table.argmax(axis=1)[color[half:]] == labels[half:]) < 0.5

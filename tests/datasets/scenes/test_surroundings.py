@@ -9,7 +9,7 @@ from slotcon_mm.datasets.scenes.surroundings import STUFF, paint_outdoors, paint
 
 
 @pytest.mark.parametrize("paint", [paint_outdoors, paint_room])
-def test_surroundings_are_pictures_in_range_with_a_label_everywhere(paint):
+def test_surroundings_are_images_in_range_with_a_label_everywhere(paint):
     for seed in range(10):
         canvas, labels, horizon = paint(np.random.default_rng(seed), 96, 128)
         assert canvas.shape == (96, 128, 3)

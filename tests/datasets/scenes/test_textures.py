@@ -1,11 +1,11 @@
-"""Noise, patterns and colours."""
+"""Noise, patterns and colors."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
 
-from slotcon_mm.datasets.scenes.textures import NOISES, PATTERNS, pattern, random_colour, surface_noise
+from slotcon_mm.datasets.scenes.textures import NOISES, PATTERNS, pattern, random_color, surface_noise
 
 
 @pytest.mark.parametrize("name", sorted(NOISES))
@@ -22,9 +22,9 @@ def test_patterns_are_shares(name):
     assert 0 <= share.min() <= share.max() <= 1
 
 
-def test_colours_come_from_the_given_ranges():
+def test_colors_come_from_the_given_ranges():
     rng = np.random.default_rng(0)
-    greys = np.stack([random_colour(rng, saturation=(0, 0), value=(0.5, 0.5)) for _ in range(5)])
-    np.testing.assert_allclose(greys, 0.5, atol=1e-6)
-    red = random_colour(rng, hue=(0, 0), saturation=(1, 1), value=(1, 1))
+    grays = np.stack([random_color(rng, saturation=(0, 0), value=(0.5, 0.5)) for _ in range(5)])
+    np.testing.assert_allclose(grays, 0.5, atol=1e-6)
+    red = random_color(rng, hue=(0, 0), saturation=(1, 1), value=(1, 1))
     np.testing.assert_allclose(red, [1, 0, 0], atol=1e-6)

@@ -1,4 +1,4 @@
-"""The data set that scenes are written as."""
+"""The dataset that scenes are written as."""
 
 from __future__ import annotations
 

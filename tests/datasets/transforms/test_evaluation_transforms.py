@@ -1,4 +1,4 @@
-"""Resizing and cropping for the score, on pictures and labels that tell where a pixel came from."""
+"""Resizing and cropping for the score, on images and labels that tell where a pixel came from."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from slotcon_mm.datasets.transforms.evaluation_transforms import CentreCrop, LoadLabels, ResizeShortSide
+from slotcon_mm.datasets.transforms.evaluation_transforms import CenterCrop, LoadLabels, ResizeShortSide
 
 
 def coded(height: int, width: int) -> dict:
-    """A picture that grows smoothly to the right and down, and labels of its columns' and rows' numbers modulo 251."""
+    """An image that grows smoothly to the right and down, and labels of its columns' and rows' numbers modulo 251."""
     y, x = np.mgrid[0:height, 0:width]
     image = np.stack([255 * (x + 0.5) / width, 255 * (y + 0.5) / height, 0 * x], axis=-1)
     return dict(img=np.round(image).astype(np.uint8), gt_sem_seg=((x + 7 * y) % 251).astype(np.uint8))
@@ -27,7 +27,7 @@ def test_the_shorter_side_becomes_the_size_and_places_are_kept(height, width, si
     assert found["gt_sem_seg"].shape == (new_height, new_width)
     assert min(new_height, new_width) == size
     assert max(new_height, new_width) == int(size * max(height, width) / min(height, width))
-    # smooth pictures resized bilinearly keep the relative place of every inner pixel
+    # smooth images resized bilinearly keep the relative place of every inner pixel
     x = 255 * (np.arange(new_width) + 0.5) / new_width
     inner = slice(new_width // 4, -(new_width // 4) or None)
     np.testing.assert_allclose(found["img"][new_height // 2, inner, 0], x[inner], atol=255 / width + 2)
@@ -50,7 +50,7 @@ def test_results_can_be_written_to_as_torch_wants_it():
     assert all(array.flags.writeable for array in found.values())
 
 
-def test_pictures_are_resized_as_pillow_does():
+def test_images_are_resized_as_pillow_does():
     image = np.random.default_rng(0).integers(0, 256, (48, 64, 3), np.uint8)
     found = ResizeShortSide(20).transform(dict(img=image))["img"]
     expected = np.asarray(Image.fromarray(image).resize((26, 20), Image.Resampling.BILINEAR))
@@ -61,18 +61,18 @@ def test_pictures_are_resized_as_pillow_does():
 def test_the_crop_is_picies(side, corner):
     """int(round((w - size) / 2)), Python's rounding to even."""
     labels = np.arange(side, dtype=np.uint8)[None].repeat(4, axis=0)
-    found = CentreCrop(4).transform(dict(img=np.zeros((4, side, 3), np.uint8), gt_sem_seg=labels))
+    found = CenterCrop(4).transform(dict(img=np.zeros((4, side, 3), np.uint8), gt_sem_seg=labels))
     assert found["gt_sem_seg"][0].tolist() == list(range(corner, min(corner + 4, side)))
 
 
-def test_labels_of_another_size_than_the_picture_are_refused(tmp_path):
+def test_labels_of_another_size_than_the_image_are_refused(tmp_path):
     cv2.imwrite(str(tmp_path / "l.png"), np.zeros((4, 5), np.uint8))
     results = dict(img=np.zeros((5, 4, 3), np.uint8), img_path="p.jpg", seg_map_path=str(tmp_path / "l.png"))
     with pytest.raises(ValueError, match=r"label map of \(5, 4\) for p.jpg, got \(4, 5\)"):
         LoadLabels("voc-21").transform(results)
 
 
-@pytest.mark.parametrize("transform", [ResizeShortSide, CentreCrop])
+@pytest.mark.parametrize("transform", [ResizeShortSide, CenterCrop])
 def test_sizes_are_positive(transform):
     with pytest.raises(ValueError, match="size above 0"):
         transform(0)

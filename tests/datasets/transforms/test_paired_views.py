@@ -1,4 +1,4 @@
-"""The transform: pixels, draws, and inverse augmentation on pictures whose values are their coordinates."""
+"""The transform: pixels, draws, and inverse augmentation on images whose values are their coordinates."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from slotcon_mm.datasets.transforms.view_geometry import Crop, draw_crop, draw_o
 from slotcon_mm.models.functional import align_to_overlap
 
 
-def picture(width: int = 60, height: int = 40, seed: int = 0) -> np.ndarray:
+def random_image(width: int = 60, height: int = 40, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
 
 
 def sample(index: int = 0, **kwargs) -> dict:
-    return PairedViews(size=16, **kwargs)(dict(img=picture(), sample_idx=index))
+    return PairedViews(size=16, **kwargs)(dict(img=random_image(), sample_idx=index))
 
 
 def test_a_sample_holds_two_views_their_geometry_and_every_draw():
@@ -28,7 +28,7 @@ def test_a_sample_holds_two_views_their_geometry_and_every_draw():
     assert result["data_samples"].overlap_boxes.shape == (2, 4)
     assert result["data_samples"].flipped.dtype == torch.bool
     assert {name: tuple(value.shape) for name, value in result["photometric"].items()} == dict(
-        jitter=(2,), jitter_factors=(2, 4), jitter_order=(2, 4), grey=(2,), blur_sigma=(2,), solarize=(2,)
+        jitter=(2,), jitter_factors=(2, 4), jitter_order=(2, 4), gray=(2,), blur_sigma=(2,), solarize=(2,)
     )
 
 
@@ -37,7 +37,7 @@ def test_draws_are_a_function_of_seed_epoch_and_index():
 
     def views(seed: int, epoch: int, index: int) -> torch.Tensor:
         transform.clock.set(seed, epoch)
-        return torch.stack(transform(dict(img=picture(), sample_idx=index))["inputs"])
+        return torch.stack(transform(dict(img=random_image(), sample_idx=index))["inputs"])
 
     first = views(0, 0, 0)
     assert not torch.equal(first, views(0, 0, 1))
@@ -50,7 +50,7 @@ def test_probabilities_are_those_of_each_view():
     samples = [sample(index)["photometric"] for index in range(3000)]
     share = {name: torch.stack([s[name] for s in samples]).float() for name in samples[0]}
     assert share["jitter"].mean(dim=0).tolist() == pytest.approx([0.8, 0.8], abs=0.03)
-    assert share["grey"].mean(dim=0).tolist() == pytest.approx([0.2, 0.2], abs=0.03)
+    assert share["gray"].mean(dim=0).tolist() == pytest.approx([0.2, 0.2], abs=0.03)
     assert (share["blur_sigma"] > 0).float().mean(dim=0).tolist() == pytest.approx([1.0, 0.1], abs=0.03)
     assert share["solarize"].mean(dim=0).tolist() == pytest.approx([0.0, 0.2], abs=0.03)
     factors = share["jitter_factors"]
@@ -66,14 +66,14 @@ def test_orders_of_jitter_are_all_permutations_alike():
 
 
 def test_changing_a_probability_moves_no_other_draw():
-    plain, grey = sample(5), sample(5, grey_prob=1.0)
-    assert all(torch.equal(a, b) for a, b in zip(plain["inputs"], grey["inputs"], strict=True))
-    assert torch.equal(plain["photometric"]["jitter_factors"], grey["photometric"]["jitter_factors"])
+    plain, gray = sample(5), sample(5, gray_prob=1.0)
+    assert all(torch.equal(a, b) for a, b in zip(plain["inputs"], gray["inputs"], strict=True))
+    assert torch.equal(plain["photometric"]["jitter_factors"], gray["photometric"]["jitter_factors"])
 
 
 @pytest.mark.parametrize("flip", [False, True])
 def test_a_view_is_torchvisions_antialiased_bicubic_crop(flip):
-    image = picture(90, 70)
+    image = random_image(90, 70)
     view = cut_view(image, Crop(5, 7, 61, 33, 0.0), 24, flip)
     tensor = torch.from_numpy(image).permute(2, 0, 1)
     expected = tv.resized_crop(tensor.float(), 7, 5, 33, 61, [24, 24], interpolation=tv.InterpolationMode.BICUBIC)
@@ -91,7 +91,7 @@ def test_a_view_is_torchvisions_antialiased_bicubic_crop(flip):
     grid=st.integers(3, 9),
 )
 def test_after_alignment_both_views_agree_on_where_each_pixel_lies(width, height, flips, seed, grid):
-    """Pictures whose values are their coordinates, pooled to a grid as a backbone would, then aligned."""
+    """Images whose values are their coordinates, pooled to a grid as a backbone would, then aligned."""
     rng = np.random.default_rng(seed)
     first = draw_crop(rng, width, height, (0.2, 1.0), (3 / 4, 4 / 3))
     second = draw_overlapping_crop(rng, first, width, height, (0.2, 1.0), (3 / 4, 4 / 3), 0.1)
@@ -105,7 +105,7 @@ def test_after_alignment_both_views_agree_on_where_each_pixel_lies(width, height
         y = crop.top + crop.height * cell
         coordinates = torch.stack([x.expand(grid, grid), y[:, None].expand(grid, grid)])[None]
         aligned.append(align_to_overlap(coordinates, box[None], torch.tensor([flip]))[0])
-        # RoIAlign repeats the border's value beyond the outermost cells' centres: no coordinate there
+        # RoIAlign repeats the border's value beyond the outermost cells' centers: no coordinate there
         ones = torch.zeros(1, 1, grid, grid, dtype=torch.float64)
         ones[:, :, 1:-1, 1:-1] = 1
         inner.append(align_to_overlap(ones, box[None], torch.tensor([flip]))[0, 0])
@@ -116,12 +116,12 @@ def test_after_alignment_both_views_agree_on_where_each_pixel_lies(width, height
 
 def test_a_sample_without_its_position_is_refused():
     with pytest.raises(ValueError, match="sample_idx"):
-        PairedViews()(dict(img=picture()))
+        PairedViews()(dict(img=random_image()))
 
 
-def test_a_picture_that_is_not_rgb_bytes_is_refused():
+def test_an_image_that_is_not_rgb_bytes_is_refused():
     with pytest.raises(ValueError, match=r"uint8, got \(40, 60\)"):
-        PairedViews()(dict(img=picture()[..., 0], sample_idx=0))
+        PairedViews()(dict(img=random_image()[..., 0], sample_idx=0))
 
 
 @pytest.mark.parametrize(

@@ -29,7 +29,7 @@ def draw_pair(seed: int, width: int, height: int) -> list[Crop]:
 
 
 @given(width=sides, height=sides, seed=st.integers(0, 2**32))
-def test_crops_lie_within_the_picture(width, height, seed):
+def test_crops_lie_within_the_image(width, height, seed):
     for crop in draw_pair(seed, width, height):
         assert crop.left >= 0
         assert crop.top >= 0
@@ -40,7 +40,7 @@ def test_crops_lie_within_the_picture(width, height, seed):
 def test_area_is_uniform_and_aspect_log_uniform():
     rng = np.random.default_rng(0)
     crops = [draw_crop(rng, 640, 480, SCALE, RATIO) for _ in range(20000)]
-    # draws that do not fit are drawn again, so large areas are rarer: below half the picture nearly all fit
+    # draws that do not fit are drawn again, so large areas are rarer: below half the image nearly all fit
     small = np.array([c.width * c.height / (640 * 480) for c in crops])
     small = small[small < 0.5]
     assert np.histogram(small, bins=6, range=(0.08, 0.5))[0] == pytest.approx(len(small) / 6, rel=0.06)
@@ -65,18 +65,18 @@ def test_pairs_overlap_except_for_the_known_share_on_panoramas():
 
 @settings(max_examples=200)
 @given(width=sides, height=sides, seed=st.integers(0, 2**32), flips=st.tuples(st.booleans(), st.booleans()))
-def test_boxes_point_both_views_at_the_same_part_of_the_picture(width, height, seed, flips):
+def test_boxes_point_both_views_at_the_same_part_of_the_image(width, height, seed, flips):
     crops = draw_pair(seed, width, height)
     boxes = overlap_boxes(crops, flips)
     if overlap_area(*crops) == 0:
         assert not boxes.any()
         return
-    in_picture = []
+    in_image = []
     for box, crop, flip in zip(boxes, crops, flips, strict=True):
         x0, y0, x1, y1 = box.astype(float)
         if flip:
             x0, x1 = 1 - x1, 1 - x0
-        in_picture.append((crop.left + x0 * crop.width, crop.top + y0 * crop.height,
+        in_image.append((crop.left + x0 * crop.width, crop.top + y0 * crop.height,
                            crop.left + x1 * crop.width, crop.top + y1 * crop.height))  # fmt: skip
         assert 0 <= box.min() <= box.max() <= 1
-    np.testing.assert_allclose(*in_picture, atol=1e-3)
+    np.testing.assert_allclose(*in_image, atol=1e-3)

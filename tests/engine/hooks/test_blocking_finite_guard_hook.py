@@ -28,12 +28,12 @@ def run() -> tuple[Any, Any, BlockingFiniteGuardHook]:
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
-def test_the_first_parameter_the_step_and_its_pictures_are_named_and_nothing_moves(run, value):
+def test_the_first_parameter_the_step_and_its_images_are_named_and_nothing_moves(run, value):
     model, optimizer, _ = run
     before = [parameter.detach().clone() for parameter in model.parameters()]
     model[1].weight.grad[0, 2] = value
     with pytest.raises(
-        RunStoppedError, match=r"in iteration 5: first in 1.weight\..*The pictures of that step: /d/a.jpg"
+        RunStoppedError, match=r"in iteration 5, first in 1.weight\..*The step saw these images: /d/a.jpg"
     ):
         optimizer.step()
     assert all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))

@@ -6,7 +6,6 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from mmengine.hooks import CheckpointHook
@@ -14,23 +13,16 @@ from mmengine.logging import HistoryBuffer, MessageHub
 
 from slotcon_mm.checks import RunStoppedError
 from slotcon_mm.engine.hooks import checkpoint_hook
-from slotcon_mm.engine.hooks.checkpoint_hook import PlainCheckpointHook, log_windows, longest_window, plain_values
-
-
-def test_only_plain_values_are_kept():
-    values = dict(a=1, b=[1.5, "x", None], c=dict(d=(1, 2)), e=object(), f=[object()], g={1: "x"})
-    assert set(plain_values(values)) == {"a", "b", "c", "g"}
-
-
-def processor(window_size: Any = 50, *custom: dict[str, Any]) -> SimpleNamespace:
-    return SimpleNamespace(window_size=window_size, custom_cfg=list(custom))
+from slotcon_mm.engine.hooks.checkpoint_hook import PlainCheckpointHook
 
 
 @pytest.fixture
 def runner(monkeypatch, tmp_path) -> Any:
-    monkeypatch.setattr(checkpoint_hook, "facts_of", lambda runner: dict(pictures=3))
+    monkeypatch.setattr(checkpoint_hook, "facts_of", lambda runner: dict(images=3))
     hub = MessageHub.get_instance(str(tmp_path))
-    return SimpleNamespace(log_processor=processor(), work_dir=str(tmp_path), message_hub=hub)
+    return SimpleNamespace(
+        log_processor=SimpleNamespace(window_size=50, custom_cfg=[]), work_dir=str(tmp_path), message_hub=hub
+    )
 
 
 def test_the_message_hub_is_saved_in_the_form_that_mmengine_resumes_and_log_means_go_on(runner):
@@ -43,7 +35,7 @@ def test_the_message_hub_is_saved_in_the_form_that_mmengine_resumes_and_log_mean
     saved = checkpoint["message_hub"]
     assert saved["runtime_info"] == dict(iter=3)
     assert saved["log_scalars"] == {}
-    assert checkpoint["meta"] == dict(run=dict(pictures=3))
+    assert checkpoint["meta"] == dict(run=dict(images=3))
     assert len(saved["log_windows"]["train/loss"][0]) == 50
     torch.save(checkpoint, Path(runner.work_dir) / "a.pth")
 
@@ -53,20 +45,6 @@ def test_the_message_hub_is_saved_in_the_form_that_mmengine_resumes_and_log_mean
     resumed.load_state_dict(loaded["message_hub"])
     assert resumed.get_scalar("train/loss").mean(50) == history.mean(50)
     assert resumed.get_info("iter") == 3
-
-
-@pytest.mark.parametrize(
-    ("log_processor", "length"),
-    [
-        (processor(50), 50),
-        (processor(10, dict(data_src="a", window_size=70), dict(data_src="b", window_size="epoch")), 70),
-        (processor(10, dict(data_src="a", window_size="global")), None),
-    ],
-)
-def test_as_many_values_are_kept_as_the_log_looks_back(log_processor, length):
-    assert longest_window(log_processor) == length
-    (values, counts) = log_windows(dict(a=HistoryBuffer(np.arange(90.0), np.ones(90))), length)["a"]
-    assert len(values) == len(counts) == (length or 90)
 
 
 def test_python_code_in_a_checkpoints_meta_is_not_run_by_mmengines_resume(runner):

@@ -75,7 +75,7 @@ def test_a_healthy_model_is_not_warned_about():
 
 def test_a_model_made_to_collapse_is_warned_about_at_the_second_check():
     model = tiny_slotcon()
-    with torch.no_grad():  # whatever the picture, the last layer gives its bias
+    with torch.no_grad():  # whatever the image, the last layer gives its bias
         for neck in (model.neck, model.teacher.neck):
             neck.projector[6].weight.zero_()
             neck.projector[6].bias.fill_(1.0)

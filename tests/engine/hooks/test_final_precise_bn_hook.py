@@ -97,7 +97,7 @@ def test_a_loader_tells_its_batch_size_with_any_sampler():
         assert (view.batch_size, len(view), len(list(view))) == (4, 3, 3)
 
 
-def test_no_pictures_to_average_are_refused():
+def test_no_images_to_average_are_refused():
     with pytest.raises(ValueError, match="num_samples above 0"):
         FinalPreciseBNHook(num_samples=0)
 

@@ -102,7 +102,7 @@ def test_an_overflow_at_a_scale_of_one_is_a_finding(tmp_path):
     before = run.weights()
     run.step(gradient=float("inf"))
     assert same(before, run.weights())
-    with pytest.raises(RunStoppedError, match=r"in iteration 2: first in gradient of neck.prototypes"):
+    with pytest.raises(RunStoppedError, match=r"in iteration 2, first in gradient of neck.prototypes"):
         run.step()
     assert run.saved == ["last_good.pth"]
 

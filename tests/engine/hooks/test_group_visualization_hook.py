@@ -1,4 +1,4 @@
-"""Groups of fixed pictures while training."""
+"""Groups of fixed images while training."""
 
 from __future__ import annotations
 
@@ -14,7 +14,9 @@ from slotcon_mm.registry import DATASETS
 
 
 def runner_with(scenes, drawn: list) -> SimpleNamespace:
-    dataset = DATASETS.build(dict(type="slotcon_mm.PictureFolder", data_root=str(scenes), folders=["train2017"]))
+    dataset = DATASETS.build(
+        dict(type="slotcon_mm.UnlabeledImageDataset", data_root=str(scenes), folders=["train2017"])
+    )
     visualizer = SimpleNamespace(add_image=lambda name, image, step: drawn.append((name, image, step)))
     model = tiny_slotcon().float()
     loader = SimpleNamespace(dataset=dataset)
@@ -25,10 +27,10 @@ def runner_with(scenes, drawn: list) -> SimpleNamespace:
     )  # fmt: skip
 
 
-def test_the_same_pictures_are_drawn_before_every_second_epoch_and_at_the_end(scenes):
+def test_the_same_images_are_drawn_before_every_second_epoch_and_at_the_end(scenes):
     drawn: list = []
     runner = runner_with(scenes, drawn)
-    hook = GroupVisualizationHook(num_pictures=3, interval=2, size=48)
+    hook = GroupVisualizationHook(num_images=3, interval=2, size=48)
     before = {name: value.clone() for name, value in runner.model.state_dict().items()}
     hook.before_train(runner)
     for epoch in range(5):
@@ -43,19 +45,19 @@ def test_the_same_pictures_are_drawn_before_every_second_epoch_and_at_the_end(sc
     assert all(value.equal(before[name]) for name, value in runner.model.state_dict().items())
 
 
-def test_pictures_of_another_folder_can_be_taken(scenes):
+def test_images_of_another_folder_can_be_taken(scenes):
     drawn: list = []
     runner = runner_with(scenes, drawn)
-    GroupVisualizationHook(pictures=str(scenes / "val2017"), num_pictures=99, size=32).before_train(runner)
+    GroupVisualizationHook(images=str(scenes / "val2017"), num_images=99, size=32).before_train(runner)
     assert drawn[0][1].shape == (64, 6 * 32, 3)
 
 
-def test_the_network_sees_pictures_at_the_size_of_the_views(scenes):
+def test_the_network_sees_images_at_the_size_of_the_views(scenes):
     drawn: list = []
     runner = runner_with(scenes, drawn)
     seen: list = []
     runner.model.teacher.register_forward_pre_hook(lambda _, inputs: seen.append(tuple(inputs[0].shape)))
-    GroupVisualizationHook(num_pictures=2, size=96).before_train(runner)
+    GroupVisualizationHook(num_images=2, size=96).before_train(runner)
     assert seen == [(2, 3, 40, 40)]
     assert drawn[0][1].shape == (192, 192, 3)
 
@@ -63,7 +65,7 @@ def test_the_network_sees_pictures_at_the_size_of_the_views(scenes):
 def test_a_model_that_learned_is_drawn_differently(scenes):
     drawn: list = []
     runner = runner_with(scenes, drawn)
-    hook = GroupVisualizationHook(num_pictures=2, interval=1, size=48)
+    hook = GroupVisualizationHook(num_images=2, interval=1, size=48)
     hook.before_train(runner)
     with torch.no_grad():
         runner.model.teacher.neck.prototypes.copy_(torch.randn_like(runner.model.teacher.neck.prototypes))

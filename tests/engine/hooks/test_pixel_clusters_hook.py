@@ -14,12 +14,12 @@ from slotcon_mm.engine.hooks.pixel_clusters_hook import PixelClustersHook, sampl
 
 
 class Loader(list):
-    """Two batches of two pictures."""
+    """Two batches of two images."""
 
     def __init__(self) -> None:
         generator = torch.Generator().manual_seed(0)
-        pictures = torch.randint(0, 256, (4, 3, 16, 16), dtype=torch.uint8, generator=generator)
-        super().__init__([dict(inputs=pictures[:2]), dict(inputs=pictures[2:])])
+        images = torch.randint(0, 256, (4, 3, 16, 16), dtype=torch.uint8, generator=generator)
+        super().__init__([dict(inputs=images[:2]), dict(inputs=images[2:])])
         self.dataset = range(4)
 
 
@@ -32,7 +32,7 @@ def features(model) -> torch.Tensor:
     return torch.cat(found).detach()
 
 
-def test_pixels_are_normalised_features_of_every_picture():
+def test_pixels_are_normalized_features_of_every_image():
     model = tiny_slotcon().float().eval()
     sampled = sample_pixels(model, Loader(), 3, seed=0)
     assert sampled.shape == (12, 7)
@@ -40,7 +40,7 @@ def test_pixels_are_normalised_features_of_every_picture():
     distance = np.abs(sampled[:, None] - everything[None]).max(axis=2)
     nearest = distance.argmin(axis=1)
     assert distance.min(axis=1).max() < 1e-6
-    assert [int(i) // 16 for i in nearest] == [picture for picture in range(4) for _ in range(3)]
+    assert [int(i) // 16 for i in nearest] == [image for image in range(4) for _ in range(3)]
     np.testing.assert_array_equal(sampled, sample_pixels(model, Loader(), 3, seed=0))
 
 

@@ -8,7 +8,7 @@ from types import SimpleNamespace
 from slotcon_mm.engine.hooks.throughput_hook import ThroughputHook, peak_memory_mb
 
 
-def test_pictures_per_second_count_a_batch_over_the_time_it_took():
+def test_images_per_second_count_a_batch_over_the_time_it_took():
     logged = {}
     hub = SimpleNamespace(update_scalar=lambda name, value: logged.__setitem__(name, value))
     runner = SimpleNamespace(message_hub=hub, train_dataloader=SimpleNamespace(batch_size=10))
@@ -17,7 +17,7 @@ def test_pictures_per_second_count_a_batch_over_the_time_it_took():
     started = time.perf_counter()
     time.sleep(0.05)
     hook.after_train_iter(runner, 0)
-    assert 10 / (time.perf_counter() - started) * 0.8 < logged["train/pictures_per_second"] < 10 / 0.05
+    assert 10 / (time.perf_counter() - started) * 0.8 < logged["train/images_per_second"] < 10 / 0.05
 
 
 def test_memory_is_this_process_peak_in_megabytes():

@@ -8,9 +8,9 @@ import pytest
 import torch
 from torch import nn
 
-from slotcon_mm.launch.pretrained import Filling
-from slotcon_mm.engine.hooks.verify_filling_hook import VerifyFillingHook
 from slotcon_mm.checkpoints.backbone import Backbone
+from slotcon_mm.checkpoints.filling import Filling
+from slotcon_mm.engine.hooks.verify_filling_hook import VerifyFillingHook
 
 
 def runner_with(backbone: nn.Module, lines: list[str]) -> SimpleNamespace:

@@ -15,7 +15,7 @@ def probe() -> LinearProbe:
     return LinearProbe(dict(type="ResNet", depth=18, base_channels=8, stem_channels=8), in_channels=64, num_classes=4)
 
 
-def labelled(labels: Tensor) -> list[DataSample]:
+def labeled(labels: Tensor) -> list[DataSample]:
     samples = []
     for label in labels:
         sample = DataSample()
@@ -34,7 +34,7 @@ def test_only_the_convolution_learns_and_the_backbone_stays_in_evaluation_mode()
     losses = []
     inputs = torch.randn(2, 3, 64, 64)
     for _ in range(20):
-        loss = model(inputs, labelled(labels), mode="loss")["loss"]
+        loss = model(inputs, labeled(labels), mode="loss")["loss"]
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
@@ -50,7 +50,7 @@ def test_the_loss_is_cross_entropy_at_the_labels_size_without_ignored_pixels():
     full = F.interpolate(model(inputs), (64, 64), mode="bilinear")
     picked = full.log_softmax(1).gather(1, labels.clamp(max=3)[:, None])[:, 0]
     expected = -picked[labels != 255].mean()
-    torch.testing.assert_close(model(inputs, labelled(labels), mode="loss")["loss"], expected)
+    torch.testing.assert_close(model(inputs, labeled(labels), mode="loss")["loss"], expected)
 
 
 def test_predictions_are_classes_of_every_pixel():

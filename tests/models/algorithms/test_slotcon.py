@@ -73,7 +73,7 @@ def test_channels_last_kernels_stay_so_when_weights_are_drawn_and_loaded():
         assert network.conv1.weight.is_contiguous(memory_format=torch.channels_last)
 
 
-def test_one_pass_refuses_other_kinds_of_batch_normalisation():
+def test_one_pass_refuses_other_kinds_of_batch_normalization():
     class OtherNorm(nn.BatchNorm2d):
         pass
 
@@ -188,9 +188,9 @@ def test_state_dict_names_are_those_that_configs_of_other_packages_rely_on():
 def test_predict_gives_each_pixel_its_prototype_and_the_slots():
     model = tiny_slotcon().eval()
     before = {n: v.clone() for n, v in model.state_dict().items()}
-    pictures = torch.randn(2, 3, 13, 22, dtype=torch.float64)
-    samples = model(pictures, mode="predict")
-    grouping = model.teacher(pictures)
+    images = torch.randn(2, 3, 13, 22, dtype=torch.float64)
+    samples = model(images, mode="predict")
+    grouping = model.teacher(images)
     for i, sample in enumerate(samples):
         assert sample.group_map.shape == (13, 22)
         torch.testing.assert_close(sample.slots, grouping.slots[i])
@@ -199,21 +199,21 @@ def test_predict_gives_each_pixel_its_prototype_and_the_slots():
     assert all(torch.equal(v, before[n]) for n, v in model.state_dict().items())
 
 
-def test_predict_can_average_with_the_mirrored_picture():
+def test_predict_can_average_with_the_mirrored_image():
     model = tiny_slotcon(test_cfg=dict(flip=True)).eval()
-    pictures = torch.randn(2, 3, 16, 24, dtype=torch.float64)
-    mirrored = model.teacher(pictures.flip(-1)).scores.flip(-1)
-    scores = (model.teacher(pictures).scores + mirrored) / 2
+    images = torch.randn(2, 3, 16, 24, dtype=torch.float64)
+    mirrored = model.teacher(images.flip(-1)).scores.flip(-1)
+    scores = (model.teacher(images).scores + mirrored) / 2
     upsampled = torch.nn.functional.interpolate(scores, (16, 24), mode="bilinear")
-    for sample, expected in zip(model(pictures, mode="predict"), upsampled.argmax(dim=1), strict=True):
+    for sample, expected in zip(model(images, mode="predict"), upsampled.argmax(dim=1), strict=True):
         assert sample.group_map.equal(expected)
         assert sample.prototypes.equal(model.teacher.neck.prototypes)
 
 
 def test_tensor_mode_gives_the_backbones_features():
     model = tiny_slotcon().eval()
-    pictures = torch.randn(1, 3, 8, 8, dtype=torch.float64)
-    torch.testing.assert_close(model(pictures)[-1], model.backbone(pictures)[-1])
+    images = torch.randn(1, 3, 8, 8, dtype=torch.float64)
+    torch.testing.assert_close(model(images)[-1], model.backbone(images)[-1])
 
 
 @pytest.mark.parametrize(

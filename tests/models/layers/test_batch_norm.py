@@ -1,4 +1,4 @@
-"""Normalisation over counted rows and over ranks, against torch's own on one process."""
+"""Normalization over counted rows and over ranks, against torch's own on one process."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def test_masked_rows_take_no_part_in_batch_or_running_statistics():
     torch.testing.assert_close(masked.state_dict(), plain.state_dict())
 
 
-def test_masked_normalisation_has_the_gradient_of_torchs_on_the_counted_rows():
+def test_masked_normalization_has_the_gradient_of_torchs_on_the_counted_rows():
     rows = torch.randn(5, 2, dtype=torch.float64)
     counted = torch.tensor([True, True, False, True, True])
     grads = []
@@ -39,7 +39,7 @@ def test_fewer_than_two_counted_rows_are_finite_and_change_nothing(rows):
     assert int(norm.num_batches_tracked) == 0
 
 
-def test_in_evaluation_masked_normalisation_uses_running_statistics():
+def test_in_evaluation_masked_normalization_uses_running_statistics():
     norm = MaskedBatchNorm1d(2).eval()
     rows = torch.randn(3, 2)
     torch.testing.assert_close(norm(rows, torch.zeros(3, dtype=torch.bool)), rows / (1 + norm.eps) ** 0.5)
@@ -66,7 +66,7 @@ def test_input_without_channels_is_refused():
         SyncBatchNorm(3)(torch.randn(3))
 
 
-def normalise_half(rank: int, x: torch.Tensor, weight: torch.Tensor) -> tuple[torch.Tensor, ...]:
+def normalize_half(rank: int, x: torch.Tensor, weight: torch.Tensor) -> tuple[torch.Tensor, ...]:
     norm = SyncBatchNorm(x.shape[1]).double()
     with torch.no_grad():
         norm.weight.copy_(weight)
@@ -76,10 +76,10 @@ def normalise_half(rank: int, x: torch.Tensor, weight: torch.Tensor) -> tuple[to
     return y.detach(), mine.grad, norm.running_mean, norm.running_var, norm.weight.grad
 
 
-def test_two_processes_normalise_their_halves_as_one_process_the_whole(tmp_path):
+def test_two_processes_normalize_their_halves_as_one_process_the_whole(tmp_path):
     x = torch.randn(4, 3, 2, 5, dtype=torch.float64)
     weight = torch.rand(3, dtype=torch.float64) + 0.5
-    halves = run_on_two_processes(normalise_half, tmp_path, x, weight)
+    halves = run_on_two_processes(normalize_half, tmp_path, x, weight)
     plain = nn.BatchNorm2d(3).double()
     with torch.no_grad():
         plain.weight.copy_(weight)

@@ -9,7 +9,7 @@ from reference import slotcon as reference
 from slotcon_mm.models.layers.mlp import PointwiseConv2d, Predictor, Projector
 
 
-def randomised(mlp: torch.nn.Module) -> torch.nn.Module:
+def randomized(mlp: torch.nn.Module) -> torch.nn.Module:
     with torch.no_grad():
         for parameter in mlp.parameters():
             parameter.copy_(torch.randn_like(parameter))
@@ -17,7 +17,7 @@ def randomised(mlp: torch.nn.Module) -> torch.nn.Module:
 
 
 def test_projector_is_the_references_perceptron_at_every_pixel():
-    projector = randomised(Projector(3, 5, 4))
+    projector = randomized(Projector(3, 5, 4))
     state = {name: value.clone() for name, value in projector.state_dict().items()}
     x = torch.randn(2, 3, 2, 4, dtype=torch.float64)
     expected = reference.mlp(x.movedim(1, -1).flatten(0, 2), state).view(2, 2, 4, 4).movedim(-1, 1)
@@ -26,7 +26,7 @@ def test_projector_is_the_references_perceptron_at_every_pixel():
 
 
 def test_predictor_is_the_references_perceptron_on_the_rows_that_count():
-    predictor = randomised(Predictor(3, 5))
+    predictor = randomized(Predictor(3, 5))
     state = {name: value.clone() for name, value in predictor.state_dict().items()}
     rows, counted = torch.randn(6, 3, dtype=torch.float64), torch.tensor([True, True, False, True, False, True])
     expected = reference.mlp(rows[counted], state)

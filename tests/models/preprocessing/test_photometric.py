@@ -1,4 +1,4 @@
-"""Batched photometric operations against torchvision's float-tensor functions, picture by picture."""
+"""Batched photometric operations against torchvision's float-tensor functions, image by image."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from slotcon_mm.models.preprocessing import photometric
 
 @pytest.fixture
 def images() -> torch.Tensor:
-    """Random 8-bit colours, with greys and saturated ones among them."""
-    pictures = torch.randint(0, 256, (4, 3, 20, 26), generator=torch.Generator().manual_seed(0)).float() / 255
-    pictures[1] = pictures[1, :1]
-    pictures[2, 1:] = 0
-    return pictures
+    """Random 8-bit colors, with grays and saturated ones among them."""
+    images = torch.randint(0, 256, (4, 3, 20, 26), generator=torch.Generator().manual_seed(0)).float() / 255
+    images[1] = images[1, :1]
+    images[2, 1:] = 0
+    return images
 
 
 @pytest.mark.parametrize(
@@ -31,12 +31,12 @@ def images() -> torch.Tensor:
         (photometric.adjust_hue, tv.adjust_hue, (-0.5, -0.1, 0.0, 0.1)),
     ],
 )
-def test_each_operation_is_torchvisions_with_a_value_for_each_picture(images, ours, theirs, values):
+def test_each_operation_is_torchvisions_with_a_value_for_each_image(images, ours, theirs, values):
     expected = torch.stack([theirs(image, value) for image, value in zip(images, values, strict=True)])
     torch.testing.assert_close(ours(images, torch.tensor(values)), expected, rtol=0, atol=1e-5)
 
 
-def test_grey_is_torchvisions(images):
+def test_gray_is_torchvisions(images):
     torch.testing.assert_close(photometric.luma(images), tv.rgb_to_grayscale(images))
 
 
@@ -46,7 +46,7 @@ def test_solarize_inverts_values_of_128_and_above():
     torch.testing.assert_close(photometric.solarize(levels), expected)
 
 
-def test_jitter_applies_each_pictures_operations_in_its_own_order(images):
+def test_jitter_applies_each_images_operations_in_its_own_order(images):
     order = torch.tensor([[0, 1, 2, 3], [3, 2, 1, 0], [1, 3, 0, 2], [2, 0, 3, 1]])
     factors = torch.tensor(
         [[1.3, 0.7, 1.1, 0.08], [0.7, 1.2, 0.9, -0.1], [1.0, 1.4, 0.8, 0.02], [0.6, 0.6, 1.2, -0.05]]
@@ -70,7 +70,7 @@ def test_blur_is_a_gaussian_with_reflected_borders(size):
         np.testing.assert_allclose(result, expected, atol=2e-4)
 
 
-def test_blur_of_a_picture_does_not_depend_on_the_rest_of_its_batch():
+def test_blur_of_an_image_does_not_depend_on_the_rest_of_its_batch():
     images = torch.rand(2, 3, 16, 16)
     alone = photometric.gaussian_blur(images[:1], torch.tensor([0.7]), largest_sigma=0.7)
     beside = photometric.gaussian_blur(images, torch.tensor([0.7, 2.0]), largest_sigma=2.0)

@@ -1,4 +1,4 @@
-"""From a collated batch of 8-bit views to normalised floats."""
+"""From a collated batch of 8-bit views to normalized floats."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 def collated(images: int = 6, **kwargs) -> dict:
     transform = PairedViews(size=18, **kwargs)
     rng = np.random.default_rng(0)
-    pictures = [rng.integers(0, 256, (40, 50, 3), dtype=np.uint8) for _ in range(images)]
-    return default_collate([transform(dict(img=p, sample_idx=i)) for i, p in enumerate(pictures)])
+    images = [rng.integers(0, 256, (40, 50, 3), dtype=np.uint8) for _ in range(images)]
+    return default_collate([transform(dict(img=p, sample_idx=i)) for i, p in enumerate(images)])
 
 
 def finish_one(view: torch.Tensor, draws: dict[str, torch.Tensor]) -> torch.Tensor:
@@ -28,7 +28,7 @@ def finish_one(view: torch.Tensor, draws: dict[str, torch.Tensor]) -> torch.Tens
     functions = (tv.adjust_brightness, tv.adjust_contrast, tv.adjust_saturation, tv.adjust_hue)
     for operation in draws["jitter_order"].tolist() if draws["jitter"] else ():
         image = functions[operation](image, float(draws["jitter_factors"][operation]))
-    if draws["grey"]:
+    if draws["gray"]:
         image = tv.rgb_to_grayscale(image, num_output_channels=3)
     if draws["blur_sigma"] > 0:
         sigma = float(draws["blur_sigma"])
@@ -40,7 +40,7 @@ def finish_one(view: torch.Tensor, draws: dict[str, torch.Tensor]) -> torch.Tens
 
 @pytest.mark.parametrize("solarize", [0.0, 1.0])
 def test_a_batch_is_finished_as_torchvision_finishes_each_view(solarize):
-    batch = collated(grey_prob=0.4, blur_prob=(0.7, 0.4), solarize_prob=(0.0, solarize))
+    batch = collated(gray_prob=0.4, blur_prob=(0.7, 0.4), solarize_prob=(0.0, solarize))
     finished = ViewPreprocessor()(batch, training=True)
     for i, views in enumerate(finished["inputs"]):
         for b, view in enumerate(views):
@@ -61,14 +61,14 @@ def test_it_stays_in_fp32_under_autocast():
 
 
 @pytest.mark.parametrize("as_list", [True, False])
-def test_pictures_without_draws_are_only_normalised(as_list):
-    pictures = torch.randint(0, 256, (2, 3, 5, 7), dtype=torch.uint8)
-    result = ViewPreprocessor()(dict(inputs=list(pictures) if as_list else pictures))
-    torch.testing.assert_close(result["inputs"], tv.normalize(pictures.float() / 255, MEAN, STD))
+def test_images_without_draws_are_only_normalized(as_list):
+    images = torch.randint(0, 256, (2, 3, 5, 7), dtype=torch.uint8)
+    result = ViewPreprocessor()(dict(inputs=list(images) if as_list else images))
+    torch.testing.assert_close(result["inputs"], tv.normalize(images.float() / 255, MEAN, STD))
     assert result["data_samples"] is None
 
 
-def test_views_without_draws_are_only_normalised():
+def test_views_without_draws_are_only_normalized():
     views = list(torch.randint(0, 256, (2, 3, 3, 5, 7), dtype=torch.uint8))
     for result, view in zip(ViewPreprocessor()(dict(inputs=views))["inputs"], views, strict=True):
         torch.testing.assert_close(result, tv.normalize(view.float() / 255, MEAN, STD))

@@ -1,4 +1,4 @@
-"""Two views of a picture by PIL and torchvision, everything on the CPU, floats out."""
+"""Two views of an image by PIL and torchvision, everything on the CPU, floats out."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MEAN, STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 
 
 class PlainViews:
-    """A file's two views (3, size, size), normalised floats, with the numbers of the paper.
+    """A file's two views (3, size, size), normalized floats, with the numbers of the paper.
 
     The second crop is drawn until it overlaps with the first, ten times at most.
     """

@@ -1,4 +1,4 @@
-"""A folder's pictures, all decoded once; goes on where it was interrupted; writes lists."""
+"""A folder's images, all decoded once; goes on where it was interrupted; writes lists."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from typing import NamedTuple
 
 from tqdm import tqdm
 
+from slotcon_mm.atomic_files import write_atomically
 from slotcon_mm.checks import expect_positive
 from slotcon_mm.datasets.check.examine import Finding, examine
 from slotcon_mm.datasets.check.parallel import map_surviving
-from slotcon_mm.datasets.unlabeled_image_dataset import walk_pictures
-from slotcon_mm.atomic_files import write_atomically
+from slotcon_mm.datasets.image_lists import walk_images
 
 __all__ = ["Report", "check_folder"]
 
@@ -27,14 +27,14 @@ class Report(NamedTuple):
     """What was found, and where the lists are.
 
     Attributes:
-        pictures: Files named like pictures.
+        images: Files named like images.
         bad: Names of unreadable ones and why; ``bad.txt``.
         odd: Names of unusual ones and why; they stay in the clean list; ``odd.txt``.
         duplicates: A name and that of the first file of the same content; ``duplicates.txt``.
-        clean: The list that ``PictureFolder(ann_file=...)`` takes: readable, each content once.
+        clean: The list that ``UnlabeledImageDataset(ann_file=...)`` takes: readable, each content once.
     """
 
-    pictures: int
+    images: int
     bad: list[tuple[str, str]]
     odd: list[tuple[str, str]]
     duplicates: list[tuple[str, str]]
@@ -44,12 +44,12 @@ class Report(NamedTuple):
 def check_folder(
     root: str, out_dir: Path, *, folders: Sequence[str] = ("",), workers: int = 2, progress: bool = True
 ) -> Report:
-    """Examines every file named like a picture below ``folders`` of ``root`` and writes the lists of a ``Report``.
+    """Examines every file named like an image below ``folders`` of ``root`` and writes the lists of a ``Report``.
 
     Findings are noted as they come; a second call examines only what is new or was changed.
 
     Raises:
-        ValueError: A folder does not exist or holds no picture.
+        ValueError: A folder does not exist or holds no image.
     """
     expect_positive(workers=workers)
     names = list_names(root, folders)
@@ -58,7 +58,7 @@ def check_folder(
     findings = {name: known[name] for name in names if name in known and is_current(root, known[name])}
     todo = [name for name in names if name not in findings]
     with open(out_dir / JOURNAL, "a", encoding="ascii") as journal, tqdm(
-        total=len(names), initial=len(findings), desc="pictures", disable=not progress
+        total=len(names), initial=len(findings), desc="images", disable=not progress
     ) as bar:  # fmt: skip
         for found in map_surviving(
             partial(examine, root), todo, workers=workers, lost=partial(ended_its_process, root)
@@ -71,15 +71,15 @@ def check_folder(
 
 
 def list_names(root: str, folders: Sequence[str]) -> list[str]:
-    """Relative to ``root``, as ``list_pictures`` sorts them; what is no file too, to be named as bad."""
+    """Relative to ``root``, as ``list_images`` sorts them; what is no file too, to be named as bad."""
     names: list[str] = []
     for folder in sorted(set(folders)):
         top = os.path.join(root, folder) if folder else root
         if not os.path.isdir(top):
-            raise ValueError(f"expected a folder of pictures, got {top}, which does not exist")
-        names += [os.path.relpath(path, root) for path in sorted(path for path, _ in walk_pictures(top, set()))]
+            raise ValueError(f"expected a folder of images, got {top}, which does not exist")
+        names += [os.path.relpath(path, root) for path in sorted(path for path, _ in walk_images(top, set()))]
     if not names:
-        raise ValueError(f"expected pictures below {root}, got none")
+        raise ValueError(f"expected images below {root}, got none")
     return names
 
 

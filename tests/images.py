@@ -1,4 +1,4 @@
-"""Picture files of every kind that people have."""
+"""Image files of every kind that people have."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from PIL import Image
 GRADIENT = np.linspace(0, 255, 40).astype(np.uint8)[None].repeat(30, axis=0)
 RED = Image.new("RGB", (40, 30), (250, 10, 5))
 
-__all__ = ["GRADIENT", "READABLE", "RED", "UNREADABLE", "encoded", "large_picture"]
+__all__ = ["GRADIENT", "READABLE", "RED", "UNREADABLE", "encoded", "large_image"]
 
 
 def encoded(image: Image.Image, file_format: str, **options: Any) -> bytes:
@@ -30,7 +30,7 @@ def turned() -> bytes:
     return encoded(RED, "JPEG", exif=exif)
 
 
-def large_picture(width: int, height: int) -> bytes:
+def large_image(width: int, height: int) -> bytes:
     """A PNG of that size whose header is true and whose pixels are missing: a kilobyte stands for gigabytes."""
     small = encoded(Image.new("RGB", (1, 1)), "PNG")
     size = width.to_bytes(4, "big") + height.to_bytes(4, "big")
@@ -38,13 +38,13 @@ def large_picture(width: int, height: int) -> bytes:
     return small[:12] + header + zlib.crc32(header).to_bytes(4, "big") + small[33:]
 
 
-# name: content, (height, width), a pixel's colour
+# name: content, (height, width), a pixel's color
 READABLE: dict[str, tuple[bytes, tuple[int, int], tuple[int, int, int] | None]] = {
-    "colour.jpg": (encoded(RED, "JPEG"), (30, 40), (250, 10, 5)),
+    "color.jpg": (encoded(RED, "JPEG"), (30, 40), (250, 10, 5)),
     "progressive.jpg": (encoded(RED, "JPEG", progressive=True), (30, 40), (250, 10, 5)),
     "cmyk.jpg": (encoded(Image.new("CMYK", (40, 30), (0, 255, 255, 0)), "JPEG"), (30, 40), (255, 0, 0)),
-    "grey.jpg": (encoded(Image.fromarray(GRADIENT), "JPEG"), (30, 40), None),
-    "grey.webp": (encoded(Image.fromarray(GRADIENT), "WEBP"), (30, 40), None),
+    "gray.jpg": (encoded(Image.fromarray(GRADIENT), "JPEG"), (30, 40), None),
+    "gray.webp": (encoded(Image.fromarray(GRADIENT), "WEBP"), (30, 40), None),
     "turned.jpg": (turned(), (40, 30), (250, 10, 5)),
     "palette.png": (encoded(RED.convert("P", palette=Image.Palette.ADAPTIVE), "PNG"), (30, 40), (250, 10, 5)),
     "alpha.png": (encoded(Image.new("RGBA", (40, 30), (9, 200, 30, 128)), "PNG"), (30, 40), (9, 200, 30)),
@@ -68,15 +68,15 @@ def write(content: bytes) -> Callable[[Path], None]:
 
 # name: how it is made, the reason that the message gives
 UNREADABLE: dict[str, tuple[Callable[[Path], Any], str]] = {
-    "cut-off.jpg": (write(encoded(Image.fromarray(GRADIENT), "JPEG")[:-40]), "cut off, or no picture"),
-    "cut-off.png": (write(encoded(Image.fromarray(GRADIENT), "PNG")[:-20]), "cut off, or no picture"),
-    "cut-off.webp": (write(encoded(Image.fromarray(GRADIENT), "WEBP")[:-20]), "cut off, or no picture"),
-    "header-only.jpg": (write(b"\xff\xd8\xff\xe0 cut off"), "cut off, or no picture"),
-    "text.png": (write(b"no picture"), "cut off, or no picture"),
-    "page.jpg": (write(b"<html><body>404</body></html>"), "cut off, or no picture"),
+    "cut-off.jpg": (write(encoded(Image.fromarray(GRADIENT), "JPEG")[:-40]), "cut off, or no image"),
+    "cut-off.png": (write(encoded(Image.fromarray(GRADIENT), "PNG")[:-20]), "cut off, or no image"),
+    "cut-off.webp": (write(encoded(Image.fromarray(GRADIENT), "WEBP")[:-20]), "cut off, or no image"),
+    "header-only.jpg": (write(b"\xff\xd8\xff\xe0 cut off"), "cut off, or no image"),
+    "text.png": (write(b"no image"), "cut off, or no image"),
+    "page.jpg": (write(b"<html><body>404</body></html>"), "cut off, or no image"),
     "empty.jpg": (lambda path: path.touch(), "empty"),
-    "large.png": (write(large_picture(20_000, 20_000)), "pixels, at most 178956970 are read"),
-    "bomb.png": (write(large_picture(65_000, 65_000)), "pixels, at most 178956970 are read"),
+    "large.png": (write(large_image(20_000, 20_000)), "pixels, at most 178956970 are read"),
+    "bomb.png": (write(large_image(65_000, 65_000)), "pixels, at most 178956970 are read"),
     "pipe.jpg": (os.mkfifo, "it is no file"),
     "loop.jpg": (lambda path: path.symlink_to(path), "Too many levels of symbolic links"),
     "broken-link.jpg": (lambda path: path.symlink_to(path.parent / "nowhere"), "No such file"),

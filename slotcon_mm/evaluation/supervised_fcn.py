@@ -1,48 +1,27 @@
-"""What the pretrained groups are compared with: colour alone, and a network that is given the labels."""
+"""A small network trained with labels: the ceiling of unsupervised scores, and a quick test of pretrained weights."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
 from mmpretrain.registry import MODELS
-from scipy.cluster.vq import vq
 from torch import Tensor, nn
 
-from slotcon_mm.evaluation import SegmentationScores, confusion_matrix, match_one_to_one, score_matched
-from slotcon_mm.evaluation.clustering import kmeans
-from slotcon_mm.datasets.labeled_images import LabelledPictures
+from slotcon_mm.datasets.labeled_images import LabeledImages
+from slotcon_mm.evaluation.frozen_features import to_input
+from slotcon_mm.evaluation.matching import SegmentationScores, confusion_matrix, score_matched
 
-__all__ = ["best_colour_kmeans", "supervised_fcn"]
-
-SAMPLED_PIXELS = 20000
-
-
-def best_colour_kmeans(pictures: LabelledPictures, num_classes: int, *, seed: int) -> SegmentationScores:
-    """The best of k-means on RGB, on Lab, and on Lab smoothed over a few pixels, one cluster a class."""
-    lab = np.stack([cv2.cvtColor(image, cv2.COLOR_RGB2LAB) for image in pictures.images])
-    smooth = np.stack([cv2.GaussianBlur(image, (0, 0), 3) for image in lab])
-    scores = [colour_kmeans(features, pictures, num_classes, seed) for features in (pictures.images, lab, smooth)]
-    return max(scores, key=lambda score: score.mean_iou)
-
-
-def colour_kmeans(features: np.ndarray, pictures: LabelledPictures, num_classes: int, seed: int) -> SegmentationScores:
-    assert pictures.labels is not None
-    pixels = features.reshape(-1, 3).astype(np.float32)
-    sample = np.random.default_rng(seed).choice(len(pixels), SAMPLED_PIXELS, replace=False)
-    groups = vq(pixels, kmeans(pixels[sample], num_classes, seed=seed, restarts=3))[0]
-    confusion = confusion_matrix(groups, pictures.labels.reshape(-1), num_classes, num_classes)
-    return score_matched(confusion, match_one_to_one(confusion))
+__all__ = ["supervised_fcn"]
 
 
 def supervised_fcn(
     backbone: dict,
     channels: int,
-    train: LabelledPictures,
-    held_out: LabelledPictures,
+    train: LabeledImages,
+    held_out: LabeledImages,
     num_classes: int,
     *,
     steps: int,
@@ -82,8 +61,3 @@ def supervised_fcn(
             predicted = F.interpolate(logits, label.shape, mode="bilinear").argmax(dim=1)[0]
             confusion += confusion_matrix(predicted.numpy(), label, num_classes, num_classes)
     return score_matched(confusion, np.arange(num_classes))
-
-
-def to_input(images: np.ndarray) -> Tensor:
-    """(B, 3, H, W) floats of about unit variance."""
-    return (torch.from_numpy(images).permute(0, 3, 1, 2).float() - 115) / 57

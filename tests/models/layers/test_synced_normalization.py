@@ -1,4 +1,4 @@
-"""The devices' synchronised normalisation, its kernels written out for the CPU, beside torch's own and one process."""
+"""The devices' synchronized normalization, its kernels written out for the CPU, beside torch's own and one process."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import pytest
 import torch
 from helpers import run_on_two_processes
 from torch import Tensor, nn
-from torch.nn.modules._functions import SyncBatchNorm as TorchSyncedNormalisation
+from torch.nn.modules._functions import SyncBatchNorm as TorchSyncedNormalization
 
-from slotcon_mm.models.layers.synced_normalisation import SyncedNormalisation
+from slotcon_mm.models.layers.synced_normalization import SyncedNormalization
 
 
 class Case(NamedTuple):
-    """A batch (B, C, H, W), how many of its pictures each rank has, and the layer's weight."""
+    """A batch (B, C, H, W), how many of its images each rank has, and the layer's weight."""
 
     x: Tensor
     sizes: tuple[int, int]
@@ -66,11 +66,11 @@ def run(rank: int, cases: list[Case]) -> list[list[tuple[Tensor, ...]]]:
     ).items():  # fmt: skip
         library.impl(name, kernel, "CPU")
     return [
-        [normalise(apply, case.x.split(case.sizes)[rank], case.weight) for apply in (ours, torchs)] for case in cases
+        [normalize(apply, case.x.split(case.sizes)[rank], case.weight) for apply in (ours, torchs)] for case in cases
     ]
 
 
-def normalise(apply: Any, batch: Tensor, weight: Tensor) -> tuple[Tensor, ...]:
+def normalize(apply: Any, batch: Tensor, weight: Tensor) -> tuple[Tensor, ...]:
     weight, bias = weight.clone().requires_grad_(), torch.zeros_like(weight).requires_grad_()
     running = torch.zeros_like(weight.detach()), torch.ones_like(weight.detach())
     x = batch.clone().requires_grad_()
@@ -81,11 +81,11 @@ def normalise(apply: Any, batch: Tensor, weight: Tensor) -> tuple[Tensor, ...]:
 
 
 def ours(*tensors: Tensor) -> Tensor:
-    return SyncedNormalisation.apply(*tensors, 1e-5, 0.1)
+    return SyncedNormalization.apply(*tensors, 1e-5, 0.1)
 
 
 def torchs(*tensors: Tensor) -> Tensor:
-    return TorchSyncedNormalisation.apply(*tensors, 1e-5, 0.1, torch.distributed.group.WORLD, 2)
+    return TorchSyncedNormalization.apply(*tensors, 1e-5, 0.1, torch.distributed.group.WORLD, 2)
 
 
 def test_it_is_torchs_to_the_last_bit_and_one_process_to_rounding(tmp_path):
@@ -109,6 +109,6 @@ def test_it_is_torchs_to_the_last_bit_and_one_process_to_rounding(tmp_path):
             torch.testing.assert_close(rank[4:], (norm.running_mean, norm.running_var))
 
 
-def test_a_rank_without_pictures_is_refused():
-    with pytest.raises(ValueError, match="pictures on every rank"):
-        SyncedNormalisation.forward(SimpleNamespace(), torch.zeros(0, 3, 2, 2), *[torch.ones(3)] * 4, 1e-5, 0.1)
+def test_a_rank_without_images_is_refused():
+    with pytest.raises(ValueError, match="images on every rank"):
+        SyncedNormalization.forward(SimpleNamespace(), torch.zeros(0, 3, 2, 2), *[torch.ones(3)] * 4, 1e-5, 0.1)

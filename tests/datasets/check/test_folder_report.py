@@ -7,14 +7,10 @@ import os
 from pathlib import Path
 
 import pytest
-from pictures import READABLE, RED, UNREADABLE, encoded
+from images import READABLE, RED, UNREADABLE, encoded
 
-from importlib import import_module
-
-from slotcon_mm.datasets.check import check_folder
-
-check = import_module("slotcon_mm.datasets.check.check_folder")
-from slotcon_mm.datasets import PictureFolder
+from slotcon_mm.datasets import UnlabeledImageDataset
+from slotcon_mm.datasets.check import check_folder, folder_report
 
 
 @pytest.fixture
@@ -25,20 +21,20 @@ def folder(tmp_path: Path) -> Path:
     for name, (content, _, _) in READABLE.items():
         (root / name).write_bytes(content)
     for name, (make, _) in UNREADABLE.items():
-        if name != "folder.jpg":  # a folder is no picture but a place to look
+        if name != "folder.jpg":  # a folder is no image but a place to look
             make(root / name)
     (root / "deep/copy.png").write_bytes(READABLE["palette.png"][0])
     return root
 
 
-def report_of(folder: Path, **options) -> check.Report:
+def report_of(folder: Path, **options) -> folder_report.Report:
     return check_folder(str(folder), folder.parent / "out", workers=2, progress=False, **options)
 
 
 def test_bad_odd_and_duplicate_files_are_listed(folder):
     report = report_of(folder)
     assert {name for name, _ in report.bad} == set(UNREADABLE) - {"folder.jpg"}
-    assert report.pictures == len(READABLE) + len(UNREADABLE) - 1 + 1
+    assert report.images == len(READABLE) + len(UNREADABLE) - 1 + 1
     assert ("palette.png", "deep/copy.png") in report.duplicates
     assert dict(report.odd)["cmyk.jpg"] == "small: 40 x 30; CMYK"
     for name, rows in (("bad", report.bad), ("odd", report.odd), ("duplicates", report.duplicates)):
@@ -48,8 +44,10 @@ def test_bad_odd_and_duplicate_files_are_listed(folder):
 
 def test_the_clean_list_trains_with_every_content_once(folder):
     report = report_of(folder)
-    dataset = PictureFolder(str(folder), ann_file=str(report.clean), pipeline=[dict(type="slotcon_mm.LoadPicture")])
-    assert len(dataset) == report.pictures - len(report.bad) - len(report.duplicates)
+    dataset = UnlabeledImageDataset(
+        str(folder), ann_file=str(report.clean), pipeline=[dict(type="slotcon_mm.LoadImage")]
+    )
+    assert len(dataset) == report.images - len(report.bad) - len(report.duplicates)
     assert all(dataset[i]["img"].size for i in range(len(dataset)))
     names = [
         os.path.relpath(info["img_path"], folder) for info in (dataset.get_data_info(i) for i in range(len(dataset)))
@@ -57,7 +55,7 @@ def test_the_clean_list_trains_with_every_content_once(folder):
     assert names == sorted(names)
     assert (
         os.fsdecode(b"not-utf8-\xe9.jpg") in names
-        or (os.fsdecode(b"not-utf8-\xe9.jpg"), "colour.jpg") in report.duplicates
+        or (os.fsdecode(b"not-utf8-\xe9.jpg"), "color.jpg") in report.duplicates
     )
 
 
@@ -68,7 +66,7 @@ def counting(monkeypatch) -> list[str]:
         looked_at.extend(names)
         yield [function(name) for name in names]
 
-    monkeypatch.setattr(check, "map_surviving", one_process)
+    monkeypatch.setattr(folder_report, "map_surviving", one_process)
     return looked_at
 
 
@@ -84,14 +82,14 @@ def test_a_second_call_looks_only_at_what_is_new_or_changed(folder, monkeypatch)
     (folder / "one.png").unlink()
     report = report_of(folder)
     assert {"new.png", "empty.jpg"} <= set(looked_at) <= {"new.png", "empty.jpg", "loop.jpg", "broken-link.jpg"}
-    assert report.pictures == first.pictures
+    assert report.images == first.images
     assert "empty.jpg" not in dict(report.bad)
 
 
 def test_an_interrupted_call_goes_on_where_it_was(folder, monkeypatch):
     complete = check_folder(str(folder), folder.parent / "other", workers=1, progress=False)
     report_of(folder)
-    journal = folder.parent / "out" / check.JOURNAL
+    journal = folder.parent / "out" / folder_report.JOURNAL
     lines = journal.read_text().splitlines(keepends=True)
     journal.write_text("".join(lines[:10]) + lines[10][:25])  # killed in the middle of a line
     looked_at = counting(monkeypatch)
@@ -104,20 +102,20 @@ def test_a_file_that_ends_its_process_is_bad(folder, monkeypatch):
     def loses_the_first(function, names, *, workers, lost):
         yield [lost(names[0]), *map(function, names[1:])]
 
-    monkeypatch.setattr(check, "map_surviving", loses_the_first)
+    monkeypatch.setattr(folder_report, "map_surviving", loses_the_first)
     assert "ended the process" in dict(report_of(folder).bad)["alpha.png"]
 
 
 def test_only_the_named_folders_are_looked_at(folder):
     report = report_of(folder, folders=["deep"])
-    assert report.pictures == 1
+    assert report.images == 1
     assert report.clean.read_text() == "deep/copy.png\n"
 
 
 def test_what_cannot_be_checked_is_said(tmp_path):
     with pytest.raises(ValueError, match="nowhere, which does not exist"):
         check_folder(str(tmp_path / "nowhere"), tmp_path / "out")
-    with pytest.raises(ValueError, match="expected pictures below"):
+    with pytest.raises(ValueError, match="expected images below"):
         check_folder(str(tmp_path), tmp_path / "out")
     with pytest.raises(ValueError, match="expected workers above 0"):
         check_folder(str(tmp_path), tmp_path / "out", workers=0)

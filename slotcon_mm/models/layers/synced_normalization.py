@@ -1,4 +1,4 @@
-"""Batch normalisation over all ranks' devices, without waiting for the device.
+"""Batch normalization over all ranks' devices, without waiting for the device.
 
 torch's own (``torch.nn.SyncBatchNorm``) looks in every forward for ranks that had an empty batch and leaves them out,
 and the host waits three times for what it finds (https://github.com/pytorch/pytorch/issues/78656). In pretraining no
@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 from torch import distributed as dist
 
-__all__ = ["SyncedNormalisation"]
+__all__ = ["SyncedNormalization"]
 
 
-class SyncedNormalisation(torch.autograd.Function):
+class SyncedNormalization(torch.autograd.Function):
     """(x - mean) / sqrt(variance + eps) * weight + bias with mean and variance of all ranks' x (B, C, ...).
 
     Two collectives: one gathers each rank's means, deviations and row counts, one sums two gradients in the backward.
@@ -29,7 +29,7 @@ class SyncedNormalisation(torch.autograd.Function):
         momentum: float,
     ) -> Tensor:  # fmt: skip
         if x.numel() == 0:
-            raise ValueError(f"expected pictures on every rank for synchronised batch normalisation, got {x.shape}")
+            raise ValueError(f"expected images on every rank for synchronized batch normalization, got {x.shape}")
         x = dense(x)
         mean_C, inverse_C = torch.batch_norm_stats(x, eps)
         C = len(mean_C)

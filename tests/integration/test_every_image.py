@@ -1,4 +1,4 @@
-"""Every kind of picture in every tool: read, or named; never a crash, never a hang."""
+"""Every kind of image in every tool: read, or named; never a crash, never a hang."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from typing import Any
 
 import pytest
 from conftest import REPOSITORY
-from pictures import READABLE, UNREADABLE
+from images import READABLE, UNREADABLE
 from runs import build_run, differences, log_of, pretraining_options, run_state, train
 
-from slotcon_mm import SlotInferencer
-from slotcon_mm.checks import RunStoppedError, printable
-from slotcon_mm.datasets.transforms.load_image import UnreadablePictureError
+from slotcon_mm.checkpoints.build import build_from_checkpoint
 from slotcon_mm.checkpoints.latest import resolve_checkpoint
 from slotcon_mm.checkpoints.safe_loading import load_from_safe_local
-from slotcon_mm.datasets.labeled_images import read_unlabelled
+from slotcon_mm.checks import RunStoppedError, printable
+from slotcon_mm.datasets.image_files import UnreadableImageError
+from slotcon_mm.datasets.labeled_images import read_unlabeled
 from slotcon_mm.inference.fill_gallery import fill_gallery
-from slotcon_mm.checkpoints.build import build_from_checkpoint
+from slotcon_mm.inference.inferencer import SlotInferencer
 
 CONFIG = "slotcon_r18_quickstart.py"
 
@@ -44,7 +44,7 @@ def all_kinds(tmp_path: Path) -> Path:
     return fill(tmp_path / "all", unreadable=True)
 
 
-# pipes and links that lead nowhere are no pictures of a folder; a folder is looked into
+# pipes and links that lead nowhere are no images of a folder; a folder is looked into
 LISTED = sorted(set(UNREADABLE) - {"pipe.jpg", "loop.jpg", "broken-link.jpg", "folder.jpg"})
 
 
@@ -98,9 +98,9 @@ def test_the_page_of_prototypes_shows_the_readable_and_names_the_others(all_kind
 
 
 def test_quickstart_takes_all_readable_kinds_and_names_the_first_other(readable, all_kinds):
-    assert read_unlabelled(readable, 99, width=64, height=48).images.shape == (len(READABLE), 48, 64, 3)
-    with pytest.raises(ValueError, match=r"expected a readable picture, got .*bomb.png"):
-        read_unlabelled(all_kinds, 99)
+    assert read_unlabeled(readable, 99, width=64, height=48).images.shape == (len(READABLE), 48, 64, 3)
+    with pytest.raises(ValueError, match=r"expected a readable image, got .*bomb.png"):
+        read_unlabeled(all_kinds, 99)
 
 
 # A bad one among good ones --------------------------------------------------------------------------------------------
@@ -109,7 +109,7 @@ def test_quickstart_takes_all_readable_kinds_and_names_the_first_other(readable,
 @pytest.fixture
 def with_bad_ones(scenes, tmp_path) -> Path:
     """A copy of the scenes of which two are cut off and one is empty."""
-    folder = tmp_path / "pictures"
+    folder = tmp_path / "images"
     folder.mkdir()
     for path in sorted((scenes / "train2017").iterdir()):
         (folder / path.name).write_bytes(path.read_bytes())
@@ -123,11 +123,11 @@ def bad_options(folder: Path, **options: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_by_default_the_run_stops_at_the_first_unreadable_picture(with_bad_ones, tmp_path, workers):
+def test_by_default_the_run_stops_at_the_first_unreadable_image(with_bad_ones, tmp_path, workers):
     options = bad_options(with_bad_ones, **{"train_dataloader.num_workers": workers})
     with pytest.raises(
-        UnreadablePictureError,
-        match=r"got .*\.jpg \((empty|cut off, or no picture)\): replace or remove.*check_dataset",
+        UnreadableImageError,
+        match=r"got .*\.jpg \((empty|cut off, or no image)\): replace or remove.*check_dataset",
     ):
         build_run(CONFIG, tmp_path / "w", options=options).train()
 
@@ -147,9 +147,7 @@ def test_the_command_line_says_it_in_one_line(with_bad_ones, tmp_path):
     ]
     result = subprocess.run([*command, "--cfg-options", *options], cwd=REPOSITORY, capture_output=True, text=True)
     assert result.returncode == 1
-    assert (
-        result.stderr.strip().splitlines()[-1].startswith(f"error: expected a readable picture, got {with_bad_ones}/")
-    )
+    assert result.stderr.strip().splitlines()[-1].startswith(f"error: expected a readable image, got {with_bad_ones}/")
     assert "Traceback" not in result.stderr
 
 
@@ -162,7 +160,7 @@ def test_skipping_is_counted_listed_and_the_same_for_any_number_of_workers(with_
     for workers in (0, 2):
         listed = (tmp_path / f"w{workers}/unreadable.txt").read_text().split()
         assert listed == [str(path) for path in sorted(with_bad_ones.iterdir())[3:12:4]]
-        assert "3 of 16 pictures could not be read and were replaced" in log_of(tmp_path / f"w{workers}")
+        assert "3 of 16 images could not be read and were replaced" in log_of(tmp_path / f"w{workers}")
 
 
 @pytest.mark.parametrize("workers", [0, 2])
@@ -175,5 +173,5 @@ def test_skipping_stops_past_a_share(with_bad_ones, tmp_path, workers):
             "train_dataloader.num_workers": workers,
         },
     )
-    with pytest.raises(RunStoppedError, match=r"at most 10.00% unreadable pictures \(max_unreadable\), got 2 of 16"):
+    with pytest.raises(RunStoppedError, match=r"at most 10.00% unreadable images \(max_unreadable\), got 2 of 16"):
         build_run(CONFIG, tmp_path / "w", options=options).train()

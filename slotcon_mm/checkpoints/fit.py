@@ -1,0 +1,35 @@
+"""Whether weights are those of a model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from torch import Tensor
+
+from slotcon_mm.checks import listing
+
+__all__ = ["check_fit", "fitting_names"]
+
+
+def fitting_names(model: Mapping[str, Tensor], loaded: Mapping[str, Tensor]) -> set[str]:
+    """Names of tensors that both have, in the same shape."""
+    return {name for name, value in loaded.items() if name in model and model[name].shape == value.shape}
+
+
+def check_fit(model: Mapping[str, Tensor], loaded: Mapping[str, Tensor], *, every: bool) -> None:
+    """ValueError if ``loaded`` is of another model: no tensor fits, or, with ``every``, one does not.
+
+    A tensor fits where name and shape are the same.
+    """
+    fitting = fitting_names(model, loaded)
+    shapes = [
+        f"{name} {tuple(loaded[name].shape)}, expected {tuple(model[name].shape)}"
+        for name in sorted(set(loaded) & set(model) - fitting)
+    ]
+    missing, unexpected = sorted(set(model) - set(loaded)), sorted(set(loaded) - set(model))
+    if shapes or not fitting or (every and (missing or unexpected)):
+        raise ValueError(
+            "expected a checkpoint of this model, got one of a different model: "
+            f"{len(fitting)} of {len(model)} tensors fit; of another shape: {listing(shapes)}; "
+            f"missing: {listing(missing)}; unexpected: {listing(unexpected)}"
+        )

@@ -1,0 +1,1 @@
+"""Images in, groups out; a gallery of what each prototype stands for."""

@@ -1,0 +1,1 @@
+"""From a config and the command line to a run."""

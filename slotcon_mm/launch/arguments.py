@@ -1,0 +1,42 @@
+"""The options of train.py and test.py."""
+
+from __future__ import annotations
+
+import argparse
+
+from mmengine.config import DictAction
+
+__all__ = ["add_common_arguments", "add_training_arguments"]
+
+
+def add_common_arguments(parser: argparse.ArgumentParser) -> None:
+    """What train.py and test.py share."""
+    parser.add_argument("config", help="config file")
+    parser.add_argument("--work-dir", help="folder for logs and checkpoints (default: work_dirs/CONFIG)")
+    parser.add_argument("--cfg-options", nargs="+", action=DictAction, help="overrides of the config, key=value ...")
+    parser.add_argument("--launcher", choices=["none", "pytorch", "slurm", "mpi"], default="none", help="job launcher")
+    parser.add_argument("--device", choices=["cpu"], help="cpu: do not use the GPU")
+    parser.add_argument("--local_rank", "--local-rank", type=int, default=0, help=argparse.SUPPRESS)
+
+
+def add_training_arguments(parser: argparse.ArgumentParser) -> None:
+    """What train.py has besides."""
+    parser.add_argument(
+        "--resume",
+        nargs="?",
+        const="latest",
+        metavar="CKPT|auto",
+        help="continue from the newest checkpoint of the work dir, or from CKPT; auto: start afresh if there is none",
+    )
+    parser.add_argument(
+        "--pretrained",
+        metavar="CKPT_OR_WORKDIR",
+        help="start from these weights at step 0; downstream configs also take scratch and torchvision://resnet50",
+    )
+    parser.add_argument(
+        "--pretrained-source",
+        choices=["teacher", "student"],
+        help="whose backbone a downstream model takes (default: the teacher's)",
+    )
+    parser.add_argument("--amp", action="store_true", help="train with automatic mixed precision")
+    parser.add_argument("--auto-scale-lr", action="store_true", help="scale the learning rate with the whole batch")

@@ -1,0 +1,57 @@
+"""From the command line to the config that is run."""
+
+from __future__ import annotations
+
+import argparse
+import os
+from pathlib import Path
+
+from mmengine.config import Config
+
+from slotcon_mm.launch.data_configs import expect_data_only
+from slotcon_mm.launch.device import select_device
+from slotcon_mm.launch.overrides import merge_overrides
+from slotcon_mm.requirements import require
+
+__all__ = ["is_pretraining", "prepare"]
+
+HOSTS = ("mmdet", "mmseg")
+LOADERS = ("train_dataloader", "val_dataloader", "test_dataloader")
+
+
+def prepare(args: argparse.Namespace) -> Config:
+    """The config to run."""
+    os.environ.setdefault("LOCAL_RANK", str(args.local_rank))
+    select_device(args.device)
+    config = read_config(args.config)
+    merge_overrides(config, args.cfg_options)
+    scope = config.get("default_scope")
+    if scope in HOSTS:
+        require(scope, "mmcv._ext", purpose=f"{args.config}")
+    for name in LOADERS:
+        loader = config.get(name)
+        if loader and loader.get("num_workers") == 0:
+            loader.persistent_workers = False  # torch refuses it without workers
+    config.launcher = args.launcher
+    if args.work_dir:
+        config.work_dir = args.work_dir
+    elif not config.get("work_dir"):
+        config.work_dir = os.path.join("work_dirs", Path(args.config).stem)
+    return config
+
+
+def read_config(path: str) -> Config:
+    """ImportError with the command that installs it where a config inherits from a package that is absent."""
+    expect_data_only(path)
+    try:
+        return Config.fromfile(path)
+    except ImportError as error:
+        for package in HOSTS:
+            if package in str(error):
+                require(package, "mmcv._ext", purpose=path)
+        raise
+
+
+def is_pretraining(config: Config) -> bool:
+    """Whether a config's model is one of this package's algorithms, rather than a downstream model."""
+    return config.model.type == "slotcon_mm.SlotCon"

@@ -1,0 +1,45 @@
+"""From a config to a runner: pretraining, mmdet and mmseg configs alike, on a GPU or a CPU."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.logging import MMLogger
+from mmengine.registry import RUNNERS
+from mmengine.runner import Runner
+
+from slotcon_mm.engine.model_of import model_of
+from slotcon_mm.launch.compile_networks import compile_networks
+from slotcon_mm.launch.configs import is_pretraining
+from slotcon_mm.launch.console import ConsoleHook, show_user_lines
+from slotcon_mm.launch.cpu_fallbacks import adapt_to_cpu
+from slotcon_mm.launch.device import has_accelerator
+from slotcon_mm.launch.tolerant_log import say_once_when_log_files_fail
+
+__all__ = ["build_runner"]
+
+
+class ConsoleRunner(Runner):
+    """MMEngine's Runner, whose console shows a user's lines only, from its first line on."""
+
+    def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
+        logger = super().build_logger(*args, **kwargs)
+        self.user_lines = show_user_lines(logger)
+        return logger
+
+
+def build_runner(config: Config, notes: list[str]) -> Runner:
+    """A runner for this machine; ``notes`` and what the CPU needs are logged, a line each."""
+    if not has_accelerator():
+        notes = notes + adapt_to_cpu(config)
+    runner = RUNNERS.build(config) if config.get("runner_type") else ConsoleRunner.from_cfg(config)
+    lines = runner.user_lines if isinstance(runner, ConsoleRunner) else show_user_lines(runner.logger)
+    runner.register_hook(ConsoleHook(lines))
+    say_once_when_log_files_fail(runner.logger)
+    if is_pretraining(config):
+        notes = notes + compile_networks(model_of(runner), config.get("compile"))
+        runner.cfg.compile = False  # MMEngine would compile the whole step, and each step anew
+    for note in notes:
+        runner.logger.info(note)
+    return runner

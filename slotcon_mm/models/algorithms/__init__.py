@@ -1,0 +1,1 @@
+"""Whole methods: SlotCon and its teacher; a linear probe."""

@@ -1,0 +1,1 @@
+"""Losses, and the state that belongs to them."""

@@ -1,0 +1,1 @@
+"""From a backbone's feature map to scores and slots."""
