@@ -14,6 +14,8 @@ MESSAGES = (
     r'"HardDiskBackend" is the alias of "LocalBackend"',
     # mmengine 0.10.7, before the last line of every epoch
     r"^Exp name: ",
+    # mmengine 0.10.7; a line of ours says that each micro-batch has its own statistics
+    r"^Gradient accumulative may slightly decrease performance",
     # mmengine 0.10.7, printed beside the log
     r"^Loads checkpoint by ",
     # pycocotools, printed at every start and every evaluation

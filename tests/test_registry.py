@@ -20,7 +20,7 @@ from slotcon_mm import registry
         ),
         ("DATASETS", ["LabelMapDataset", "UnlabeledImageDataset", "SeededDataset"]),
         ("DATA_SAMPLERS", ["NumberedBatchSampler"]),
-        ("LOOPS", ["PlacedIterTrainLoop"]),
+        ("LOOPS", ["PlacedEpochTrainLoop", "PlacedIterTrainLoop"]),
         ("VISBACKENDS", ["TolerantVisBackend"]),
         ("TRANSFORMS", ["CenterCrop", "LoadLabels", "LoadImage", "PairedViews", "ResizeShortSide"]),
         ("METRICS", ["GroupMetric"]),

@@ -18,8 +18,10 @@ FACTS = "run"  # key in a checkpoint's meta
 
 
 def facts_of(runner: Runner) -> dict[str, Any]:
-    """Plain values; ``fingerprint`` stands for the list of the training images and their annotations."""
+    """Plain values; ``fingerprint`` stands for the list of the training images and their annotations, ``place`` for the
+    batches of the current epoch that are done."""
     loader: Any = runner.train_dataloader
+    loop: Any = runner.train_loop
     return dict(
         world_size=get_world_size(),
         batch_size=batch_size_of(loader),
@@ -27,6 +29,8 @@ def facts_of(runner: Runner) -> dict[str, Any]:
         max_iters=int(runner.max_iters),
         images=len(loader.dataset),
         fingerprint=dataset_fingerprint(loader.dataset),
+        micro_batches=getattr(loop, "micro_batches", 1),
+        place=getattr(loop, "place", 0),
     )
 
 
@@ -85,7 +89,8 @@ def check_facts(saved: dict[str, Any] | None, now: dict[str, Any], *, by_epoch: 
         notes.append(
             f"--resume: {length} is {now[length]} instead of {saved[length]}: slotcon_mm's schedules "
             "of learning rate and "
-            "teacher follow the new length from here on, MMEngine's keep their milestones. The result differs from "
+            "teacher follow the new length from here on, MMEngine's keep the numbers of the config. "
+            "The result differs from "
             f"that of a run with {now[length]} from the start"
         )
     if saved["fingerprint"] != now["fingerprint"]:

@@ -13,7 +13,13 @@ __all__ = ["WAIT_SECONDS", "make_resumable"]
 
 WAIT_SECONDS = 600  # for a batch of a worker, or for another process
 
-PLACED = "slotcon_mm.PlacedIterTrainLoop"
+EPOCH_LOOP, ITER_LOOP = "slotcon_mm.PlacedEpochTrainLoop", "slotcon_mm.PlacedIterTrainLoop"
+LOOPS = {
+    "EpochBasedTrainLoop": EPOCH_LOOP,
+    "IterBasedTrainLoop": ITER_LOOP,
+    EPOCH_LOOP: EPOCH_LOOP,
+    ITER_LOOP: ITER_LOOP,
+}
 DEVICE_GUARD = "slotcon_mm.FiniteGuardHook"
 SAMPLERS = ("DefaultSampler", "InfiniteSampler")
 BATCH_SAMPLERS = ("AspectRatioBatchSampler", "NumberedBatchSampler")
@@ -23,10 +29,10 @@ OWN_HOOKS = ("StepSeedHook", "RankAgreementHook")
 def make_resumable(config: Config, *, resumed_iteration: int = 0) -> list[str]:
     """Changes a training config in place; returns lines for the log.
 
-    Pretraining configs have it all written out. Of mmdet's and mmseg's: checkpoints become plain and atomic, samples
-    and steps are seeded by their place in the run, a loop by iterations goes on at its place, and a step with gradients
-    that are not finite is refused. In all: loaders and processes wait for no longer than ``WAIT_SECONDS``, and a
-    visualizer's backend that fails does not end the run.
+    In all configs: loops count optimizer steps and begin at their place, batches can be left out unread, loaders and
+    processes wait for no longer than ``WAIT_SECONDS``, and a visualizer's backend that fails does not end the run.
+    Pretraining configs have the rest written out. Of mmdet's and mmseg's: checkpoints become plain and atomic, samples
+    and steps are seeded by their place in the run, and a step with gradients that are not finite is refused.
     """
     tolerate_failing_backends(config.get("visualizer"))
     loader = config.get("train_dataloader")
@@ -37,22 +43,25 @@ def make_resumable(config: Config, *, resumed_iteration: int = 0) -> list[str]:
     environment = config.get("env_cfg") or {}
     processes = {"backend": "nccl", "timeout": WAIT_SECONDS, **environment.get("dist_cfg", {})}
     config.env_cfg = {**environment, "dist_cfg": processes}
+    notes = [*place_loop(config), *accumulate_in_steps(config)]
     if is_pretraining(config):
+        place_batches(loader)
         if config.optim_wrapper.optimizer.type != "slotcon_mm.LARS":
             for hook in config.get("custom_hooks") or []:
                 # other optimizers cannot stand still by a flag on the device
                 hook.type = "slotcon_mm.BlockingFiniteGuardHook" if hook.type == DEVICE_GUARD else hook.type
-        return []
+        return notes
     checkpoint_hook = config.get("default_hooks", {}).get("checkpoint", {})
     if checkpoint_hook.get("type") == "CheckpointHook":
         checkpoint_hook["type"] = "slotcon_mm.PlainCheckpointHook"
-    notes = []
     if strange := samplers_of_others(loader):
         notes.append(
             f"{strange}: its batches are not numbered, so that a resumed run will draw other samples than one at once"
         )
     else:
-        number_batches(loader, start=resumed_iteration if place_loop(config.train_cfg, loader) else 0)
+        endless = str(loader.get("sampler", {}).get("type")).endswith("InfiniteSampler")
+        by_iterations = config.train_cfg.get("type") == ITER_LOOP
+        number_samples(loader, start=resumed_iteration if by_iterations and endless else 0)
     hooks = config.get("custom_hooks") or []
     known = {hook["type"] for hook in hooks}
     added = [f"slotcon_mm.{name}" for name in (*OWN_HOOKS, "BlockingFiniteGuardHook")]
@@ -69,27 +78,54 @@ def samplers_of_others(loader: Any) -> str | None:
     return None
 
 
-def place_loop(train_cfg: Any, loader: Any) -> bool:
-    """Whether the run is one of iterations over an endless sampler, whose loop then skips nothing by reading it.
-
-    An iteration loop over a sampler with an end (DefaultSampler) keeps MMEngine's way: exact, but what was read before
-    is read again.
-    """
-    by_iterations = train_cfg.get("type") in ("IterBasedTrainLoop", PLACED) or not train_cfg.get("by_epoch", True)
-    if not by_iterations or not str(loader.get("sampler", {}).get("type")).endswith("InfiniteSampler"):
-        return False
+def place_loop(config: Config) -> list[str]:
+    """Sets the training loop to one that can begin anywhere."""
+    train_cfg = config.train_cfg
+    kind = train_cfg.get("type") or ("EpochBasedTrainLoop" if train_cfg.get("by_epoch", True) else "IterBasedTrainLoop")
+    if kind not in LOOPS:
+        return [f"train_cfg {kind}: a run that resumes from a checkpoint within an epoch may not be exact"]
     train_cfg.pop("by_epoch", None)
-    train_cfg["type"] = PLACED
-    return True
+    train_cfg["type"] = LOOPS[kind]
+    return []
 
 
-def number_batches(loader: Any, *, start: int) -> None:
+def accumulate_in_steps(config: Config) -> list[str]:
+    """Makes an iteration an optimizer step: the loader's batch becomes that of all its micro-batches."""
+    parts = (config.get("optim_wrapper") or {}).get("accumulative_counts", 1)
+    train_cfg, loader = config.train_cfg, config.train_dataloader
+    is_done = train_cfg.get("micro_batches") == parts  # in the config that a run left in its work dir
+    if parts == 1 or is_done:
+        return []
+    if train_cfg.get("type") not in LOOPS:
+        raise ValueError(
+            f"expected a training loop by epochs or iterations with accumulative_counts={parts}, got {train_cfg.type}"
+        )
+    each = loader.batch_size
+    train_cfg.micro_batches, loader.batch_size = parts, each * parts
+    loader.drop_last = True  # the step's batch is cut into equal parts
+    if loader.get("batch_sampler"):
+        loader.batch_sampler.drop_last = True
+    return [
+        f"accumulative_counts={parts}: a step takes {parts} micro-batches of {each} images on each process. Steps, "
+        "epochs, schedules and intervals count optimizer steps; each micro-batch has its own BN statistics and keys"
+    ]
+
+
+def number_samples(loader: Any, *, start: int) -> None:
     """Puts the dataset into a SeededDataset and the batches into a NumberedBatchSampler."""
     if loader.get("dataset", {}).get("type") == "slotcon_mm.SeededDataset":
         loader.batch_sampler.start = start  # the config that a run left in its work dir
         return
     loader.dataset = dict(type="slotcon_mm.SeededDataset", dataset=loader.dataset)
-    batches = dict(type="slotcon_mm.NumberedBatchSampler", start=start, drop_last=loader.pop("drop_last", False))
-    if loader.get("batch_sampler"):
-        batches["batch_sampler"] = loader.pop("batch_sampler")
-    loader.batch_sampler = batches
+    place_batches(loader, start=start)
+
+
+def place_batches(loader: Any, **arguments: Any) -> None:
+    """Puts the batches into a NumberedBatchSampler, which can leave out the first of them unread."""
+    given = loader.get("batch_sampler")
+    if given and given.get("type") == "slotcon_mm.NumberedBatchSampler":
+        return
+    batches = dict(type="slotcon_mm.NumberedBatchSampler", drop_last=loader.pop("drop_last", False))
+    if given:
+        batches["batch_sampler"] = given
+    loader.batch_sampler = {**batches, **(arguments or dict(number_samples=False))}

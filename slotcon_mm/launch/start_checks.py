@@ -8,17 +8,22 @@ from typing import Any
 from mmengine.dist import get_world_size
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
+from slotcon_mm.checkpoints.config_changes import changes_between
 from slotcon_mm.checkpoints.filling import Filling
 from slotcon_mm.checkpoints.fit import check_fit, fitting_names
+from slotcon_mm.checkpoints.plain_config import read_plain_config
 from slotcon_mm.checkpoints.run_facts import FACTS, batch_size_of, check_facts, facts_of
 from slotcon_mm.checkpoints.safe_loading import load_from_safe_local, state_dict_of
 from slotcon_mm.engine.hooks.rank_agreement_hook import expect_same_on_all_ranks
+from slotcon_mm.engine.hooks.resumed_settings_hook import ResumedSettingsHook
 from slotcon_mm.engine.hooks.verify_filling_hook import VerifyFillingHook
 from slotcon_mm.engine.model_of import model_of
 from slotcon_mm.engine.optimizers.schedule import expect_warmup_within
 from slotcon_mm.launch.configs import is_pretraining
 
 __all__ = ["check_start", "check_test"]
+
+UNBOUNDED = 10**9  # MMEngine's INF, the end of a schedule without one
 
 
 def check_start(runner: Runner, filling: Filling | None = None) -> None:
@@ -42,6 +47,7 @@ def check_start(runner: Runner, filling: Filling | None = None) -> None:
     scheduler = runner.cfg.get("param_scheduler")
     if isinstance(scheduler, dict) and scheduler.get("type") == "slotcon_mm.WarmupCosineLR":
         expect_warmup_within(scheduler["warmup"], runner.max_epochs)
+    say_what_schedules_miss(runner)
     resume, path = bool(runner.cfg.get("resume")), runner.cfg.get("load_from")
     expect_same_on_all_ranks("checkpoint to start from", f"{path} (resume: {resume})")
     if not path or not os.path.isfile(path):
@@ -49,13 +55,59 @@ def check_start(runner: Runner, filling: Filling | None = None) -> None:
     checkpoint = load_from_safe_local(path, "cpu")
     if resume:
         by_epoch = isinstance(runner.train_loop, EpochBasedTrainLoop)
-        for note in check_facts(checkpoint.get("meta", {}).get(FACTS), facts_of(runner), by_epoch=by_epoch):
+        meta = checkpoint.get("meta", {})
+        for note in check_facts(meta.get(FACTS), facts_of(runner), by_epoch=by_epoch):
             runner.logger.warning(note)
+        follow_config(runner, meta.get("cfg"))
     weights, wanted = state_dict_of(checkpoint), model.state_dict()
     if resume or is_pretraining(runner.cfg):
         check_fit(wanted, weights, every=resume)
     elif not fitting_names(wanted, weights):  # heads of other classes may differ on purpose
         raise ValueError(f"expected weights of this model in load_from, got {path}: none of its tensors fits")
+
+
+def follow_config(runner: Runner, saved: str | None) -> None:
+    """Says what the config has changed since the checkpoint, all of which holds from here on.
+
+    Args:
+        runner: It resumes the checkpoint.
+        saved: The config in the checkpoint.
+
+    Raises:
+        ValueError: The optimizer is another one, whose state is not that of the checkpoint.
+    """
+    if not saved:
+        return
+    changes = changes_between(read_plain_config(saved), read_plain_config(runner.cfg.pretty_text))
+    for change in changes:
+        if change.path == "optim_wrapper.optimizer.type":
+            raise ValueError(
+                f"expected the optimizer of the checkpoint, {change.then}, whose state is resumed, got {change.now}: "
+                "start a new run from its weights with --pretrained"
+            )
+        runner.logger.warning(f"--resume: {change.describe()}; the run continues with what the config says now")
+    if any(change.is_of_optimizer() for change in changes):
+        runner.register_hook(ResumedSettingsHook())
+
+
+def say_what_schedules_miss(runner: Runner) -> None:
+    """Warns of a schedule whose milestones, beginning or end lie beyond the end of the run."""
+    lengths = {True: runner.max_epochs, False: runner.max_iters}
+    given = runner.cfg.get("param_scheduler") or []
+    for number, schedule in enumerate(given if isinstance(given, list | tuple) else [given]):
+        by_epoch = schedule.get("by_epoch", True)
+        length, unit = lengths[by_epoch], "epochs" if by_epoch else "iterations"
+        late = [step for step in schedule.get("milestones") or [] if step >= length]
+        late += [step for step in [schedule.get("begin") or 0] if step >= length]
+        late += [step for step in [schedule.get("end"), schedule.get("T_max")] if step and length < step < UNBOUNDED]
+        if late:
+            runner.logger.warning(
+                f"param_scheduler {number} ({schedule.get('type')}) reaches "
+                f"{', '.join(map(str, late))} {unit}, and the "
+                f"run ends after {length}: the learning rate will not come down as the config says. "
+                "Set its numbers for "
+                "this length (--cfg-options param_scheduler...=...)"
+            )
 
 
 def check_test(runner: Runner) -> None:

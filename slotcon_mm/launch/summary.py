@@ -25,7 +25,7 @@ def summary_of_training(runner: Runner) -> list[str]:
         f"data: {describe_data(loader.dataset)}",
         f"model: {describe_model(runner)}",
         f"device: {describe_device()}, {describe_precision(runner)}",
-        f"batch: {describe_batch(loader)}; {describe_length(runner)}",
+        f"batch: {describe_batch(loader, getattr(runner.train_loop, 'micro_batches', 1))}; {describe_length(runner)}",
         f"learning rate: {describe_learning_rate(runner)}",
         f"work dir: {printable(str(runner.work_dir))}; the whole log is {printable(log_file_of(runner))}",
     ]
@@ -84,9 +84,12 @@ def describe_precision(runner: Runner) -> str:
     return f"automatic mixed precision ({str(wrapper.cast_dtype or torch.float16).removeprefix('torch.')})"
 
 
-def describe_batch(loader: Any) -> str:
+def describe_batch(loader: Any, micro_batches: int) -> str:
     processes, each = get_world_size(), batch_size_of(loader)
-    return count(processes * each, "image") + (f" ({processes} processes x {each})" if processes > 1 else "")
+    factors = [f"{processes} processes"] if processes > 1 else []
+    factors += [f"{micro_batches} micro-batches"] if micro_batches > 1 else []
+    product = " x ".join([*factors, str(each // micro_batches)])
+    return count(processes * each, "image") + (f" ({product})" if factors else "")
 
 
 def describe_length(runner: Runner) -> str:

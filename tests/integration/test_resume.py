@@ -117,6 +117,124 @@ def test_changed_images_are_said(scenes, tmp_path):
     assert "the training images are not those of the checkpoint (6 now, 16 then)" in log_of(tmp_path)
 
 
+WITHIN = {"default_hooks.checkpoint.by_epoch": False, "default_hooks.checkpoint.interval": 3}
+
+
+@pytest.mark.parametrize("iteration", [4, 7, 11], ids=["in the first epoch", "in the second", "in the third"])
+@pytest.mark.parametrize("loader", [workers(0), workers(2, persistent=True)], ids=["no worker", "persistent workers"])
+def test_a_pretraining_resumes_within_an_epoch_and_reads_nothing_again(
+    scenes, tmp_path, monkeypatch, iteration, loader
+):
+    options = pretraining_options(scenes, epochs=3, **WITHIN, **loader)
+    train(build_run(QUICKSTART, tmp_path / "whole", options=options))
+    interrupted_at(build_run(QUICKSTART, tmp_path / "parts", options=options), iteration=iteration)
+    runner = build_run(QUICKSTART, tmp_path / "parts", options=options, resume="latest")
+    read: list[int] = []
+    if not loader["train_dataloader.num_workers"]:
+        dataset = runner.train_loop.dataloader.dataset
+        get = type(dataset).__getitem__
+        monkeypatch.setattr(type(dataset), "__getitem__", lambda self, index: read.append(index) or get(self, index))
+    train(runner)
+    assert runner.iter == 12
+    assert differences(*(run_state(tmp_path / name / "iter_12.pth") for name in ("whole", "parts"))) == []
+    if not loader["train_dataloader.num_workers"]:
+        assert len(read) == 4 * (12 - iteration // 3 * 3)
+
+
+def test_a_checkpoint_at_the_very_end_of_an_epoch_begins_the_next(scenes, tmp_path):
+    options = pretraining_options(scenes, epochs=2, **{**WITHIN, "default_hooks.checkpoint.interval": 4})
+    train(build_run(QUICKSTART, tmp_path / "whole", options=options))
+    interrupted_at(build_run(QUICKSTART, tmp_path / "parts", options=options), iteration=5)
+    train(build_run(QUICKSTART, tmp_path / "parts", options=options, resume="latest"))
+    whole, parts = (run_state(tmp_path / name / "iter_8.pth") for name in ("whole", "parts"))
+    # the scalar that an epoch's last batch gives was still to come when the checkpoint was written
+    assert {name for name in differences(whole, parts) if "feature_rank" not in name} == set()
+
+
+# Gradient accumulation ----------------------------------------------------------------------------------------------
+
+ACCUMULATED = {"optim_wrapper.accumulative_counts": 2, "train_dataloader.batch_size": 2}
+
+
+def test_an_accumulated_run_counts_optimizer_steps_and_resumes_exactly(scenes, tmp_path):
+    options = {**pretraining_options(scenes, epochs=3), **ACCUMULATED, **WITHIN}
+    runner = train(build_run(QUICKSTART, tmp_path / "whole", options=options))
+    state = run_state(tmp_path / "whole/iter_12.pth")
+    assert int(state["state_dict.teacher.steps"]) == runner.iter == runner.max_iters == 12
+    rates = state["log.train/lr.0"]
+    base, warmup = runner.optim_wrapper.optimizer.param_groups[0]["initial_lr"], runner.param_schedulers[0].warmup
+    np.testing.assert_allclose(rates[-1], warmup_cosine(11, base, warmup, 12, 0.01, 1e-6), rtol=1e-12)
+    assert "accumulative_counts=2: a step takes 2 micro-batches of 2 images" in log_of(tmp_path / "whole")
+    assert "batch: 4 images (2 micro-batches x 2); 3 epochs of 4 steps" in log_of(tmp_path / "whole")
+    interrupted_at(build_run(QUICKSTART, tmp_path / "parts", options=options), iteration=8)
+    train(build_run(QUICKSTART, tmp_path / "parts", options=options, resume="latest"))
+    assert differences(state, run_state(tmp_path / "parts/iter_12.pth")) == []
+
+
+def test_the_learning_rate_of_an_accumulated_run_is_that_of_its_effective_batch(scenes, tmp_path):
+    options = {**pretraining_options(scenes, epochs=2), **ACCUMULATED, "auto_scale_lr.enable": True}
+    runner = train(build_run(QUICKSTART, tmp_path, options=options))
+    assert runner.optim_wrapper.optimizer.param_groups[0]["initial_lr"] == pytest.approx(2.0 * 4 / 512)
+
+
+# Another config -----------------------------------------------------------------------------------------------------
+
+
+def test_every_changed_number_is_said_and_the_config_holds(scenes, tmp_path):
+    train(build_run(QUICKSTART, tmp_path, options=pretraining_options(scenes, epochs=2)))
+    (tmp_path / "epoch_2.pth").unlink()
+    changed = {
+        "optim_wrapper.optimizer.lr": 0.5, "optim_wrapper.optimizer.weight_decay": 0.25, "model.group_weight": 0.75,
+        "model.group_head.teacher_temperature": 0.05, "train_dataloader.dataset.pipeline.1.gray_prob": 0.0,
+    }  # fmt: skip
+    options = pretraining_options(scenes, epochs=2, **changed)
+    runner = train(build_run(QUICKSTART, tmp_path, options=options, resume=str(tmp_path / "epoch_1.pth")))
+    log = log_of(tmp_path)
+    for line in (
+        "optim_wrapper.optimizer.lr is 0.5 now and 2.0 in the checkpoint",
+        "optim_wrapper.optimizer.weight_decay is 0.25 now and 1e-05 in the checkpoint",
+        "model.group_weight is 0.75 now and 0.5 in the checkpoint",
+        "model.group_head.teacher_temperature is 0.05 now and 0.06 in the checkpoint",
+        "train_dataloader.dataset.pipeline.1.gray_prob is 0.0 now and 0.3 in the checkpoint",
+    ):
+        assert log.count(f"--resume: {line}; the run continues with what the config says now") == 1, line
+    (group,) = runner.optim_wrapper.optimizer.param_groups
+    assert (group["weight_decay"], group["initial_lr"]) == (0.25, 0.5)
+    assert runner.model.group_weight == 0.75
+
+
+def test_an_unchanged_config_says_nothing(uninterrupted, scenes, tmp_path):
+    two_and_two(scenes, tmp_path, workers(0), workers(2))
+    assert "in the checkpoint" not in log_of(tmp_path)
+
+
+def test_another_optimizer_is_refused(scenes, tmp_path):
+    train(build_run(QUICKSTART, tmp_path, options=pretraining_options(scenes, epochs=2)))
+
+    def take_sgd(config: Config) -> None:
+        config.optim_wrapper.optimizer = dict(type="SGD", lr=0.1)
+        config.custom_hooks = [hook for hook in config.custom_hooks if "FiniteGuard" not in hook.type]
+
+    with pytest.raises(ValueError, match=r"optimizer of the checkpoint, slotcon_mm.LARS, .* got SGD: start a new run"):
+        build_run(QUICKSTART, tmp_path, options=pretraining_options(scenes), change=take_sgd, resume="latest")
+
+
+@pytest.mark.parametrize(
+    ("schedule", "late"),
+    [
+        (dict(type="MultiStepLR", milestones=[1, 4, 5], by_epoch=True), "4, 5 epochs, and the run ends after 2"),
+        (dict(type="CosineAnnealingLR", T_max=400, by_epoch=False), "400 iterations, and the run ends after 8"),
+    ],
+    ids=["milestones", "end"],
+)
+def test_a_schedule_that_the_run_is_too_short_for_is_said(scenes, tmp_path, schedule, late):
+    def change(config: Config) -> None:
+        config.param_scheduler = [schedule]
+
+    build_run(QUICKSTART, tmp_path, options=pretraining_options(scenes, epochs=2), change=change)
+    assert f"reaches {late}: the learning rate will not come down" in log_of(tmp_path)
+
+
 # Fine-tuning --------------------------------------------------------------------------------------------------------
 
 

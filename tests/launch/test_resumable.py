@@ -49,12 +49,12 @@ def test_epochs_and_samplers_with_an_end_begin_at_their_beginning(train_cfg):
     config = downstream()
     config.train_cfg = train_cfg
     make_resumable(config, resumed_iteration=6)
-    assert config.train_cfg == train_cfg
+    assert config.train_cfg == dict(type="slotcon_mm.PlacedEpochTrainLoop", max_epochs=2)
     assert config.train_dataloader.batch_sampler.start == 0
     config = downstream()
     config.train_dataloader.sampler.type = "DefaultSampler"
     make_resumable(config, resumed_iteration=6)
-    assert config.train_cfg.type == "IterBasedTrainLoop"
+    assert config.train_cfg.type == "slotcon_mm.PlacedIterTrainLoop"
     assert config.train_dataloader.batch_sampler.start == 0
 
 
@@ -84,7 +84,32 @@ def test_samplers_that_are_not_known_are_left_alone_and_said(change):
     (note,) = make_resumable(config, resumed_iteration=4)
     assert note.startswith(f"{next(iter(change))} {next(iter(change.values()))['type']}: its batches are not numbered")
     assert config.train_dataloader.dataset == dict(type="Any")
-    assert config.train_cfg.type == "IterBasedTrainLoop"
+    assert config.train_cfg.type == "slotcon_mm.PlacedIterTrainLoop"
+
+
+def test_a_loop_of_somebody_elses_is_left_alone_and_said():
+    config = downstream()
+    config.train_cfg = dict(type="mine.Loop", max_iters=3)
+    (note,) = make_resumable(config)
+    assert note.startswith("train_cfg mine.Loop: a run that resumes from a checkpoint within an epoch may not be exact")
+    assert config.train_cfg == dict(type="mine.Loop", max_iters=3)
+    config.optim_wrapper = dict(accumulative_counts=2)
+    with pytest.raises(ValueError, match=r"by epochs or iterations with accumulative_counts=2, got mine.Loop"):
+        make_resumable(config)
+
+
+def test_with_accumulated_gradients_the_loader_brings_the_effective_batch():
+    config = downstream(optim_wrapper=dict(accumulative_counts=4))
+    config.train_dataloader.batch_sampler = dict(type="AspectRatioBatchSampler")
+    (note,) = make_resumable(config)
+    assert note.startswith("accumulative_counts=4: a step takes 4 micro-batches of 2 images on each process")
+    assert config.train_dataloader.batch_size == 8
+    assert config.train_cfg == dict(type="slotcon_mm.PlacedIterTrainLoop", max_iters=10, micro_batches=4)
+    batches = config.train_dataloader.batch_sampler
+    assert (batches.drop_last, batches.batch_sampler.drop_last) == (True, True)
+    before = config.to_dict()
+    assert make_resumable(config) == []  # the config that a run left in its work dir
+    assert config.to_dict() == before
 
 
 def test_hooks_are_added_once_behind_the_configs_own():
@@ -129,6 +154,7 @@ def test_a_pretraining_by_another_optimizer_gets_the_guard_that_waits(optimizer,
     config = Config(
         dict(
             model=dict(type="slotcon_mm.SlotCon"),
+            train_cfg=dict(by_epoch=True, max_epochs=1),
             train_dataloader=dict(dataset=dict(type="slotcon_mm.UnlabeledImageDataset")),
             optim_wrapper=dict(optimizer=dict(type=optimizer)),
             custom_hooks=[dict(type="slotcon_mm.FiniteGuardHook"), dict(type="Mine")],

@@ -60,9 +60,11 @@ def test_data_are_counted_and_placed(dataset, text):
 
 
 def test_processes_share_the_batch(monkeypatch):
-    assert describe_batch(Loader()) == "8 images"
+    assert describe_batch(Loader(), 1) == "8 images"
+    assert describe_batch(Loader(), 2) == "8 images (2 micro-batches x 4)"
     monkeypatch.setattr(summary, "get_world_size", lambda: 4)
-    assert describe_batch(Loader()) == "32 images (4 processes x 8)"
+    assert describe_batch(Loader(), 1) == "32 images (4 processes x 8)"
+    assert describe_batch(Loader(), 2) == "32 images (4 processes x 2 micro-batches x 4)"
     assert describe_device().startswith("4 processes, each on CPU")
 
 

@@ -7,6 +7,8 @@ from typing import Any
 from mmengine.runner import IterBasedTrainLoop
 from torch import nn
 
+from slotcon_mm.checks import expect_positive
+from slotcon_mm.engine.loops.optimizer_step import count_micro_batches, optimizer_step
 from slotcon_mm.registry import LOOPS
 
 __all__ = ["PlacedIterTrainLoop"]
@@ -14,13 +16,22 @@ __all__ = ["PlacedIterTrainLoop"]
 
 @LOOPS.register_module()
 class PlacedIterTrainLoop(IterBasedTrainLoop):
-    """MMEngine's IterBasedTrainLoop, whose loader already begins at the right place.
+    """MMEngine's IterBasedTrainLoop, whose iterations are optimizer steps and whose loader begins at the right place.
 
     MMEngine (0.10.7) reads and discards every batch up to the iteration that it resumes, for hours on a long run. Here
     ``NumberedBatchSampler.start`` leaves them out as numbers; only what it does not leave out is discarded.
+
+    Args:
+        micro_batches: Forward passes of an optimizer step: ``optim_wrapper.accumulative_counts``.
     """
 
+    def __init__(self, *args: Any, micro_batches: int = 1, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        expect_positive(micro_batches=micro_batches)
+        self.micro_batches = micro_batches
+
     def run(self) -> nn.Module:
+        count_micro_batches(self.runner, self.micro_batches)
         self.runner.call_hook("before_train")
         self.runner.call_hook("before_train_epoch")
         sampler: Any = self.dataloader.batch_sampler
@@ -35,6 +46,10 @@ class PlacedIterTrainLoop(IterBasedTrainLoop):
         self.runner.call_hook("after_train_epoch")
         self.runner.call_hook("after_train")
         return self.runner.model
+
+    def run_iter(self, data_batch: Any) -> None:
+        optimizer_step(self.runner, self._iter, data_batch, self.micro_batches)
+        self._iter += 1
 
     def _validates(self) -> bool:
         due = self._iter % self.val_interval == 0 or self._iter == self._max_iters

@@ -15,6 +15,7 @@ from mmpretrain.structures import DataSample
 from torch import Tensor, nn
 
 from slotcon_mm.checks import expect_share
+from slotcon_mm.models.algorithms.micro_batch import MicroBatch
 from slotcon_mm.models.algorithms.monitor import health_scalars
 from slotcon_mm.models.algorithms.teacher import Teacher
 from slotcon_mm.models.functional import align_to_overlap, counted_slots, shares_region, upsampled_argmax
@@ -83,6 +84,7 @@ class SlotCon(BaseSelfSupervisor):
         self.watch = FiniteWatch()
         convert_batch_norms(self)
         self.views_in_one_pass = views_in_one_pass
+        self.micro_batch = MicroBatch()  # a training loop that accumulates gradients sets it before each pass
         if channels_last:
             lay_out_channels_last(self)
         self.holds_teacher_weights = False
@@ -102,7 +104,7 @@ class SlotCon(BaseSelfSupervisor):
         return super().forward(inputs, data_samples, mode)
 
     def loss(self, inputs: list[Tensor], data_samples: list[DataSample]) -> dict[str, Tensor]:
-        """One training step's losses, and the updates of teacher and center that belong to it.
+        """A training step's losses, or those of one of its micro-batches, and the step's updates of teacher and center.
 
         Args:
             inputs: Two normalized views (B, 3, H, W).
@@ -114,23 +116,29 @@ class SlotCon(BaseSelfSupervisor):
         """
         boxes_B24, flipped_B2 = stack_geometry(inputs, data_samples)
 
-        momentum = self.teacher.update(self.backbone, self.neck, total_steps(), self.watch.intact)
+        if self.micro_batch.is_first:
+            self.momentum = self.teacher.update(self.backbone, self.neck, total_steps(), self.watch.intact)
         student = self._group(nn.Sequential(self.backbone, self.neck), inputs)
         teacher = self._group(self.teacher, inputs)
 
         loss_group = self.group_head(
             align(student, boxes_B24, flipped_B2), align(teacher, boxes_B24, flipped_B2), shares_region(boxes_B24)
         )
-        self.group_head.update_center([view.scores for view in teacher], self.watch.intact)
+        self.group_head.collect_scores([view.scores for view in teacher], first=self.micro_batch.is_first)
+        if self.micro_batch.is_last:
+            self.group_head.update_center(self.watch.intact)
         loss_slot = self.slot_head(student, teacher)
         self.watch.observe(
-            teacher_scores=torch.stack([view.scores for view in teacher]), loss_group=loss_group, loss_slot=loss_slot
+            first=self.micro_batch.is_first,
+            teacher_scores=torch.stack([view.scores for view in teacher]),
+            loss_group=loss_group,
+            loss_slot=loss_slot,
         )
 
         return dict(
             loss_group=self.group_weight * loss_group,
             loss_slot=(1 - self.group_weight) * loss_slot,
-            teacher_momentum=momentum,
+            teacher_momentum=self.momentum,
             **health_scalars([view.scores for view in teacher], self.group_head.center),
         )
 

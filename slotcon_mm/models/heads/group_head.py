@@ -49,6 +49,7 @@ class GroupLossHead(BaseModule):
         self.teacher_temperature = teacher_temperature
         self.center_momentum = center_momentum
         self.register_buffer("center", torch.zeros(1, num_prototypes))
+        self.collected = torch.zeros(num_prototypes + 1)  # sums of a step's teacher scores, and their number
 
     def forward(self, student: Sequence[Tensor], teacher: Sequence[Tensor], shared_B: Tensor) -> Tensor:
         """CE(1, 2) + CE(2, 1) of the aligned scores (B, K, H, W) of both views, a mean over all ranks' pixels.
@@ -61,14 +62,20 @@ class GroupLossHead(BaseModule):
         return mean_over_ranks(counted_BHW.sum(), pixels)[0]
 
     @torch.no_grad()
-    def update_center(self, teacher_scores: Sequence[Tensor], moves: Tensor) -> None:
-        """center = 0.9 center + 0.1 mean of the un-aligned teacher scores over views, pixels and ranks.
-
-        It stays where ``moves``, a bool of no dimension, is false or the mean is not finite.
-        """
+    def collect_scores(self, teacher_scores: Sequence[Tensor], *, first: bool) -> None:
+        """Adds un-aligned teacher scores (B, K, H, W) of both views to those of the step's earlier micro-batches."""
         total_K = torch.stack([scores.sum(dim=(0, 2, 3)) for scores in teacher_scores]).sum(dim=0)
         pixels = sum(scores.shape[0] * scores.shape[2] * scores.shape[3] for scores in teacher_scores)
         packed = torch.cat([total_K, total_K.new_full((1,), pixels)])
+        self.collected = packed if first else self.collected + packed
+
+    @torch.no_grad()
+    def update_center(self, moves: Tensor) -> None:
+        """center = 0.9 center + 0.1 mean of the collected scores over views, pixels and ranks.
+
+        It stays where ``moves``, a bool of no dimension, is false or the mean is not finite.
+        """
+        packed = self.collected.clone()
         all_reduce(packed)
         mean_1K = (packed[:-1] / packed[-1]).to(self.center.dtype)[None]
         moved_1K = self.center.lerp(mean_1K, 1 - self.center_momentum)

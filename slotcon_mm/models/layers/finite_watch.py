@@ -28,9 +28,14 @@ class FiniteWatch(nn.Module):
         self.register_buffer("observed", torch.ones(0, dtype=torch.bool), persistent=False)
 
     @torch.no_grad()
-    def observe(self, **quantities: Tensor) -> None:
-        """Notes which of the named tensors are finite throughout, on all ranks."""
+    def observe(self, *, first: bool = True, **quantities: Tensor) -> None:
+        """Notes which of the named tensors are finite throughout, on all ranks, and in all of a step's micro-batches.
+
+        Args:
+            first: Whether a step begins with these; else they join those before.
+            **quantities: Of the same names in each of a step's micro-batches.
+        """
         self.names = tuple(quantities)
         finite = torch.stack([value.isfinite().all() for value in quantities.values()]).to(torch.uint8)
         all_reduce(finite, op="min")
-        self.observed = finite.bool()
+        self.observed = finite.bool() if first else self.observed & finite.bool()

@@ -14,7 +14,20 @@ def test_center_moves_by_a_tenth_to_the_mean_score_of_both_views():
     head.center.copy_(torch.randn(1, 4))
     views = [torch.rand(2, 4, 3, 5, dtype=torch.float64) for _ in range(2)]
     expected = reference.next_center(head.center[0], views)
-    head.update_center(views, torch.tensor(True))
+    head.collect_scores(views, first=True)
+    head.update_center(torch.tensor(True))
+    torch.testing.assert_close(head.center[0], expected)
+
+
+def test_the_scores_of_a_steps_micro_batches_move_the_center_once():
+    head = GroupLossHead(4).double()
+    head.center.copy_(torch.randn(1, 4))
+    parts = [[torch.rand(2, 4, 3, 5, dtype=torch.float64) for _ in range(2)] for _ in range(3)]
+    expected = reference.next_center(head.center[0], [torch.cat(views) for views in zip(*parts, strict=True)])
+    head.collect_scores([torch.full((1, 4, 1, 1), 9.0)] * 2, first=True)  # an earlier step's
+    for number, views in enumerate(parts):
+        head.collect_scores(views, first=number == 0)
+    head.update_center(torch.tensor(True))
     torch.testing.assert_close(head.center[0], expected)
 
 

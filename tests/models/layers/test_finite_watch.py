@@ -14,8 +14,17 @@ from slotcon_mm.models.layers.finite_watch import FiniteWatch
 @pytest.mark.parametrize("bad", [float("nan"), float("inf"), -float("inf")])
 def test_one_value_that_is_not_finite_is_seen_under_its_name(bad):
     watch = FiniteWatch()
-    watch.observe(first=torch.ones(3), second=torch.tensor([1.0, bad, 2.0]), third=torch.zeros(()))
-    assert dict(zip(watch.names, watch.observed.tolist(), strict=True)) == dict(first=True, second=False, third=True)
+    watch.observe(a=torch.ones(3), b=torch.tensor([1.0, bad, 2.0]), c=torch.zeros(()))
+    assert dict(zip(watch.names, watch.observed.tolist(), strict=True)) == dict(a=True, b=False, c=True)
+
+
+def test_a_steps_later_micro_batches_do_not_hide_what_an_earlier_one_had():
+    watch = FiniteWatch()
+    watch.observe(first=True, a=torch.tensor(float("nan")), b=torch.ones(2))
+    watch.observe(first=False, a=torch.ones(2), b=torch.ones(2))
+    assert watch.observed.tolist() == [False, True]
+    watch.observe(first=True, a=torch.ones(2), b=torch.ones(2))
+    assert watch.observed.tolist() == [True, True]
 
 
 def on_rank(rank: int) -> list[bool]:

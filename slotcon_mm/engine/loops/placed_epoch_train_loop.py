@@ -1,0 +1,60 @@
+"""Training by epochs that resumes at any iteration."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import Any
+
+from mmengine.runner import EpochBasedTrainLoop
+from torch import nn
+
+from slotcon_mm.checks import expect_positive
+from slotcon_mm.engine.loops.optimizer_step import count_micro_batches, optimizer_step
+from slotcon_mm.registry import LOOPS
+
+__all__ = ["PlacedEpochTrainLoop"]
+
+
+@LOOPS.register_module()
+class PlacedEpochTrainLoop(EpochBasedTrainLoop):
+    """MMEngine's EpochBasedTrainLoop, whose iterations are optimizer steps and which can begin within an epoch.
+
+    MMEngine (0.10.7) starts an epoch again if it resumes from a checkpoint that was written within it. Here
+    ``NumberedBatchSampler.start`` leaves out as numbers the batches that the epoch has had.
+
+    Args:
+        micro_batches: Forward passes of an optimizer step: ``optim_wrapper.accumulative_counts``.
+
+    Attributes:
+        place: Batches of the current epoch that are done. ``PlainCheckpointHook`` saves it and sets it on resume.
+    """
+
+    def __init__(self, *args: Any, micro_batches: int = 1, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        expect_positive(micro_batches=micro_batches)
+        self.micro_batches = micro_batches
+        self.place = 0
+
+    def run(self) -> nn.Module:
+        count_micro_batches(self.runner, self.micro_batches)
+        return super().run()
+
+    def run_epoch(self) -> None:
+        self.runner.call_hook("before_train_epoch")
+        self.runner.model.train()
+        sampler: Any = self.dataloader.batch_sampler
+        if hasattr(sampler, "start"):
+            sampler.start = self.place
+            batches = iter(self.dataloader)
+        else:  # another sampler: what the epoch has had is read and discarded
+            batches = islice(self.dataloader, self.place, None)
+        for idx, data_batch in enumerate(batches, self.place):
+            self.run_iter(idx, data_batch)
+        self.place = 0
+        self.runner.call_hook("after_train_epoch")
+        self._epoch += 1
+
+    def run_iter(self, idx: int, data_batch: Any) -> None:
+        self.place = idx + 1
+        optimizer_step(self.runner, idx, data_batch, self.micro_batches)
+        self._iter += 1
