@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, Literal
 
-import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
 from mmengine.fileio import get
 from mmengine.infer import BaseInferencer
-from pycocotools import mask as coco_mask
 from torch import Tensor
 from tqdm import tqdm
 
@@ -24,7 +21,7 @@ from slotcon_mm.checkpoints.safe_loading import load_from_safe_local
 from slotcon_mm.checkpoints.view_size import view_size_of_checkpoint
 from slotcon_mm.checks import expect_positive, printable
 from slotcon_mm.datasets.image_files import decode_image, read_image
-from slotcon_mm.datasets.image_lists import list_images
+from slotcon_mm.inference.outputs import Source, list_sources, write_outputs
 from slotcon_mm.models.functional import upsampled_argmax
 from slotcon_mm.visualization.overlay import overlay_groups
 
@@ -81,38 +78,54 @@ class SlotInferencer(BaseInferencer):
 
     def list_inputs(self, inputs: Any) -> list:
         """Files, folders (all images below), arrays (H, W, 3) uint8 RGB, addresses, or a list of these."""
-        items = inputs if isinstance(inputs, list | tuple) else [inputs]
-        found: list[Any] = []
-        for item in items:
-            is_folder = isinstance(item, str | Path) and Path(item).is_dir()
-            found += list_images(item) if is_folder else [item]
-        return found
+        return [source.given for source in list_sources(inputs)]
 
     def __call__(self, inputs: Any, batch_size: int = 8, draw: bool = False, out_dir: str | Path | None = None) -> dict:
-        """Groups images.
+        """Groups images and returns all results; ``write`` keeps none of them.
 
         Args:
             inputs: A file, folder, array (H, W, 3) uint8 RGB, address, or a list of these.
-            batch_size: Images of one shape that go through the network together.
+            batch_size: Images that are read at a time; those of one size go through the network together.
             draw: Whether overlays are returned.
-            out_dir: Folder for ``NAME.png``, the overlay, and ``NAME.json``, the groups as COCO's RLE masks.
+            out_dir: Folder for ``NAME.png``, the overlay, and ``NAME.json``, the groups as COCO's RLE masks, in a tree
+                like that of the inputs.
 
         Returns:
-            ``predictions``, in the order of the inputs, each a dict of ``name``; ``group_map`` (H, W) int64, the
-            prototype id of every pixel of the image; ``prototypes`` (N,), the ids that occur, and of each its
-            ``areas`` (N,) in pixels and its slot, ``slots`` (N, D); or of ``name`` and ``error`` for an image that
-            cannot be read. ``visualization``: overlays (H, W, 3) uint8 RGB, None where there is none.
+            ``predictions``, in the order of the inputs, each a dict of ``name``; ``group_map`` (H, W), the prototype id
+            of every pixel of the image, in the smallest unsigned integer type that holds K ids; ``prototypes`` (N,),
+            the ids that occur, and of each its ``areas`` (N,) in pixels and its slot, ``slots`` (N, D); or of ``name``
+            and ``error`` for an image that cannot be read. ``visualization``: overlays (H, W, 3) uint8 RGB, None where
+            there is none.
         """
-        listed = self.list_inputs(inputs)
-        stream = self.stream(listed, batch_size)
-        predictions = list(tqdm(stream, "images", len(listed)) if self.show_progress else stream)
-        drawn = draw or out_dir is not None
-        overlays = [overlay_of(prediction) if drawn else None for prediction in predictions]
-        for prediction in predictions:
-            prediction.pop("image", None)
-        if out_dir is not None:
-            save(Path(out_dir), predictions, overlays)
+        predictions, overlays = [], []
+        for prediction, overlay in self._drawn(list_sources(inputs), batch_size, draw, out_dir):
+            predictions.append(prediction)
+            overlays.append(overlay if draw else None)
         return dict(predictions=predictions, visualization=overlays)
+
+    def write(self, inputs: Any, out_dir: str | Path, batch_size: int = 8) -> Iterator[dict[str, Any]]:
+        """Groups images and writes what a call with ``out_dir`` writes, an image at a time.
+
+        Memory is bounded by the batch, whatever the number of images.
+
+        Yields:
+            For each image, in order, its ``name`` and the ``path`` of its overlay; or its ``name`` and ``error``.
+        """
+        for prediction, _ in self._drawn(list_sources(inputs), batch_size, False, out_dir):
+            yield {key: prediction[key] for key in ("name", "path", "error") if key in prediction}
+
+    def _drawn(
+        self, sources: list[Source], batch_size: int, draw: bool, out_dir: str | Path | None
+    ) -> Iterator[tuple[dict[str, Any], np.ndarray | None]]:
+        stream = self.stream([source.given for source in sources], batch_size)
+        if self.show_progress:
+            stream = iter(tqdm(stream, "images", len(sources)))
+        for source, prediction in zip(sources, stream, strict=True):
+            overlay = overlay_of(prediction) if draw or out_dir is not None else None
+            prediction.pop("image", None)
+            if out_dir is not None and overlay is not None:
+                prediction["path"] = str(write_outputs(Path(out_dir), source.stem, prediction, overlay))
+            yield prediction, overlay
 
     def stream(self, inputs: Iterable[Any], batch_size: int = 8) -> Iterator[dict[str, Any]]:
         """As a call, one prediction after the other, each with its ``image``; nothing is kept."""
@@ -121,27 +134,28 @@ class SlotInferencer(BaseInferencer):
 
     @torch.no_grad()
     def forward(self, inputs: list[dict[str, Any]], **kwargs: Any) -> list[dict[str, Any]]:
-        """Predictions of loaded images; those of one shape go through the network together."""
-        shapes: dict[tuple[int, ...], list[int]] = {}
-        for index, item in enumerate(inputs):
-            if "image" in item:
-                shapes.setdefault(item["image"].shape, []).append(index)
+        """Predictions of loaded images; those of one size in the network go through it together."""
+        device = next(self.model.parameters()).device
+        resized = {i: self._resize(item["image"], device) for i, item in enumerate(inputs) if "image" in item}
+        sizes: dict[tuple[int, ...], list[int]] = {}
+        for index, image in resized.items():
+            sizes.setdefault(tuple(image.shape), []).append(index)
         predictions = [dict(item) for item in inputs]
-        for indices in shapes.values():
-            images = [inputs[index]["image"] for index in indices]
-            for index, prediction in zip(indices, self.group(images), strict=True):
-                predictions[index].update(prediction)
+        for indices in sizes.values():
+            batch = torch.cat([resized.pop(index) for index in indices])
+            grouping = self.model.teacher(self.model.data_preprocessor(dict(inputs=batch))["inputs"])
+            for index, scores, slots in zip(indices, grouping.scores, grouping.slots, strict=True):
+                # an image at a time: scores of many prototypes at full resolution are large
+                group_map = upsampled_argmax(scores[None], inputs[index]["image"].shape[:2])[0].cpu()
+                predictions[index].update(describe(group_map, slots.cpu()))
         return predictions
 
-    def group(self, images: list[np.ndarray]) -> list[dict[str, Any]]:
-        """Predictions of images of one shape."""
-        height, width = images[0].shape[:2]
-        stacked = torch.from_numpy(np.stack(images)).permute(0, 3, 1, 2).to(next(self.model.parameters()).device)
-        resized = F.interpolate(stacked.float(), input_size(height, width, self.size), mode="bilinear", antialias=True)
-        grouping = self.model.teacher(self.model.data_preprocessor(dict(inputs=resized))["inputs"])
-        # an image at a time: scores of many prototypes at full resolution are large
-        maps = [upsampled_argmax(scores[None], (height, width))[0].cpu() for scores in grouping.scores]
-        return [describe(group_map, slots.cpu()) for group_map, slots in zip(maps, grouping.slots, strict=True)]
+    def _resize(self, image: np.ndarray, device: torch.device) -> Tensor:
+        """(1, 3, h, w) floats at the network's size."""
+        pixels = torch.from_numpy(image).to(device).permute(2, 0, 1)[None].float()
+        return F.interpolate(
+            pixels, input_size(image.shape[0], image.shape[1], self.size), mode="bilinear", antialias=True
+        )
 
     def visualize(self, inputs: list, preds: Any, **kwargs: Any) -> list[np.ndarray | None]:
         return [overlay_of(prediction) for prediction in preds]
@@ -178,7 +192,7 @@ def input_size(height: int, width: int, size: int | None) -> tuple[int, int]:
 def describe(group_map_HW: Tensor, slots_KD: Tensor) -> dict[str, Any]:
     prototypes, areas = group_map_HW.unique(return_counts=True)
     return dict(
-        group_map=group_map_HW.numpy(),
+        group_map=group_map_HW.numpy().astype(np.min_scalar_type(len(slots_KD) - 1)),
         prototypes=prototypes.numpy(),
         areas=areas.numpy(),
         slots=slots_KD[prototypes].numpy(),
@@ -187,29 +201,3 @@ def describe(group_map_HW: Tensor, slots_KD: Tensor) -> dict[str, Any]:
 
 def overlay_of(prediction: dict[str, Any]) -> np.ndarray | None:
     return overlay_groups(prediction["image"], prediction["group_map"]) if "group_map" in prediction else None
-
-
-def save(folder: Path, predictions: list[dict[str, Any]], overlays: list[np.ndarray | None]) -> None:
-    """``NAME.png`` and ``NAME.json`` for each; equal names are numbered."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for number, (prediction, overlay) in enumerate(zip(predictions, overlays, strict=True)):
-        if overlay is None:
-            continue
-        stem = printable(Path(prediction["name"].partition("?")[0]).stem) or "image"
-        path = folder / f"{stem}.png"
-        if path.exists():
-            path = folder / f"{stem}-{number}.png"
-        cv2.imwrite(str(path), cv2.cvtColor(overlay, cv2.COLOR_RGB2BGR))
-        path.with_suffix(".json").write_text(json.dumps(as_coco(prediction)))
-
-
-def as_coco(prediction: dict[str, Any]) -> dict[str, Any]:
-    """The groups as COCO's RLE masks; a group's ``category_id`` is its prototype."""
-    groups = []
-    for prototype, area in zip(prediction["prototypes"], prediction["areas"], strict=True):
-        rle = coco_mask.encode(np.asfortranarray(prediction["group_map"] == prototype, np.uint8))
-        mask = dict(size=list(rle["size"]), counts=rle["counts"].decode("ascii"))
-        box = coco_mask.toBbox(rle).tolist()
-        groups.append(dict(category_id=int(prototype), area=int(area), bbox=box, segmentation=mask))
-    height, width = prediction["group_map"].shape
-    return dict(file_name=prediction["name"], height=height, width=width, groups=groups)

@@ -24,7 +24,7 @@ from pycocotools import mask as coco_mask
 
 import slotcon_mm
 from slotcon_mm.checkpoints.publish import publish
-from slotcon_mm.inference.inferencer import LONGEST, SMALLEST, SlotInferencer, input_size
+from slotcon_mm.inference.inferencer import LONGEST, SMALLEST, SlotInferencer, describe, input_size
 from slotcon_mm.registry import MODELS
 
 K = 5
@@ -155,7 +155,34 @@ def test_saved_masks_are_the_group_map(inferencer, tmp_path):
 
 def test_images_of_one_name_do_not_overwrite_each_other(inferencer, tmp_path):
     inferencer([random_image(seed=0), random_image(seed=1)], out_dir=tmp_path)
-    assert sorted(path.name for path in tmp_path.glob("*.png")) == ["array-1.png", "array.png"]
+    assert sorted(path.name for path in tmp_path.glob("*.png")) == ["array-2.png", "array.png"]
+
+
+def test_a_tree_of_equal_names_keeps_every_output_and_a_second_call_replaces_its_own(inferencer, tmp_path):
+    for folder in "abc":
+        (tmp_path / "in" / folder).mkdir(parents=True)
+        for number in range(3):
+            cv2.imwrite(str(tmp_path / "in" / folder / f"{number}.png"), random_image(seed=number))
+    for _ in range(2):
+        found = inferencer(str(tmp_path / "in"), out_dir=tmp_path / "out", batch_size=2)["predictions"]
+        written = sorted(str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*.json"))
+        assert written == [f"{folder}/{number}.json" for folder in "abc" for number in range(3)]
+    for prediction in found:
+        saved = json.loads(Path(prediction["path"]).with_suffix(".json").read_text())
+        assert saved["file_name"] == prediction["name"]
+
+
+def test_writing_keeps_nothing(inferencer, tmp_path):
+    results = list(inferencer.write([random_image(), str(tmp_path / "none.png")], tmp_path / "out"))
+    assert results[0] == dict(name="array", path=str(tmp_path / "out/array.png"))
+    assert results[1].keys() == {"name", "error"}
+
+
+@pytest.mark.parametrize(("K", "dtype"), [(256, np.uint8), (257, np.uint16)])
+def test_ids_take_the_smallest_type_that_holds_them(K, dtype):
+    found = describe(torch.tensor([[0, K - 1]]), torch.zeros(K, 2))
+    assert found["group_map"].dtype == dtype
+    assert found["group_map"].tolist() == [[0, K - 1]]
 
 
 def test_published_and_converted_checkpoints_group_alike(inferencer, work_dir, tmp_path):
