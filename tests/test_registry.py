@@ -22,7 +22,7 @@ from slotcon_mm import registry
         ("DATA_SAMPLERS", ["NumberedBatchSampler"]),
         ("LOOPS", ["PlacedEpochTrainLoop", "PlacedIterTrainLoop"]),
         ("VISBACKENDS", ["TolerantVisBackend"]),
-        ("TRANSFORMS", ["CenterCrop", "LoadLabels", "LoadImage", "PairedViews", "ResizeShortSide"]),
+        ("TRANSFORMS", ["CenterCrop", "CheckLabelMap", "LoadLabels", "LoadImage", "PairedViews", "ResizeShortSide"]),
         ("METRICS", ["GroupMetric"]),
         ("OPTIMIZERS", ["LARS"]),
         ("PARAM_SCHEDULERS", ["WarmupCosineLR"]),

@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Train: pretraining, mmdet and mmseg configs alike.
+"""Train a model: pretraining, MMDetection and MMSegmentation configs alike.
 
 python tools/train.py configs/slotcon_r50_coco.py
 """
@@ -12,6 +12,7 @@ import sys
 import slotcon_mm  # noqa: F401
 from slotcon_mm.checks import RunStoppedError
 from slotcon_mm.datasets.image_files import UnreadableImageError
+from slotcon_mm.datasets.label_map_dataset import BadLabelMapError
 from slotcon_mm.launch.arguments import add_common_arguments, add_training_arguments
 from slotcon_mm.launch.console import hosts_kept_quiet
 from slotcon_mm.launch.runner import build_runner
@@ -46,7 +47,7 @@ def run(args: argparse.Namespace) -> None:
         sys.exit(f"error: {error}")
     try:
         train(runner)
-    except (UnreadableImageError, RunStoppedError) as error:
+    except (BadLabelMapError, UnreadableImageError, RunStoppedError) as error:
         sys.exit(f"error: {last_paragraph(error)}")
     finally:
         del lock  # held until here

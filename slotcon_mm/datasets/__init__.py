@@ -3,6 +3,7 @@
 from slotcon_mm.datasets.label_map_dataset import LabelMapDataset
 from slotcon_mm.datasets.sampling.numbered_batch_sampler import NumberedBatchSampler
 from slotcon_mm.datasets.sampling.seeded_dataset import SeededDataset
+from slotcon_mm.datasets.transforms.check_label_map import CheckLabelMap
 from slotcon_mm.datasets.transforms.evaluation_transforms import CenterCrop, LoadLabels, ResizeShortSide
 from slotcon_mm.datasets.transforms.load_image import LoadImage
 from slotcon_mm.datasets.transforms.paired_views import PairedViews
@@ -10,6 +11,7 @@ from slotcon_mm.datasets.unlabeled_image_dataset import UnlabeledImageDataset
 
 __all__ = [
     "CenterCrop",
+    "CheckLabelMap",
     "LabelMapDataset",
     "LoadImage",
     "LoadLabels",

@@ -28,9 +28,8 @@ def list_images(root: str | Path, folders: Sequence[str] = ("",)) -> list[str]:
         top = os.path.join(root, folder) if folder else str(root)
         if not os.path.isdir(top):
             raise ValueError(
-                f"expected a folder of images, got {top}, which does not exist: correct the config's "
-                "data_root, or pass "
-                "--cfg-options train_dataloader.dataset.data_root=FOLDER"
+                f"expected a folder of images, got {top}, which does not exist: correct the config's data_root, or "
+                "pass --cfg-options train_dataloader.dataset.data_root=FOLDER"
             )
         entries = list(walk_images(top, set()))
         found = sorted(path for path, is_file in entries if is_file)

@@ -21,14 +21,24 @@ class LabelSet(NamedTuple):
         names: C of them.
         table: (256,) uint8, value to class, ``IGNORED`` for values that do not count.
         things: Names that are things; the others are stuff. Empty: the dataset does not tell.
-        impossible: Values that a file of this set never has, and what a file that has them is.
+        void: Values of pixels that do not count.
+        impossible: Values in the table that no file of this set has.
+        file_kind: What a file of this set is, for messages.
     """
 
     names: tuple[str, ...]
     table: np.ndarray
     things: frozenset[str] = frozenset()
+    void: tuple[int, ...] = (IGNORED,)
     impossible: tuple[int, ...] = ()
-    impossible_because: str = ""
+    file_kind: str = "the label set"
+
+    def is_known(self) -> np.ndarray:
+        """(256,) bool: values that a file may have."""
+        known = self.table != IGNORED
+        known[list(self.void)] = True
+        known[list(self.impossible)] = False
+        return known
 
     def is_thing(self) -> np.ndarray:
         """(C,) bool."""
@@ -39,13 +49,24 @@ def classes_of(labels: np.ndarray, label_set: LabelSet) -> np.ndarray:
     """A label map (H, W) of 8-bit values as uint8 classes.
 
     Raises:
-        ValueError: It is of another kind.
+        ValueError: It is of another kind, or has a value that is neither a class nor void.
     """
     if labels.ndim != 2 or labels.dtype != np.uint8:
         raise ValueError(f"expected an 8-bit label map of one channel, got {labels.dtype} of shape {labels.shape}")
-    if label_set.impossible and (strange := np.intersect1d(labels, label_set.impossible)).size:
-        raise ValueError(f"expected {label_set.impossible_because}, got the value {strange[0]}")
+    known = label_set.is_known()
+    present = np.flatnonzero(np.bincount(labels.ravel(), minlength=256))
+    if not known[present].all():
+        raise ValueError(
+            f"expected a label map of {label_set.file_kind}, with the values {ranges(np.flatnonzero(known))}, got the "
+            f"value {present[~known[present]][0]}"
+        )
     return label_set.table[labels]
+
+
+def ranges(values: np.ndarray) -> str:
+    """Sorted integers for a message: 0 to 20, 255."""
+    runs = np.split(values, np.flatnonzero(np.diff(values) != 1) + 1)
+    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs)
 
 
 def table(values: dict[int, int]) -> np.ndarray:
@@ -90,14 +111,22 @@ LABEL_SETS = {
         COCO_THINGS + COCO_STUFF,
         table({fine: int(coarse) for fine, coarse in enumerate(COCO_FINE_TO_COARSE.split())}),
         frozenset(COCO_THINGS),
-        COCO_UNUSED,
-        "COCO-Stuff's own label maps (ids 0 to 181, stuffthingmaps_trainval2017.zip) rather than mmseg's files of 171 "
+        impossible=COCO_UNUSED,
+        file_kind="COCO-Stuff's own (ids 0 to 181, stuffthingmaps_trainval2017.zip) rather than mmseg's files of 171 "
         "classes (*_labelTrainIds.png), whose numbers mean other classes",
     ),
     # labelIds 7 to 33, as PiCIE and STEGO
-    "cityscapes-27": LabelSet(CITYSCAPES, table({7 + i: i for i in range(27)}), frozenset(CITYSCAPES[17:])),
+    "cityscapes-27": LabelSet(
+        CITYSCAPES,
+        table({7 + i: i for i in range(27)}),
+        frozenset(CITYSCAPES[17:]),
+        void=(*range(7), IGNORED),
+        file_kind="Cityscapes' own (*_labelIds.png)",
+    ),
     "voc-21": LabelSet(VOC, table({i: i for i in range(21)}), frozenset(VOC[1:])),
     # SceneParsing's annotations: 0 is unlabeled
-    "ade20k-150": LabelSet(tuple(f"class {i}" for i in range(1, 151)), table({i + 1: i for i in range(150)})),
+    "ade20k-150": LabelSet(
+        tuple(f"class {i}" for i in range(1, 151)), table({i + 1: i for i in range(150)}), void=(0, IGNORED)
+    ),
     "scenes": LabelSet(tuple(CLASSES), table({i: i for i in range(len(CLASSES))}), frozenset(THINGS)),
 }

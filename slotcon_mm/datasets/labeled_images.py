@@ -30,7 +30,8 @@ def read_labeled(
     """The first images of a split that have a label map.
 
     Args:
-        root: A folder in COCO's layout: images in ``SPLIT/``, their label maps in ``stuffthingmaps/SPLIT/*.png``.
+        root: A folder in COCO's layout: images in ``SPLIT/``, their label maps at the same places in
+            ``stuffthingmaps/SPLIT/``.
         split: ``train2017`` or ``val2017``.
         count: At most so many.
         label_set: A name of ``LABEL_SETS``.

@@ -78,7 +78,7 @@ class UnlabeledImageDataset(BaseDataset):
             except UnreadableImageError:
                 self.note_unreadable(other)
         raise RunStoppedError(
-            f"expected a readable image instead of {info['img_path']}, got none in {self.max_refetch} tries"
+            f"expected a readable image to replace {info['img_path']}, got none in {self.max_refetch} tries"
         )
 
     def note_unreadable(self, idx: int) -> None:

@@ -134,7 +134,7 @@ class GroupMetric(BaseMetric):
         shape = f"{sizes[0][0]} x {sizes[0][1]}" if len(sizes) == 1 else f"{len(sizes)} different sizes"
         meta = self.dataset_meta or {}
         return (
-            f"{self.label_set_name}: images {meta.get('subset', 'as loaded')}, scored at {shape}, "
+            f"{self.label_set_name}: subset {meta.get('subset', 'as loaded')}, scored at {shape}, "
             f"K = {num_prototypes} prototypes, clusters {how} (seed {self.seed}), {self.num_classes} classes"
         )
 

@@ -10,6 +10,7 @@ from mmengine.config import Config
 
 from slotcon_mm.launch.data_configs import expect_data_only
 from slotcon_mm.launch.device import select_device
+from slotcon_mm.launch.label_map_checks import insert_label_map_checks
 from slotcon_mm.launch.overrides import merge_overrides
 from slotcon_mm.requirements import require
 
@@ -32,6 +33,7 @@ def prepare(args: argparse.Namespace) -> Config:
         loader = config.get(name)
         if loader and loader.get("num_workers") == 0:
             loader.persistent_workers = False  # torch refuses it without workers
+    insert_label_map_checks(config)
     config.launcher = args.launcher
     if args.work_dir:
         config.work_dir = args.work_dir

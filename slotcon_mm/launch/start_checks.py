@@ -20,6 +20,7 @@ from slotcon_mm.engine.hooks.verify_filling_hook import VerifyFillingHook
 from slotcon_mm.engine.model_of import model_of
 from slotcon_mm.engine.optimizers.schedule import expect_warmup_within
 from slotcon_mm.launch.configs import is_pretraining
+from slotcon_mm.launch.label_map_checks import try_labeled_samples
 
 __all__ = ["check_start", "check_test"]
 
@@ -40,13 +41,13 @@ def check_start(runner: Runner, filling: Filling | None = None) -> None:
         )
     if is_pretraining(runner.cfg) and not isinstance(runner.train_loop, EpochBasedTrainLoop):
         raise ValueError(
-            "expected train_cfg.by_epoch=True for pretraining, got a loop by iterations: the draws "
-            "of a sample depend on "
-            "the epoch"
+            "expected train_cfg.by_epoch=True for pretraining, got a loop by iterations: the draws of a sample "
+            "depend on the epoch"
         )
     scheduler = runner.cfg.get("param_scheduler")
     if isinstance(scheduler, dict) and scheduler.get("type") == "slotcon_mm.WarmupCosineLR":
         expect_warmup_within(scheduler["warmup"], runner.max_epochs)
+    try_labeled_samples(loader.dataset)
     say_what_schedules_miss(runner)
     resume, path = bool(runner.cfg.get("resume")), runner.cfg.get("load_from")
     expect_same_on_all_ranks("checkpoint to start from", f"{path} (resume: {resume})")
@@ -102,15 +103,14 @@ def say_what_schedules_miss(runner: Runner) -> None:
         late += [step for step in [schedule.get("end"), schedule.get("T_max")] if step and length < step < UNBOUNDED]
         if late:
             runner.logger.warning(
-                f"param_scheduler {number} ({schedule.get('type')}) reaches "
-                f"{', '.join(map(str, late))} {unit}, and the "
-                f"run ends after {length}: the learning rate will not come down as the config says. "
-                "Set its numbers for "
-                "this length (--cfg-options param_scheduler...=...)"
+                f"param_scheduler {number} ({schedule.get('type')}) reaches {', '.join(map(str, late))} {unit}, and "
+                f"the run ends after {length}: the learning rate will not come down as the config says. Set its "
+                "numbers for this length (--cfg-options param_scheduler...=...)"
             )
 
 
 def check_test(runner: Runner) -> None:
-    """ValueError unless the checkpoint fills the whole model: MMEngine leaves at random what it lacks."""
+    """ValueError unless labels fit, and the checkpoint the whole model: MMEngine leaves at random what it lacks."""
+    try_labeled_samples(runner.test_loop.dataloader.dataset)
     model = model_of(runner)
     check_fit(model.state_dict(), state_dict_of(load_from_safe_local(runner.cfg.load_from, "cpu")), every=True)

@@ -7,8 +7,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
-from slotcon_mm.datasets.label_map_dataset import LabelMapDataset, read_labels
+from slotcon_mm.datasets import label_map_dataset
+from slotcon_mm.datasets.label_map_dataset import BadLabelMapError, LabelMapDataset, read_labels
 from slotcon_mm.datasets.label_sets import LABEL_SETS
 
 SKY, PERSON = 156, 0  # stuff and thing
@@ -57,8 +59,8 @@ def test_the_curated_list_asks_for_size_and_for_three_quarters_of_stuff(tmp_path
     write(tmp_path, "narrow", maps(359, 400, 400))
     write(tmp_path, "low", maps(400, 359, 359))
     write(tmp_path, "things", maps(360, 400, 299))
-    write(tmp_path, "unlabeled_counts_as_no_stuff", maps(360, 400, 400, unlabeled_rows=101))
-    assert load(tmp_path, "curated") == ["good"]
+    write(tmp_path, "unlabeled_is_no_thing", maps(360, 400, 400, unlabeled_rows=101))
+    assert load(tmp_path, "curated") == ["good", "unlabeled_is_no_thing"]
 
 
 def test_a_list_of_names_is_followed(tmp_path):
@@ -66,9 +68,22 @@ def test_a_list_of_names_is_followed(tmp_path):
         write(tmp_path, name, maps(10, 10, 5))
     (tmp_path / "names.txt").write_text("c\na\n")
     assert load(tmp_path, str(tmp_path / "names.txt")) == ["a", "c"]
+    with pytest.raises(ValueError, match=r"'all', 'curated' or a text file of names, got 'nowhere.txt'"):
+        load(tmp_path, "nowhere.txt")
     (tmp_path / "names.txt").write_text("z\n")
     with pytest.raises(ValueError, match="got none of 3"):
         load(tmp_path, str(tmp_path / "names.txt"))
+
+
+def test_names_in_a_list_may_have_spaces_an_extension_or_a_folder_and_those_of_nothing_are_said(tmp_path, monkeypatch):
+    said: list[str] = []
+    monkeypatch.setattr(label_map_dataset, "print_log", lambda message, *_, **__: said.append(message))
+    for name in ("two words", "sub/b", "sub/c.d", "e", "left out"):
+        write(tmp_path, name, maps(10, 10, 5))
+    names = tmp_path / "names.txt"
+    names.write_text("two words\r\nsub/b.jpg\nsub/c.d\n  e.jpg\n\nno such name\nlef\n")
+    assert load(tmp_path, str(names)) == ["e", "b", "c.d", "two words"]
+    assert said == [f"{names}: 2 of 6 names are those of no labeled image: lef, no such name"]
 
 
 def test_what_is_scored_is_told_to_the_metric_without_a_warning(tmp_path, caplog):
@@ -92,8 +107,24 @@ def test_what_cannot_be_scored_is_said(tmp_path):
     ):
         LabelMapDataset(str(tmp_path), dict(img_path="images"), "coco-stuff-27")
     (tmp_path / "bad.png").write_bytes(b"no image")
-    with pytest.raises(ValueError, match=r"readable label map, got .*bad.png"):
+    with pytest.raises(ValueError, match=r"bad.png: expected a readable label map"):
         read_labels(str(tmp_path / "bad.png"), LABEL_SETS["voc-21"])
+    cv2.imwrite(str(tmp_path / "odd.png"), np.full((2, 2), 77, np.uint8))
+    with pytest.raises(BadLabelMapError, match=r"odd.png: expected a label map .* 0 to 20, 255, got the value 77"):
+        read_labels(str(tmp_path / "odd.png"), LABEL_SETS["voc-21"])
     cv2.imwrite(str(tmp_path / "rgb.png"), np.zeros((2, 2, 3), np.uint8))
     with pytest.raises(ValueError, match=r"rgb.png: expected an 8-bit label map"):
         read_labels(str(tmp_path / "rgb.png"), LABEL_SETS["voc-21"])
+
+
+@pytest.mark.parametrize("values", [[[0, 15], [255, 20]], [[0, 1], [1, 0]]])
+def test_palette_files_are_read_by_index_as_voc_stores_its_classes(tmp_path, values):
+    image = Image.fromarray(np.array(values, np.uint8), "P")
+    image.putpalette([channel for i in range(256) for channel in (i * 37 % 256, i * 59 % 256, 255 - i)])
+    image.save(tmp_path / "voc.png")
+    assert read_labels(str(tmp_path / "voc.png"), LABEL_SETS["voc-21"]).tolist() == values
+
+
+def test_files_of_one_bit_are_zeros_and_ones(tmp_path):
+    Image.fromarray(np.array([[True, False]])).save(tmp_path / "bits.png")
+    assert read_labels(str(tmp_path / "bits.png"), LABEL_SETS["voc-21"]).tolist() == [[1, 0]]

@@ -57,6 +57,18 @@ def test_files_of_171_classes_are_refused_with_the_reason():
         classes_of(labels, COCO)
 
 
+@pytest.mark.parametrize(
+    ("name", "values", "strange"),
+    [
+        ("voc-21", "0 to 20, 255", 21), ("cityscapes-27", "0 to 33, 255", 34), ("ade20k-150", "0 to 150, 255", 151),
+        ("scenes", "0 to 18, 255", 100), ("coco-stuff-27", "0 to 10, 12 to 24, 26 to 27", 182),
+    ],
+)  # fmt: skip
+def test_a_value_that_is_no_class_and_not_void_is_refused_with_those_that_are(name, values, strange):
+    with pytest.raises(ValueError, match=rf"with the values {values}.*, got the value {strange}"):
+        classes_of(np.array([[0, strange, 255]], np.uint8), LABEL_SETS[name])
+
+
 @pytest.mark.parametrize("labels", [np.zeros((2, 2, 3), np.uint8), np.zeros((2, 2), np.uint16)])
 def test_other_kinds_of_files_are_refused(labels):
     with pytest.raises(ValueError, match="8-bit label map of one channel"):

@@ -161,7 +161,7 @@ def test_more_than_the_share_stop_the_run(tree):
 
 def test_where_nothing_can_be_read_the_tries_end(tree):
     dataset = skipping(tree, "01234", 1.0, max_refetch=20)
-    with pytest.raises(RunStoppedError, match=r"instead of .*0.webp, got none in 20 tries"):
+    with pytest.raises(RunStoppedError, match=r"to replace .*0.webp, got none in 20 tries"):
         dataset[0]
 
 

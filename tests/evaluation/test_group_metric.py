@@ -112,7 +112,7 @@ def test_every_choice_stands_beside_the_result():
     metric.dataset_meta = dict(subset="curated")
     metric.process(None, [sample(np.zeros((320, 320), int), np.zeros((320, 320), int))])
     line = metric.describe(21, "one-to-one")
-    for choice in ("voc-21", "images curated", "320 x 320", "K = 21", "clusters one-to-one", "21 classes"):
+    for choice in ("voc-21", "subset curated", "320 x 320", "K = 21", "clusters one-to-one", "21 classes"):
         assert choice in line
 
 

@@ -11,7 +11,7 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms.functional import resize
 
 from slotcon_mm.checks import expect_positive
-from slotcon_mm.datasets.label_map_dataset import read_labels
+from slotcon_mm.datasets.label_map_dataset import BadLabelMapError, read_labels
 from slotcon_mm.datasets.label_sets import LABEL_SETS
 from slotcon_mm.registry import TRANSFORMS
 
@@ -32,7 +32,7 @@ class LoadLabels(BaseTransform):
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         labels = read_labels(results["seg_map_path"], self.label_set)
         if labels.shape != results["img"].shape[:2]:
-            raise ValueError(
+            raise BadLabelMapError(
                 f"expected a label map of {results['img'].shape[:2]} for {results['img_path']}, got {labels.shape} "
                 f"in {results['seg_map_path']}"
             )

@@ -59,7 +59,7 @@ def test_the_numbers_of_epochs_follow_each_other():
     assert len(batches(7, 2, kind=DefaultSampler, drop_last=True)) == 3
 
 
-def test_the_data_set_learns_the_samplers_seed():
+def test_the_dataset_learns_the_samplers_seed():
     sampler = batches(7, 2)
     assert sampler.sampler.dataset.clock.seed == 0
     next(iter(sampler))

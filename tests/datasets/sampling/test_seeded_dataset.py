@@ -53,7 +53,7 @@ def test_seeding_takes_any_numbers_of_zero_or_more():
     assert len(set(values)) == 4
 
 
-def test_hosts_find_the_data_sets_own_attributes(scenes):
+def test_hosts_find_the_dataset_own_attributes(scenes):
     dataset = SeededDataset(dict(type="slotcon_mm.UnlabeledImageDataset", data_root=str(scenes)))
     assert isinstance(dataset.dataset, UnlabeledImageDataset)
     assert dataset.pipeline is dataset.dataset.pipeline

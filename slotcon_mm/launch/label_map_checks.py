@@ -1,0 +1,89 @@
+"""Label maps are looked at before a run depends on them."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.config import Config
+
+from slotcon_mm.checks import printable
+from slotcon_mm.datasets.label_map_dataset import BadLabelMapError, read_values
+from slotcon_mm.datasets.label_sets import IGNORED
+
+__all__ = ["insert_label_map_checks", "try_labeled_samples"]
+
+LOADERS = ("train_dataloader", "val_dataloader", "test_dataloader")
+TRIED = 64  # samples, spread over the dataset: seconds
+
+
+def insert_label_map_checks(config: Config) -> None:
+    """Puts ``CheckLabelMap`` behind every ``LoadAnnotations`` of an mmseg config, in place."""
+    if config.get("default_scope") != "mmseg":
+        return
+    head = config.model.get("decode_head") or {}
+    head = head[-1] if isinstance(head, list | tuple) else head  # a cascade of heads ends in the one that is scored
+    if not head.get("num_classes"):
+        return
+    check = dict(
+        type="slotcon_mm.CheckLabelMap", num_classes=head["num_classes"], ignore_index=head.get("ignore_index", 255)
+    )
+    for loader in LOADERS:
+        for pipeline in pipelines_of((config.get(loader) or {}).get("dataset")):
+            kinds = [step.get("type") for step in pipeline]
+            if "LoadAnnotations" in kinds and check["type"] not in kinds:
+                pipeline.insert(kinds.index("LoadAnnotations") + 1, dict(check))
+
+
+def pipelines_of(node: Any) -> Iterator[list[Any]]:
+    """Those of a dataset's config and of the datasets within it."""
+    if isinstance(node, dict):
+        if isinstance(node.get("pipeline"), list):
+            yield node["pipeline"]
+        for key, value in node.items():
+            if key != "pipeline":
+                yield from pipelines_of(value)
+    elif isinstance(node, list | tuple):
+        for item in node:
+            yield from pipelines_of(item)
+
+
+def try_labeled_samples(dataset: Any) -> None:
+    """Loads a few samples of a dataset with label maps, so that a bad one stops the run before it begins.
+
+    Raises:
+        BadLabelMapError: A label map is not of its classes or its image's size, or all are binary masks of 0 and 255.
+    """
+    if not len(dataset) or not has_label_maps(dataset):
+        return
+    values: set[int] = set()
+    with generators_kept():
+        for index in np.unique(np.linspace(0, len(dataset) - 1, TRIED).astype(int)):
+            dataset[int(index)]
+            path = dataset.get_data_info(int(index))["seg_map_path"]
+            values.update(np.unique(read_values(path)).tolist())
+    if values == {0, IGNORED}:
+        raise BadLabelMapError(
+            f"expected label maps with classes, got only the values 0 and {IGNORED} in {printable(path)} and others. "
+            f"{IGNORED} does not count: if it is the object of binary masks, write it as 1"
+        )
+
+
+def has_label_maps(dataset: Any) -> bool:
+    return hasattr(dataset, "get_data_info") and bool((dataset.get_data_info(0) or {}).get("seg_map_path"))
+
+
+@contextmanager
+def generators_kept() -> Iterator[None]:
+    """What is drawn in this block changes nothing that is drawn after it."""
+    kept = random.getstate(), np.random.get_state(), torch.get_rng_state()
+    try:
+        yield
+    finally:
+        random.setstate(kept[0])
+        np.random.set_state(kept[1])
+        torch.set_rng_state(kept[2])
