@@ -38,6 +38,6 @@ setup(
         "openmmlab": OPENMMLAB,
         "det": [*OPENMMLAB, "mmdet>=3.3.0,<4.0"],
         "seg": [*OPENMMLAB, "mmsegmentation>=1.2.2,<2.0", "ftfy", "regex"],
-        "tests": ["pytest>=8", "pytest-xdist>=3", "hypothesis>=6", "ruff>=0.9", "mypy>=1.10", "import-linter>=2.7"],
+        "tests": ["pytest>=8", "pytest-xdist>=3", "hypothesis>=6", "ruff>=0.9", "mypy>=1.10", "import-linter>=2.15"],
     },
 )

@@ -19,11 +19,9 @@ Configs name the parts as ``slotcon_mm.SlotCon`` and so on; the registries impor
 
 from typing import Any
 
-from slotcon_mm.host_chatter import hold_back_chatter
 from slotcon_mm.requirements import require
 
 require("mmengine", "mmcv", "mmpretrain", purpose="slotcon_mm")
-hold_back_chatter()
 
 from slotcon_mm.checkpoints.addresses import register_safe_addresses  # noqa: E402
 from slotcon_mm.checkpoints.safe_loading import register_safe_loader  # noqa: E402

@@ -5,7 +5,7 @@ python tools/check_dataset.py data/coco --folders train2017
 tools/dist_train.sh configs/slotcon_r50_coco.py 8 \\
     --cfg-options train_dataloader.dataset.ann_file=$PWD/dataset_check/clean.txt
 
-Interrupted, it goes on where it was; called again, it looks only at files that are new or were changed.
+It continues where it was interrupted, and looks only at new and changed files if you call it again.
 """
 
 from __future__ import annotations
@@ -25,9 +25,16 @@ SHOWN = 10
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("root", metavar="FOLDER", help="the config's data_root")
-    parser.add_argument("--folders", nargs="+", default=[""], help="sub-folders to take (default: all)")
-    parser.add_argument("--out-dir", type=Path, default=Path("dataset_check"), help="default: dataset_check/")
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (default: one a core)")
+    parser.add_argument("--folders", nargs="+", default=[""], help="sub-folders to look at (default: all)")
+    parser.add_argument(
+        "--out-dir",
+        type=Path,
+        default=Path("dataset_check"),
+        help="folder to write the lists into (default: dataset_check/)",
+    )
+    parser.add_argument(
+        "--workers", type=int, default=os.cpu_count() or 1, help="processes (default: one for each core)"
+    )
     return parser.parse_args()
 
 

@@ -34,8 +34,8 @@ def parse_arguments() -> argparse.Namespace:
         "publish": "without optimizer; 8 digits of the sha256 are added to the name",
     }.items():
         command = commands.add_parser(name, help=text, description=text)
-        command.add_argument("source_file", metavar="SRC")
-        command.add_argument("target_file", metavar="DST", type=Path)
+        command.add_argument("source_file", metavar="SRC", help="checkpoint or work dir to read")
+        command.add_argument("target_file", metavar="DST", type=Path, help="file to write")
     command = commands.choices["backbone"]
     command.add_argument("--format", choices=FORMATS, default="mm", help="default: mm (OpenMMLab)")
     command.add_argument("--source", choices=[*SOURCES], help="default: the teacher")

@@ -18,10 +18,12 @@ def main() -> None:
     parser.add_argument("root", help="folder to write")
     parser.add_argument("--num-train", type=int, default=1000, help="images in train2017 (default: 1000)")
     parser.add_argument("--num-val", type=int, default=200, help="images in val2017 (default: 200)")
-    parser.add_argument("--width", type=int, default=256)
-    parser.add_argument("--height", type=int, default=192)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--width", type=int, default=256, help="of an image, in pixels (default: 256)")
+    parser.add_argument("--height", type=int, default=192, help="of an image, in pixels (default: 192)")
+    parser.add_argument("--seed", type=int, default=0, help="another seed makes other scenes (default: 0)")
+    parser.add_argument(
+        "--workers", type=int, default=os.cpu_count() or 1, help="processes (default: one for each core)"
+    )
     args = vars(parser.parse_args())
     try:
         write_scenes(args.pop("root"), **args)

@@ -1,5 +1,5 @@
 #!/usr/bin/env python
-"""Test a checkpoint or a work dir: mmdet, mmseg and unsupervised-segmentation configs.
+"""Score a checkpoint or a work dir: MMDetection, MMSegmentation and unsupervised-segmentation configs.
 
 python tools/test.py CONFIG work_dirs/RUN
 """

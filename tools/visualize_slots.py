@@ -22,21 +22,27 @@ from slotcon_mm.checkpoints.safe_loading import load_from_safe_local
 from slotcon_mm.checkpoints.view_size import view_size_of_checkpoint
 from slotcon_mm.datasets.label_sets import LABEL_SETS
 from slotcon_mm.inference.fill_gallery import fill_gallery, read_square
+from slotcon_mm.launch.console import hosts_kept_quiet
 from slotcon_mm.visualization.gallery_page import write_gallery
 
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("weights", metavar="WEIGHTS", help="work dir, or a raw, published or converted checkpoint")
-    parser.add_argument("images", metavar="FOLDER", help="images, nested or not")
-    parser.add_argument("--out-dir", type=Path, default=Path("prototypes"), help="default: prototypes/")
-    parser.add_argument("--top", type=int, default=8, help="images of each prototype (default: 8)")
+    parser.add_argument("images", metavar="FOLDER", help="folder of images, in any sub-folders")
+    parser.add_argument(
+        "--out-dir", type=Path, default=Path("prototypes"), help="folder to write the page into (default: prototypes/)"
+    )
+    parser.add_argument("--top", type=int, default=8, help="images to show for each prototype (default: 8)")
     parser.add_argument("--size", type=int, help="pixels of the middle square (default: those of the training's views)")
     parser.add_argument("--labels", help="folder of label maps, a PNG for each image")
-    parser.add_argument("--label-set", choices=[*LABEL_SETS], help="what their values mean")
-    parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--label-set", choices=[*LABEL_SETS], help="what the values of the label maps mean")
+    parser.add_argument("--batch-size", type=int, default=32, help="images at a time (default: 32)")
     parser.add_argument(
-        "--workers", type=int, default=min(4, os.cpu_count() or 1), help="default: 4, or the cores there are"
+        "--workers",
+        type=int,
+        default=min(4, os.cpu_count() or 1),
+        help="processes that read images (default: at most 4)",
     )
     parser.add_argument("--device", help="cpu, cuda:0, ... (default: a GPU if there is one)")
     args = parser.parse_args()
@@ -46,7 +52,11 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def main() -> None:
-    args = parse_arguments()
+    with hosts_kept_quiet():
+        run(parse_arguments())
+
+
+def run(args: argparse.Namespace) -> None:
     try:
         checkpoint = resolve_checkpoint(args.weights, "WEIGHTS")
         loaded = load_from_safe_local(str(checkpoint), "cpu")

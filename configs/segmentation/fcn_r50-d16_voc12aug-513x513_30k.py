@@ -11,7 +11,7 @@ crop_size = (513, 513)
 model = dict(
     data_preprocessor=dict(size=crop_size),
     pretrained=None,
-    # the stem of pretraining (mmseg's ResNetV1c has another), the last stage dilated instead of its stride
+    # the stem of pretraining (mmseg's ResNetV1c has another), the last stage dilated instead of strided
     backbone=dict(type="ResNet", init_cfg=None, strides=(1, 2, 2, 1), dilations=(1, 1, 1, 2)),
     # two dilated convolutions of 256 channels
     decode_head=dict(channels=256, dilation=6, concat_input=False, dropout_ratio=0, align_corners=True),

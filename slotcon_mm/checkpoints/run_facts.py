@@ -35,8 +35,9 @@ def facts_of(runner: Runner) -> dict[str, Any]:
 
 
 def batch_size_of(loader: Any) -> int:
-    """Of a process; a loader with a batch sampler has none of its own."""
-    return int(loader.batch_size or loader.batch_sampler.batch_size)
+    """Of a process; a loader with a batch sampler has none of its own. 0 where that does not tell."""
+    size = loader.batch_size or getattr(loader.batch_sampler, "batch_size", 0)
+    return sum(size) if isinstance(size, list | tuple) else int(size)  # mmdet: a number for each source
 
 
 def dataset_fingerprint(dataset: Any) -> str:
@@ -80,18 +81,15 @@ def check_facts(saved: dict[str, Any] | None, now: dict[str, Any], *, by_epoch: 
     notes = []
     if saved["world_size"] != now["world_size"]:
         notes.append(
-            f"--resume: {now['world_size']} processes instead of {saved['world_size']}, with the same "
-            "whole batch: each "
-            "step sees the same images, but the run is not the same bit for bit"
+            f"--resume: {now['world_size']} processes instead of {saved['world_size']}, with the same whole batch: "
+            "each step sees the same images, but the run is not the same bit for bit"
         )
     length = "max_epochs" if by_epoch else "max_iters"
     if saved[length] != now[length]:
         notes.append(
-            f"--resume: {length} is {now[length]} instead of {saved[length]}: slotcon_mm's schedules "
-            "of learning rate and "
-            "teacher follow the new length from here on, MMEngine's keep the numbers of the config. "
-            "The result differs from "
-            f"that of a run with {now[length]} from the start"
+            f"--resume: {length} is {now[length]} instead of {saved[length]}: slotcon_mm's schedules of learning rate "
+            "and teacher follow the new length from here on, MMEngine's keep the numbers of the config. The result "
+            f"differs from that of a run with {now[length]} from the start"
         )
     if saved["fingerprint"] != now["fingerprint"]:
         notes.append(

@@ -1,4 +1,4 @@
-"""Optimizer, schedule, hooks, checkpoints and launching."""
+"""Hooks, optimizer, schedule and loops."""
 
 from slotcon_mm.engine.hooks.blocking_finite_guard_hook import BlockingFiniteGuardHook
 from slotcon_mm.engine.hooks.checkpoint_hook import PlainCheckpointHook

@@ -13,9 +13,11 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     """What train.py and test.py share."""
     parser.add_argument("config", help="config file")
     parser.add_argument("--work-dir", help="folder for logs and checkpoints (default: work_dirs/CONFIG)")
-    parser.add_argument("--cfg-options", nargs="+", action=DictAction, help="overrides of the config, key=value ...")
+    parser.add_argument(
+        "--cfg-options", nargs="+", action=DictAction, help="change values of the config: key=value ..."
+    )
     parser.add_argument("--launcher", choices=["none", "pytorch", "slurm", "mpi"], default="none", help="job launcher")
-    parser.add_argument("--device", choices=["cpu"], help="cpu: do not use the GPU")
+    parser.add_argument("--device", choices=["cpu"], help="cpu: leave a GPU alone")
     parser.add_argument("--local_rank", "--local-rank", type=int, default=0, help=argparse.SUPPRESS)
 
 

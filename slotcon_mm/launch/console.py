@@ -2,27 +2,29 @@
 
 from __future__ import annotations
 
-import io
 import logging
+import re
 import sys
-from contextlib import AbstractContextManager, redirect_stdout
-from pathlib import Path
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
 from typing import Any, TextIO
 
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.runner import Runner
 
-from slotcon_mm.host_chatter import hold_back, is_chatter, take_held_back
+from slotcon_mm.host_chatter import is_chatter
 from slotcon_mm.launch.summary import summary_of_test, summary_of_training
 
 __all__ = ["ConsoleHook", "HostPrints", "UserLines", "hosts_kept_quiet", "show_user_lines"]
 
-PACKAGE = str(Path(__file__).parents[1])
+# of a source file's path: which installed package it is part of
+HOSTS = re.compile(r"[/\\](mmengine|mmcv|mmpretrain|mmdet|mmseg|torch|torchvision|pycocotools)[/\\]")
 
 
 class UserLines(logging.Filter):
-    """Lets through what this package says, warnings, and, once ``started``, what the hosts say of their progress.
+    """Holds back what the hosts say before the run has ``started``, but for warnings, and their chatter at any time.
 
     Before the start MMEngine writes some 300 lines: the environment, the whole config, a table of hooks.
     """
@@ -32,61 +34,88 @@ class UserLines(logging.Filter):
         self.started = False
 
     def filter(self, record: logging.LogRecord) -> bool:
-        if record.pathname.startswith(PACKAGE):
+        if not HOSTS.search(record.pathname):
             return True
         return (self.started or record.levelno >= logging.WARNING) and not is_chatter(record.getMessage())
 
 
 def show_user_lines(logger: logging.Logger) -> UserLines:
-    """Puts the filter on what a logger writes to the console."""
+    """Puts the filter on what a logger writes to the console, and sends the hosts' prints to its file."""
     lines = UserLines()
     for handler in logger.handlers:
         if not isinstance(handler, logging.FileHandler):
             for earlier in [f for f in handler.filters if isinstance(f, UserLines)]:  # a logger that is used again
                 handler.removeFilter(earlier)
             handler.addFilter(lines)
+    if isinstance(sys.stdout, HostPrints):
+        sys.stdout.send_to(logger)
     return lines
 
 
-class HostPrints(io.TextIOBase):
-    """In place of ``sys.stdout``: what the hosts print and nobody needs goes to the log file, the rest to the console.
+class HostPrints:
+    """In place of ``sys.stdout``: the hosts' chatter goes to the log file, a line at a time, the rest to the console.
 
     Args:
-        console: The true one.
+        console: The true one; it answers for everything but ``write``.
     """
 
     def __init__(self, console: TextIO) -> None:
         self.console = console
-        self.logger: logging.Logger | None = None  # set once there is one
-        self.ends_chatter = False
+        self.logger: logging.Logger | None = None
+        self.held: list[str] = []  # until there is a logger
+        self.within_line = self.ends_chatter = False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.console, name)
 
     def write(self, text: str) -> int:
-        """``print`` writes a line's text and its end by two calls."""
-        if is_chatter(text):
-            if self.logger is None:
-                hold_back(text.strip())
+        for piece in text.splitlines(keepends=True):
+            if not self.within_line and is_chatter(piece):
+                self.divert(piece)
+                self.ends_chatter = not piece.endswith("\n")  # print writes a line's text and its end by two calls
+            elif piece == "\n" and self.ends_chatter:
+                self.ends_chatter = False
             else:
-                print_log(text.strip(), logger=self.logger)
-            self.ends_chatter = not text.endswith("\n")
-        elif self.ends_chatter and text and not text.strip():
-            self.ends_chatter = False
-        else:
-            self.console.write(text)
+                self.console.write(piece)
+                self.ends_chatter, self.within_line = False, not piece.endswith(("\n", "\r"))
         return len(text)
 
-    def flush(self) -> None:
-        self.console.flush()
+    def divert(self, text: str) -> None:
+        """To the log file, or to be kept for it."""
+        if self.logger is None:
+            self.held.append(text.strip())
+        else:
+            print_log(text.strip(), logger=self.logger)  # MMEngine's line, which the filter keeps from the console
 
-    def isatty(self) -> bool:
-        return self.console.isatty()
+    def send_to(self, logger: logging.Logger) -> None:
+        """From here on, chatter goes to this logger; what was kept goes there now."""
+        self.logger = logger
+        held, self.held = self.held, []
+        for text in held:
+            self.divert(text)
 
-    def fileno(self) -> int:
-        return self.console.fileno()
 
+@contextmanager
+def hosts_kept_quiet() -> Iterator[None]:
+    """In this block, prints go through ``HostPrints``, and Python's warnings that are chatter go where they go."""
+    prints = HostPrints(sys.stdout)
+    show = warnings.showwarning
 
-def hosts_kept_quiet() -> AbstractContextManager[Any]:
-    """In this block, prints go through ``HostPrints``."""
-    return redirect_stdout(HostPrints(sys.stdout))
+    def show_news(
+        message: Warning | str, category: type[Warning], filename: str, lineno: int, file: TextIO | None = None,
+        line: str | None = None,
+    ) -> None:  # fmt: skip
+        if HOSTS.search(filename) and is_chatter(str(message)):
+            prints.divert(warnings.formatwarning(message, category, filename, lineno, line))
+        else:
+            show(message, category, filename, lineno, file, line)
+
+    warnings.showwarning = show_news
+    try:
+        with redirect_stdout(prints):  # type: ignore[type-var]
+            yield
+    finally:
+        warnings.showwarning = show
 
 
 class ConsoleHook(Hook):
@@ -108,10 +137,6 @@ class ConsoleHook(Hook):
         self.start(runner, summary_of_test(runner))
 
     def start(self, runner: Runner, summary: list[str]) -> None:
-        for message in take_held_back():
-            print_log(message, logger=runner.logger)  # MMEngine's line, which the filter keeps to the file
-        if isinstance(sys.stdout, HostPrints):
-            sys.stdout.logger = runner.logger
         for line in summary:
             runner.logger.info(line)
         self.lines.started = True

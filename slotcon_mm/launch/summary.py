@@ -20,51 +20,54 @@ __all__ = ["summary_of_test", "summary_of_training"]
 
 def summary_of_training(runner: Runner) -> list[str]:
     loader: Any = runner.train_dataloader
+    trained = sum(p.numel() for p in model_of(runner).parameters() if p.requires_grad)
+    parts = getattr(runner.train_loop, "micro_batches", 1)
     return [
-        f"config: {runner.cfg.filename}",
-        f"data: {describe_data(loader.dataset)}",
-        f"model: {describe_model(runner)}",
+        *first_lines(runner, loader.dataset, f", {trained / 1e6:.1f} million parameters to train"),
         f"device: {describe_device()}, {describe_precision(runner)}",
-        f"batch: {describe_batch(loader, getattr(runner.train_loop, 'micro_batches', 1))}; {describe_length(runner)}",
+        f"batch: {describe_batch(loader, parts)}; {describe_length(runner)}",
         f"learning rate: {describe_learning_rate(runner)}",
-        f"work dir: {printable(str(runner.work_dir))}; the whole log is {printable(log_file_of(runner))}",
+        describe_work_dir(runner),
     ]
 
 
 def summary_of_test(runner: Runner) -> list[str]:
     loader: Any = runner.test_dataloader
     return [
-        f"config: {runner.cfg.filename}",
-        f"data: {describe_data(loader.dataset)}",
-        f"model: {describe_model(runner)}",
+        *first_lines(runner, loader.dataset),
         f"weights: {printable(str(runner.cfg.load_from))}",
         f"device: {describe_device()}",
-        f"work dir: {printable(str(runner.work_dir))}; the whole log is {printable(log_file_of(runner))}",
+        describe_work_dir(runner),
+    ]
+
+
+def first_lines(runner: Runner, dataset: Any, parameters: str = "") -> list[str]:
+    return [
+        f"config: {printable(str(runner.cfg.filename or 'made in memory'))}",
+        f"data: {describe_data(dataset)}",
+        f"model: {describe_model(runner)}{parameters}",
     ]
 
 
 def describe_data(dataset: Any) -> str:
     """How many images, and where; a list of images where one was given."""
-    places = [dataset.data_root] if getattr(dataset, "data_root", None) else []
-    places += [f"list {dataset.ann_file}"] if getattr(dataset, "ann_file", None) else []
-    folders = [folder for folder in getattr(dataset, "folders", []) if folder] if len(places) == 1 else []
-    where = ", ".join(map(str, places)) + (f" ({', '.join(folders)})" if folders else "")
-    return count(len(dataset), "image") + (f" in {printable(where)}" if where else "")
+    images, place = count(len(dataset), "image"), dataset
+    while not getattr(place, "data_root", None) and hasattr(place, "dataset"):  # seeded, repeated
+        place = place.dataset
+    root, listed = (getattr(place, name, None) for name in ("data_root", "ann_file"))
+    if listed:
+        return f"{images} of the list {printable(str(listed))}"
+    folders = ", ".join(filter(None, getattr(place, "folders", [])))
+    return images + (f" in {printable(str(root))}" if root else "") + (f" ({printable(folders)})" if folders else "")
 
 
 def describe_model(runner: Runner) -> str:
     model = model_of(runner)
     backbone = getattr(model, "backbone", None)
-    trained = sum(p.numel() for p in model.parameters() if p.requires_grad)
     name = type(model).__name__ + (f" with {type(backbone).__name__}" if backbone is not None else "")
     depth = getattr(backbone, "depth", None)
     prototypes = getattr(getattr(model, "neck", None), "num_prototypes", None)
-    return (
-        name
-        + (f"-{depth}" if isinstance(depth, int) else "")
-        + (f", {prototypes} prototypes" if prototypes else "")
-        + f", {trained / 1e6:.1f} million parameters to train"
-    )
+    return name + (f"-{depth}" if isinstance(depth, int) else "") + (f", {prototypes} prototypes" if prototypes else "")
 
 
 def describe_device() -> str:
@@ -77,15 +80,22 @@ def count(number: int, thing: str) -> str:
     return f"{number:,} {thing}" + ("" if number == 1 else "s")
 
 
+def wrappers_of(runner: Runner) -> list[Any]:
+    wrapper: Any = runner.optim_wrapper
+    return list(wrapper.values()) if isinstance(wrapper, OptimWrapperDict) else [wrapper]
+
+
 def describe_precision(runner: Runner) -> str:
-    wrapper = runner.optim_wrapper
-    if not hasattr(wrapper, "cast_dtype"):  # MMEngine's AmpOptimWrapper has it
-        return "fp32"
-    return f"automatic mixed precision ({str(wrapper.cast_dtype or torch.float16).removeprefix('torch.')})"
+    # MMEngine's AmpOptimWrapper has the attribute
+    types = {str(w.cast_dtype or torch.float16) if hasattr(w, "cast_dtype") else "" for w in wrappers_of(runner)}
+    mixed = ", ".join(sorted(name.removeprefix("torch.") for name in types if name))
+    return f"automatic mixed precision ({mixed})" if mixed else "fp32"
 
 
 def describe_batch(loader: Any, micro_batches: int) -> str:
     processes, each = get_world_size(), batch_size_of(loader)
+    if not each:
+        return "as its sampler makes it"
     factors = [f"{processes} processes"] if processes > 1 else []
     factors += [f"{micro_batches} micro-batches"] if micro_batches > 1 else []
     product = " x ".join([*factors, str(each // micro_batches)])
@@ -93,21 +103,25 @@ def describe_batch(loader: Any, micro_batches: int) -> str:
 
 
 def describe_length(runner: Runner) -> str:
-    if isinstance(runner.train_loop, EpochBasedTrainLoop):
-        length = f"{count(runner.max_epochs, 'epoch')} of {count(len(runner.train_dataloader), 'step')}"
-    else:
-        length = count(runner.max_iters, "step")
+    if not isinstance(runner.train_loop, EpochBasedTrainLoop):
+        return count(runner.max_iters, "step") + (f", continued after step {runner.iter}" if runner.iter else "")
+    length = f"{count(runner.max_epochs, 'epoch')} of {count(len(runner.train_dataloader), 'step')}"
     return length + (f", continued after epoch {runner.epoch}, step {runner.iter}" if runner.iter else "")
 
 
 def describe_learning_rate(runner: Runner) -> str:
-    wrapper = runner.optim_wrapper
-    optimizers = [one.optimizer for one in (wrapper.values() if isinstance(wrapper, OptimWrapperDict) else [wrapper])]
+    optimizers = [wrapper.optimizer for wrapper in wrappers_of(runner)]
     highest = [max(group.get("initial_lr", group["lr"]) for group in optim.param_groups) for optim in optimizers]
     rates = ", ".join(f"{lr:g} ({type(optim).__name__})" for lr, optim in zip(highest, optimizers, strict=True))
     scaling = runner.cfg.get("auto_scale_lr") or {}
-    base = f", scaled from the config's for a batch of {scaling['base_batch_size']}" if scaling.get("enable") else ""
-    return rates + base
+    base = scaling.get("base_batch_size")
+    if not scaling.get("enable") or base == batch_size_of(runner.train_dataloader) * get_world_size():
+        return rates
+    return f"{rates}, scaled from the config's for a batch of {base}"
+
+
+def describe_work_dir(runner: Runner) -> str:
+    return f"work dir: {printable(str(runner.work_dir))}; the whole log is {printable(log_file_of(runner))}"
 
 
 def log_file_of(runner: Runner) -> str:

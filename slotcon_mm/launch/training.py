@@ -84,9 +84,8 @@ def set_resume(config: Config, resume: str) -> str:
         found = latest_checkpoint(config.work_dir)
     if found is None and resume == "latest":
         raise FileNotFoundError(
-            f"expected a checkpoint to resume in {config.work_dir}, got none: correct --work-dir, "
-            "leave out --resume, or "
-            "use --resume auto, which starts afresh if there is nothing to resume"
+            f"expected a checkpoint to resume in {config.work_dir}, got none: correct --work-dir, leave out --resume, "
+            "or use --resume auto, which starts afresh if there is nothing to resume"
         )
     config.resume = found is not None
     config.load_from = str(found) if found else None

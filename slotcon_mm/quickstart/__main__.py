@@ -22,11 +22,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         "quickstart", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--data", type=Path, help="folder of images, instead of generated scenes")
-    parser.add_argument("--work-dir", type=Path, default=Path("work_dirs/quickstart"))
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--data", type=Path, help="folder of your own images, instead of generated scenes")
+    parser.add_argument(
+        "--work-dir", type=Path, default=Path("work_dirs/quickstart"), help="default: work_dirs/quickstart"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="default: 0")
     parser.add_argument("--epochs", type=int, help="epochs of training (default: the config's)")
-    parser.add_argument("--lr", type=float, help="learning rate (default: the config's; 0 shows that it is learning)")
+    parser.add_argument(
+        "--lr", type=float, help="learning rate (default: the config's; with 0 nothing is learned, for comparison)"
+    )
     parser.add_argument(
         "--transfer", action="store_true", help="fine-tune FCN and Mask R-CNN too (three seeds each, some 15 minutes)"
     )

@@ -35,8 +35,8 @@ class ProgressHook(Hook):
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
     ) -> None:
         for name in CURVES:
-            self.curves[name].append(float((outputs or {})[name]))
-        self.bar.set_postfix_str(f"loss {float((outputs or {})['loss']):.2f}", refresh=False)
+            self.curves[name].append(float((outputs or {})[name].detach()))
+        self.bar.set_postfix_str(f"loss {float((outputs or {})['loss'].detach()):.2f}", refresh=False)
         self.bar.update()
 
     def after_train(self, runner: Runner) -> None:

@@ -1,4 +1,4 @@
-"""Images of groups."""
+"""Drawings of groups."""
 
 from slotcon_mm.visualization.overlay import color_of, color_table, overlay_groups
 from slotcon_mm.visualization.tolerant_vis_backend import TolerantVisBackend

@@ -1,4 +1,4 @@
-"""Images of groups: a stable color for every id, mixed into the image."""
+"""Drawings of groups: a stable color for every id, mixed into the image."""
 
 from __future__ import annotations
 

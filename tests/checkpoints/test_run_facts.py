@@ -52,7 +52,7 @@ def test_the_batch_size_is_found_behind_a_batch_sampler():
     assert batch_size_of(SimpleNamespace(batch_size=None, batch_sampler=sampler)) == 2
 
 
-def test_a_data_sets_fingerprint_is_its_list_seen_through_wrappers(scenes):
+def test_a_dataset_fingerprint_is_its_list_seen_through_wrappers(scenes):
     train, val = (UnlabeledImageDataset(str(scenes), folders=[name]) for name in ("train2017", "val2017"))
     again = UnlabeledImageDataset(str(scenes), folders=["train2017"])
     assert dataset_fingerprint(train) == dataset_fingerprint(again) != dataset_fingerprint(val)

@@ -18,7 +18,7 @@ def test_the_size_is_that_of_the_config_in_the_checkpoint(config, size):
     assert view_size_of_checkpoint(dict(meta=dict(cfg=config.pretty_text))) == size
 
 
-def test_a_wrapped_data_set_is_looked_into():
+def test_a_wrapped_dataset_is_looked_into():
     views = dict(type="PairedViews", size=96)
     inner = dict(type="slotcon_mm.UnlabeledImageDataset", pipeline=[dict(type="slotcon_mm.LoadImage"), views])
     assert view_size_of_config(dict(train_dataloader=dict(dataset=dict(type="RepeatDataset", dataset=inner)))) == 96

@@ -169,7 +169,7 @@ def test_the_teacher_follows_on_a_device_as_on_a_cpu(moves):
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float16])
-def test_synchronised_normalization_is_torchs_without_its_waits(layout, dtype, tmp_path):
+def test_synchronized_normalization_is_torchs_without_its_waits(layout, dtype, tmp_path):
     distributed.init_process_group("nccl", init_method=f"file://{tmp_path}/store", rank=0, world_size=1)
     try:
         pixels = torch.randn(4, 8, 5, 6, device="cuda").to(dtype).contiguous(memory_format=layout)

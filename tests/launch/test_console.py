@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import logging
 import sys
+import warnings
 from io import StringIO
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
-from slotcon_mm.host_chatter import held_back
 from slotcon_mm.launch import console
-from slotcon_mm.launch.console import PACKAGE, ConsoleHook, hosts_kept_quiet, show_user_lines
+from slotcon_mm.launch.console import ConsoleHook, hosts_kept_quiet, show_user_lines
 
-OURS, HOSTS = f"{PACKAGE}/launch/runner.py", "/site-packages/mmengine/runner/runner.py"
+OURS, HOSTS = console.__file__, "/site-packages/mmengine/runner/runner.py"
 
 
 @pytest.fixture
@@ -68,29 +68,70 @@ def test_a_logger_that_is_used_again_starts_anew(logger):
 
 @pytest.mark.parametrize("moment", ["train", "test"])
 def test_the_summary_comes_first_and_opens_the_console(logger, monkeypatch, moment):
-    monkeypatch.setattr(
-        console, f"summary_of_{'training' if moment == 'train' else moment}", lambda runner: ["work dir: w"]
-    )
-    held_back.append("mmcv: no operators")
+    what = "training" if moment == "train" else "test"
+    monkeypatch.setattr(console, f"summary_of_{what}", lambda runner: ["work dir: w"])
     lines = show_user_lines(logger)
     getattr(ConsoleHook(lines), f"before_{moment}")(SimpleNamespace(logger=logger))
     assert lines.started
-    assert said(logger) == (["work dir: w"], ["mmcv: no operators", "work dir: w"])
-    assert sys.modules["slotcon_mm.host_chatter"].held_back == []
+    assert said(logger) == (["work dir: w"], ["work dir: w"])
 
 
-def test_prints_of_the_hosts_go_to_the_file_and_others_to_the_console(logger, capsys, monkeypatch):
-    monkeypatch.setattr(console, "summary_of_test", lambda runner: [])
+def test_a_users_own_code_is_heard_at_any_time(logger):
+    show_user_lines(logger)
+    say(logger, logging.INFO, "/home/me/slotcon_mm_extra/hooks.py", "my hook is ready")
+    assert said(logger)[0] == ["my hook is ready"]
+
+
+# What is printed ----------------------------------------------------------------------------------------------------
+
+
+def test_prints_of_the_hosts_go_to_the_file_and_others_to_the_console(logger, capsys):
     with hosts_kept_quiet():
         print("loading annotations into memory...")
         print("a table")
-        ConsoleHook(show_user_lines(logger)).before_test(SimpleNamespace(logger=logger))
+        show_user_lines(logger)
         print("Done (t=0.12s)", end="\n\n")
         print("[>>>> ] 1/4", end="")
         print("\r[>>>>>] 2/4")
+        print("value:", end=" ")
+        print("Done (t=3) is part of that line")
+        print("Done (t=0.10s)\nan important line")
         print()
     print("Done (t=1.00s) elsewhere")
-    assert capsys.readouterr().out == "a table\n[>>>> ] 1/4\r[>>>>>] 2/4\n\nDone (t=1.00s) elsewhere\n"
-    shown, kept = said(logger)
-    assert shown == []
-    assert kept == ["loading annotations into memory...", "Done (t=0.12s)"]
+    assert capsys.readouterr().out.splitlines() == [
+        "a table", "", "[>>>> ] 1/4", "[>>>>>] 2/4", "value: Done (t=3) is part of that line", "an important line", "",
+        "Done (t=1.00s) elsewhere",
+    ]  # fmt: skip
+    assert said(logger) == ([], ["loading annotations into memory...", "Done (t=0.12s)", "Done (t=0.10s)"])
+
+
+def test_the_console_answers_for_everything_else(capfd):
+    with hosts_kept_quiet():
+        assert sys.stdout.encoding == sys.__stdout__.encoding
+        assert sys.stdout.writable()
+        assert sys.stdout.isatty() == sys.__stdout__.isatty()
+        sys.stdout.flush()
+
+
+def test_warnings_that_are_chatter_go_to_the_file_at_any_time_and_others_are_shown(logger, monkeypatch):
+    shown: list[str] = []
+    monkeypatch.setattr(warnings, "showwarning", lambda message, *_: shown.append(str(message)))
+    mine = warnings.showwarning
+    host = "/site-packages/mmcv/cnn/bricks/transformer.py"
+    chatter = "Fail to import ``MultiScaleDeformableAttention``"
+    with hosts_kept_quiet():
+        warnings.showwarning(chatter, UserWarning, host, 33)
+        show_user_lines(logger)
+        warnings.showwarning(chatter, UserWarning, host, 34)
+        warnings.showwarning("news", UserWarning, host, 35)
+        warnings.showwarning(chatter, UserWarning, "/home/me/mine.py", 1)
+    assert warnings.showwarning is mine
+    assert shown == ["news", chatter]
+    assert [line.partition(" UserWarning: ")[0] for line in said(logger)[1]] == [f"{host}:33:", f"{host}:34:"]
+
+
+def test_everything_is_put_back_after_an_error(capsys):
+    before = sys.stdout, warnings.showwarning
+    with pytest.raises(ValueError, match="broken"), hosts_kept_quiet():
+        raise ValueError("broken")
+    assert (sys.stdout, warnings.showwarning) == before

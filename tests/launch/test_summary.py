@@ -52,7 +52,8 @@ def test_a_pretraining_is_summed_up_in_a_line_for_each_question(scenes, tmp_path
         (Listed(), "1,234 images"),
         (Listed(data_root="data/coco", folders=["a", "b"]), "1,234 images in data/coco (a, b)"),
         (Listed(data_root="data/coco", folders=[""]), "1,234 images in data/coco"),
-        (Listed(data_root="data", ann_file="x.json", folders=["a"]), "1,234 images in data, list x.json"),
+        (Listed(data_root="data", ann_file="x.json", folders=["a"]), "1,234 images of the list x.json"),
+        (Listed(dataset=Listed(data_root="data/coco")), "1,234 images in data/coco"),
     ],
 )
 def test_data_are_counted_and_placed(dataset, text):

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import math
+import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -162,3 +165,14 @@ def test_the_upsampled_argmax_is_that_of_all_prototypes_at_once(size, most_value
 
 def test_among_equal_scores_the_first_prototype_wins_in_parts_too():
     assert F.upsampled_argmax(torch.zeros(1, K, 2, 2), (4, 4), most_values=1).eq(0).all()
+
+
+def test_the_mathematics_imports_torch_torchvision_and_the_standard_library_only():
+    tree = ast.parse(Path(F.__file__).read_text())
+    imported = {
+        name.partition(".")[0]
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Import | ast.ImportFrom)
+        for name in ([node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names])
+    }
+    assert imported <= {"torch", "torchvision", *sys.stdlib_module_names}

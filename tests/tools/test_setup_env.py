@@ -1,4 +1,4 @@
-"""Set-up says what went wrong and how to mend it; each failure is played by a stand-in on PATH."""
+"""Setup says what went wrong and what to do; each failure is played by a stand-in on PATH."""
 
 from __future__ import annotations
 

@@ -42,6 +42,7 @@ from slotcon_mm.evaluation.frozen_features import cluster_score, extract, knn_sc
 from slotcon_mm.evaluation.supervised_fcn import supervised_fcn
 from slotcon_mm.evaluation.transfer_table import spread
 from slotcon_mm.launch.arguments import add_common_arguments, add_training_arguments
+from slotcon_mm.launch.console import hosts_kept_quiet
 from slotcon_mm.launch.fine_tuning import has_detection, has_instances, mask_rcnn
 from slotcon_mm.launch.runner import build_runner
 from slotcon_mm.launch.start_checks import check_start
@@ -100,7 +101,11 @@ def parse_arguments() -> argparse.Namespace:
 
 
 def main() -> None:
-    args = parse_arguments()
+    with hosts_kept_quiet():
+        run(parse_arguments())
+
+
+def run(args: argparse.Namespace) -> None:
     if args.table:
         print_table(args.out)
         return
@@ -188,7 +193,7 @@ def tuning_score(backbone: nn.Module, data: Data) -> float:
 def study_one(method: str, seed: int, rate: float, data: Data, args: argparse.Namespace) -> None:
     """Writes ``out/method/seed-N.json``, measure by measure; anew where more trials have chosen another rate since."""
     note = args.out / method / f"seed-{seed}.json"
-    found = json.loads(note.read_text()) if note.is_file() else {}
+    found = read_scores(note) if note.is_file() else {}
     if found.get("rate") != rate:
         found = dict(rate=rate)
     backbone = pretrained_backbone(method, seed, rate, data, args)
@@ -281,7 +286,7 @@ def run_folder(method: str, seed: int, rate: float, args: argparse.Namespace) ->
 def print_table(out: Path) -> None:
     """Mean and standard deviation over the seeds that are there, in %."""
     found = {
-        method: [json.loads(path.read_text()) for path in sorted((out / method).glob("seed-*.json"))]
+        method: [read_scores(path) for path in sorted((out / method).glob("seed-*.json"))]
         for method in (*METHODS, RANDOM, *sorted(path.name for path in out.glob(f"{ABLATED}*")))
     }
     print("\n| | seeds | " + " | ".join(MEASURES.values()) + " |\n| --- | --- |" + " --- |" * len(MEASURES))
@@ -290,6 +295,11 @@ def print_table(out: Path) -> None:
             cells = [[100 * scores[measure] for scores in seeds if measure in scores] for measure in MEASURES]
             print(f"| {method} | {len(seeds)} | " + " | ".join(spread(cell) if cell else "" for cell in cells) + " |")
     print("\n" + machine_line())
+
+
+def read_scores(path: Path) -> dict[str, Any]:
+    """A seed's scores; version 0.1.0 wrote one of them under another name."""
+    return {{"neighbours": "neighbors"}.get(name, name): value for name, value in json.loads(path.read_text()).items()}
 
 
 def write_json(path: Path, values: dict[str, Any]) -> None:

@@ -46,10 +46,9 @@ class BlockingFiniteGuardHook(Hook):
             return
         first = self.names.get(id(moving[finite.tolist().index(False)]), "a parameter")
         raise RunStoppedError(
-            "expected finite gradients, got infinite or NaN values in iteration "
-            f"{self.iteration + 1}, first in {first}. "
-            "That step moved no weight, and --resume continues from the last checkpoint. If it happens again, lower "
-            f"the learning rate. The step saw these images: {listing(self.images, most=8)}"
+            f"expected finite gradients, got infinite or NaN values in iteration {self.iteration + 1}, first in "
+            f"{first}. That step moved no weight, and --resume continues from the last checkpoint. If it happens "
+            f"again, lower the learning rate. The step saw these images: {listing(self.images, most=8)}"
         )
 
     def after_train(self, runner: Runner) -> None:

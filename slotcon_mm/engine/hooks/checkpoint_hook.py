@@ -96,9 +96,8 @@ class PlainCheckpointHook(CheckpointHook):
             self.file_backend.remove_now()
         except OSError as error:
             raise RunStoppedError(
-                f"expected to write a checkpoint, got: {error}. Remove the cause (make room on a full "
-                "disk), then continue with "
-                "--resume"
+                f"expected to write a checkpoint, got: {error}. Remove the cause (make room on a full disk), then "
+                "continue with --resume"
             ) from error
         finally:
             self.file_backend = backend

@@ -155,11 +155,10 @@ class FiniteGuardHook(Hook):
         finite = zip(pending.names, pending.finite.tolist(), strict=True)
         first = next(name for name, is_finite in finite if not is_finite)
         raise RunStoppedError(
-            "expected finite numbers, got infinite or NaN values in iteration "
-            f"{pending.iteration + 1}, first in {first}. "
-            f"Weights, optimizer, teacher and center of the step before are saved in {folder / LAST_GOOD}, for "
-            "--pretrained; --resume continues from the last checkpoint before that. If it happens again, lower the "
-            f"learning rate. On rank {get_rank()} the step saw these images (all are listed in {note}): "
+            f"expected finite numbers, got infinite or NaN values in iteration {pending.iteration + 1}, first in "
+            f"{first}. Weights, optimizer, teacher and center of the step before are saved in {folder / LAST_GOOD}, "
+            "for --pretrained; --resume continues from the last checkpoint before that. If it happens again, lower "
+            f"the learning rate. On rank {get_rank()} the step saw these images (all are listed in {note}): "
             f"{listing(pending.images, most=8)}"
         )
 

@@ -47,11 +47,9 @@ class RankAgreementHook(Hook):
         differing = [name for name, differs in zip(state, (lowest != highest).tolist(), strict=True) if differs]
         if differing:
             raise RunStoppedError(
-                f"expected the same weights on all {get_world_size()} ranks after epoch "
-                f"{runner.epoch + 1}, got different "
-                f"ones in {listing(differing, most=5)}. Do not trust what this epoch computed; "
-                "--resume continues from the "
-                "last checkpoint"
+                f"expected the same weights on all {get_world_size()} ranks after epoch {runner.epoch + 1}, got "
+                f"different ones in {listing(differing, most=5)}. Do not trust what this epoch computed; --resume "
+                "continues from the last checkpoint"
             )
 
 

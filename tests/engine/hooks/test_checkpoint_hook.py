@@ -21,7 +21,11 @@ def runner(monkeypatch, tmp_path) -> Any:
     monkeypatch.setattr(checkpoint_hook, "facts_of", lambda runner: dict(images=3))
     hub = MessageHub.get_instance(str(tmp_path))
     return SimpleNamespace(
-        log_processor=SimpleNamespace(window_size=50, custom_cfg=[]), work_dir=str(tmp_path), message_hub=hub
+        log_processor=SimpleNamespace(window_size=50, custom_cfg=[]),
+        work_dir=str(tmp_path),
+        message_hub=hub,
+        cfg=dict(resume=True),
+        train_loop=SimpleNamespace(place=0),
     )
 
 
@@ -51,6 +55,13 @@ def test_python_code_in_a_checkpoints_meta_is_not_run_by_mmengines_resume(runner
     checkpoint = dict(meta=dict(config="raise SystemExit", epoch=1), message_hub={})
     PlainCheckpointHook(interval=1).after_load_checkpoint(runner, checkpoint)
     assert checkpoint["meta"] == dict(epoch=1)
+
+
+@pytest.mark.parametrize(("resume", "place"), [(True, 5), (False, 0)])
+def test_a_resumed_loop_learns_its_place_within_the_epoch(runner, resume, place):
+    runner.cfg = dict(resume=resume)
+    PlainCheckpointHook(interval=1).after_load_checkpoint(runner, dict(meta=dict(run=dict(place=5)), message_hub={}))
+    assert runner.train_loop.place == place
 
 
 def test_a_negative_keep_every_is_refused():
@@ -92,7 +103,7 @@ def test_an_old_file_goes_after_the_new_one_is_there(runner, saved):
 
 
 def test_mmengines_own_hook_deletes_before_it_writes(runner, saved):
-    """What this package's is for: should MMEngine mend it, the removals afterwards can go."""
+    """What this package's is for: should MMEngine change that, the removals afterwards can go."""
     hook = CheckpointHook(interval=1, max_keep_ckpts=1)
     hook.before_train(runner)
     save_epochs(runner, hook, range(2))
@@ -115,7 +126,9 @@ def test_a_write_that_fails_removes_nothing_and_says_what_to_do(runner, saved):
         raise OSError(28, "No space left on device")
 
     runner.save_checkpoint = full
-    with pytest.raises(RunStoppedError, match=r"No space left on device. Mend that \(make room .*then --resume"):
+    with pytest.raises(
+        RunStoppedError, match=r"No space left on device. Remove the cause \(make room .*then continue with"
+    ):
         save_epochs(runner, hook, range(1, 2))
     assert {path.name for path in Path(runner.work_dir).glob("*.pth")} == {"epoch_1.pth"}
 

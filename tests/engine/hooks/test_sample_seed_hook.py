@@ -22,7 +22,7 @@ def test_transforms_with_a_clock_are_told_seed_and_epoch():
     assert views.clock.generator(5).random() == expected.clock.generator(5).random()
 
 
-def test_other_data_sets_are_left_alone():
+def test_other_dataset_are_left_alone():
     runner = SimpleNamespace(seed=7, epoch=3, train_dataloader=SimpleNamespace(dataset=[1, 2]))
     hook = SampleSeedHook()
     hook.before_train(runner)

@@ -46,7 +46,7 @@ def test_each_epoch_that_finds_more_says_so_and_lists_all(runner):
     assert (Path(runner.work_dir) / "unreadable.txt").read_bytes() == b"/d/b.jpg\n/d/caf\xe9.jpg\n"
 
 
-def test_data_sets_that_stop_have_nothing_to_say(runner):
+def test_dataset_that_stop_have_nothing_to_say(runner):
     runner.train_dataloader.dataset = [1, 2]
     hook = UnreadableImagesHook()
     hook.before_train(runner)

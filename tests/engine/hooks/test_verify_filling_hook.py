@@ -25,5 +25,5 @@ def test_the_line_is_logged_if_the_values_arrived_and_training_stops_if_not():
     VerifyFillingHook(wanted).before_train(runner_with(backbone, lines))
     assert lines == ["--pretrained: 2 of 2 backbone tensors filled from w.pth (teacher, step 1)"]
     torch.nn.init.zeros_(backbone.weight)
-    with pytest.raises(RuntimeError, match="other values in weight"):
+    with pytest.raises(RuntimeError, match="different ones in weight"):
         VerifyFillingHook(wanted).before_train(runner_with(backbone, lines))

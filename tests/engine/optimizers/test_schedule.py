@@ -85,7 +85,7 @@ def test_without_warmup_it_starts_at_the_full_rate():
     assert optim_wrapper.param_groups[0]["lr"] == 2.0
 
 
-def test_a_warmup_as_long_as_the_run_is_refused_with_the_option_that_mends_it():
+def test_a_warmup_as_long_as_the_run_is_refused_with_the_option_that_helps():
     with pytest.raises(ValueError, match=r"param_scheduler.warmup=EPOCHS"):
         build(wrapper(), warmup=EPOCHS)
 
