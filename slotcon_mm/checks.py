@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["RunStoppedError", "expect_positive", "expect_share", "listing", "printable"]
+__all__ = ["PreemptedError", "RunStoppedError", "expect_positive", "expect_share", "listing", "printable"]
 
 
 class RunStoppedError(RuntimeError):
     """A run ends for a reason that its message tells whole: the tools print it instead of a traceback."""
+
+
+class PreemptedError(RunStoppedError):
+    """A run was asked to end, and has saved where it is: the job is to be started again."""
+
+    exit_code = 75  # EX_TEMPFAIL of sysexits.h
 
 
 def expect_positive(**values: float) -> None:

@@ -35,6 +35,7 @@ from slotcon_mm import registry
                 "FinalPreciseBNHook",
                 "FiniteGuardHook",
                 "GroupVisualizationHook",
+                "InterimCheckpointHook",
                 "PixelClustersHook",
                 "PlainCheckpointHook",
                 "RankAgreementHook",

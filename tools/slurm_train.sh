@@ -2,8 +2,10 @@
 # tools/slurm_train.sh PARTITION JOB CONFIG WORK_DIR [arguments of train.py]
 # Environment: GPUS (8), GPUS_PER_NODE (8), CPUS_PER_TASK (10), SRUN_ARGS.
 #
-# REQUEUE=1 submits a batch job instead of an interactive one: Slurm starts it again after preemption or a node's
-# failure, and --resume auto continues from the newest checkpoint (or starts afresh the first time).
+# REQUEUE=1 submits a batch job instead of an interactive one. Slurm signals it two minutes before its time is over or
+# it is preempted: the run saves a checkpoint, ends with code 75, and is put into the queue again. After a node's
+# failure Slurm itself does that. --resume auto continues from the newest checkpoint (or starts afresh the first time);
+# one is written at least every 30 minutes.
 set -euo pipefail
 here=$(dirname "${BASH_SOURCE[0]}")
 [ $# -ge 4 ] || { echo "usage: tools/slurm_train.sh PARTITION JOB CONFIG WORK_DIR [arguments of train.py]" >&2; exit 2; }
@@ -18,8 +20,9 @@ read -ra extra <<<"${SRUN_ARGS:-}"
 train=("$PYTHON" -u "$here/train.py" "$config" --work-dir "$work_dir" --launcher slurm "$@")
 if [ "${REQUEUE:-0}" = 1 ]; then
     mkdir -p "$work_dir"
-    printf -v command '%q ' srun --kill-on-bad-exit=1 "${train[@]}" --resume auto
-    exec sbatch "${resources[@]}" "${extra[@]}" --requeue --open-mode append --output "$work_dir/slurm-%j.out" \
-        --wrap "$command"
+    printf -v command '%q ' srun --kill-on-bad-exit=1 "${train[@]}" --resume auto --checkpoint-minutes 30
+    command+=$'\ncode=$?\n[ "$code" != 75 ] || scontrol requeue "$SLURM_JOB_ID"\nexit "$code"'
+    exec sbatch "${resources[@]}" "${extra[@]}" --requeue --signal=USR1@120 --open-mode append \
+        --output "$work_dir/slurm-%j.out" --wrap "$command"
 fi
 exec srun "${resources[@]}" --kill-on-bad-exit=1 "${extra[@]}" "${train[@]}"

@@ -10,7 +10,7 @@ import argparse
 import sys
 
 import slotcon_mm  # noqa: F401
-from slotcon_mm.checks import RunStoppedError
+from slotcon_mm.checks import PreemptedError, RunStoppedError
 from slotcon_mm.datasets.image_files import UnreadableImageError
 from slotcon_mm.datasets.label_map_dataset import BadLabelMapError
 from slotcon_mm.launch.arguments import add_common_arguments, add_training_arguments
@@ -47,6 +47,9 @@ def run(args: argparse.Namespace) -> None:
         sys.exit(f"error: {error}")
     try:
         train(runner)
+    except PreemptedError as error:
+        print(error, file=sys.stderr)
+        sys.exit(error.exit_code)
     except (BadLabelMapError, UnreadableImageError, RunStoppedError) as error:
         sys.exit(f"error: {last_paragraph(error)}")
     finally:

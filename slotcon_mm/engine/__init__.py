@@ -7,6 +7,7 @@ from slotcon_mm.engine.hooks.device_scalars_hook import DeviceScalarsHook
 from slotcon_mm.engine.hooks.final_precise_bn_hook import FinalPreciseBNHook
 from slotcon_mm.engine.hooks.finite_guard_hook import FiniteGuardHook
 from slotcon_mm.engine.hooks.group_visualization_hook import GroupVisualizationHook
+from slotcon_mm.engine.hooks.interim_checkpoint_hook import InterimCheckpointHook
 from slotcon_mm.engine.hooks.pixel_clusters_hook import PixelClustersHook
 from slotcon_mm.engine.hooks.rank_agreement_hook import RankAgreementHook
 from slotcon_mm.engine.hooks.sample_seed_hook import SampleSeedHook
@@ -27,6 +28,7 @@ __all__ = [
     "FinalPreciseBNHook",
     "FiniteGuardHook",
     "GroupVisualizationHook",
+    "InterimCheckpointHook",
     "PixelClustersHook",
     "PlacedEpochTrainLoop",
     "PlacedIterTrainLoop",

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import argparse
 
-from mmengine.config import DictAction
-
 __all__ = ["add_common_arguments", "add_training_arguments"]
 
 
@@ -14,7 +12,7 @@ def add_common_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("config", help="config file")
     parser.add_argument("--work-dir", help="folder for logs and checkpoints (default: work_dirs/CONFIG)")
     parser.add_argument(
-        "--cfg-options", nargs="+", action=DictAction, help="change values of the config: key=value ..."
+        "--cfg-options", nargs="+", metavar="KEY=VALUE", help="change values of the config: key=value ..."
     )
     parser.add_argument("--launcher", choices=["none", "pytorch", "slurm", "mpi"], default="none", help="job launcher")
     parser.add_argument("--device", choices=["cpu"], help="cpu: leave a GPU alone")
@@ -39,6 +37,12 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
         "--pretrained-source",
         choices=["teacher", "student"],
         help="whose backbone a downstream model takes (default: the teacher's)",
+    )
+    parser.add_argument(
+        "--checkpoint-minutes",
+        type=float,
+        metavar="M",
+        help="also write a checkpoint every M minutes, so that a kill costs no more than that",
     )
     parser.add_argument("--amp", action="store_true", help="train with automatic mixed precision")
     parser.add_argument("--auto-scale-lr", action="store_true", help="scale the learning rate with the whole batch")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 
 from slotcon_mm.launch.configs import is_pretraining
 from slotcon_mm.visualization.tolerant_vis_backend import tolerate_failing_backends
@@ -26,13 +26,14 @@ BATCH_SAMPLERS = ("AspectRatioBatchSampler", "NumberedBatchSampler")
 OWN_HOOKS = ("StepSeedHook", "RankAgreementHook")
 
 
-def make_resumable(config: Config, *, resumed_iteration: int = 0) -> list[str]:
+def make_resumable(config: Config, *, resumed_iteration: int = 0, minutes: float | None = None) -> list[str]:
     """Changes a training config in place; returns lines for the log.
 
-    In all configs: loops count optimizer steps and begin at their place, batches can be left out unread, loaders and
-    processes wait for no longer than ``WAIT_SECONDS``, and a visualizer's backend that fails does not end the run.
-    Pretraining configs have the rest written out. Of mmdet's and mmseg's: checkpoints become plain and atomic, samples
-    and steps are seeded by their place in the run, and a step with gradients that are not finite is refused.
+    In all configs: a signal, or ``minutes`` of the clock, bring an interim checkpoint; loops count optimizer steps and
+    begin at their place; batches can be left out unread; loaders and processes wait for no longer than
+    ``WAIT_SECONDS``; and a visualizer's backend that fails does not end the run. Pretraining configs have the rest
+    written out. Of mmdet's and mmseg's: checkpoints become plain and atomic, samples and steps are seeded by their
+    place in the run, and a step with gradients that are not finite is refused.
     """
     tolerate_failing_backends(config.get("visualizer"))
     loader = config.get("train_dataloader")
@@ -44,6 +45,9 @@ def make_resumable(config: Config, *, resumed_iteration: int = 0) -> list[str]:
     processes = {"backend": "nccl", "timeout": WAIT_SECONDS, **environment.get("dist_cfg", {})}
     config.env_cfg = {**environment, "dist_cfg": processes}
     notes = [*place_loop(config), *accumulate_in_steps(config)]
+    interim = ConfigDict(type="slotcon_mm.InterimCheckpointHook", minutes=minutes)
+    others = [hook for hook in config.get("custom_hooks") or [] if hook["type"] != interim["type"]]
+    config.custom_hooks = [*others, interim]
     if is_pretraining(config):
         place_batches(loader)
         if config.optim_wrapper.optimizer.type != "slotcon_mm.LARS":

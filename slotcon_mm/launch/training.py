@@ -17,6 +17,7 @@ from slotcon_mm.checkpoints.filling import Filling
 from slotcon_mm.checkpoints.latest import latest_checkpoint, resolve_checkpoint
 from slotcon_mm.checkpoints.safe_loading import load_from_safe_local
 from slotcon_mm.checks import RunStoppedError
+from slotcon_mm.engine.hooks.interim_checkpoint_hook import signals_noted
 from slotcon_mm.launch.configs import is_pretraining, prepare
 from slotcon_mm.launch.device import has_accelerator
 from slotcon_mm.launch.kept_memory import keep_freed_memory
@@ -49,9 +50,9 @@ def prepare_training(args: argparse.Namespace) -> Start:
         if config.resume:
             meta = load_from_safe_local(config.load_from, "cpu").get("meta", {})
             notes.append(set_seed(config, meta.get("seed")))
-            notes += make_resumable(config, resumed_iteration=meta.get("iter", 0))
+            notes += make_resumable(config, resumed_iteration=meta.get("iter", 0), minutes=args.checkpoint_minutes)
             return Start(config, [*filter(None, notes)])
-    notes += make_resumable(config)
+    notes += make_resumable(config, minutes=args.checkpoint_minutes)
     filling = None
     if args.pretrained:
         note, filling = use_pretrained(config, args.pretrained, args.pretrained_source)
@@ -112,12 +113,13 @@ def train(runner: Runner) -> None:
     """Trains to the end.
 
     Raises:
-        RunStoppedError: A worker process of the loader died or sent nothing for too long, or the disk is full.
+        RunStoppedError: A worker process of the loader died or sent nothing for too long, the disk is full, or a signal
+            came and the state is saved (PreemptedError).
     """
     if is_pretraining(runner.cfg) and not has_accelerator():
         keep_freed_memory()
     try:
-        with objects_shared_with_workers():
+        with signals_noted(), objects_shared_with_workers():
             runner.train()
     except (RuntimeError, OSError, EOFError) as error:
         if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):

@@ -166,6 +166,9 @@ def test_slurm_scripts_ask_for_what_they_are_told(tmp_path):
     assert "--requeue" in result.stdout
     assert "my\\ config.py" in result.stdout
     assert "--resume auto" in result.stdout
+    assert "--signal=USR1@120" in result.stdout
+    assert "--checkpoint-minutes 30" in result.stdout
+    assert '[ "$code" != 75 ] || scontrol requeue "$SLURM_JOB_ID"' in result.stdout
     result = run("tools/slurm_test.sh", "part", "job", "c.py", "ckpt", PATH=path)
     assert "test.py c.py ckpt --launcher slurm" in result.stdout
 
