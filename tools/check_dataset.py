@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shlex
 import sys
 from pathlib import Path
 
@@ -58,7 +59,7 @@ def main() -> None:
     show("are copies of another", report.duplicates, args.out_dir / "duplicates.txt")
     kept = report.images - len(report.bad) - len(report.duplicates)
     print(f"{report.images} images, {kept} of them in the clean list: train with --cfg-options")
-    print(f"  train_dataloader.dataset.ann_file={report.clean.resolve()}")
+    print(f"  {shlex.quote(f'train_dataloader.dataset.ann_file={report.clean.resolve()}')}")
     if report.bad:
         sys.exit(f"error: {len(report.bad)} of {report.images} images cannot be read")
 

@@ -9,8 +9,7 @@ from pathlib import Path
 from mmengine.config import Config
 
 from slotcon_mm.launch.data_configs import expect_data_only
-from slotcon_mm.launch.device import select_device
-from slotcon_mm.launch.label_map_checks import insert_label_map_checks
+from slotcon_mm.launch.device import prepare_slurm_task, select_device
 from slotcon_mm.launch.overrides import merge_overrides
 from slotcon_mm.requirements import require
 
@@ -24,6 +23,8 @@ def prepare(args: argparse.Namespace) -> Config:
     """The config to run."""
     os.environ.setdefault("LOCAL_RANK", str(args.local_rank))
     select_device(args.device)
+    if args.launcher == "slurm":
+        prepare_slurm_task()
     config = read_config(args.config)
     merge_overrides(config, args.cfg_options)
     scope = config.get("default_scope")
@@ -33,7 +34,6 @@ def prepare(args: argparse.Namespace) -> Config:
         loader = config.get(name)
         if loader and loader.get("num_workers") == 0:
             loader.persistent_workers = False  # torch refuses it without workers
-    insert_label_map_checks(config)
     config.launcher = args.launcher
     if args.work_dir:
         config.work_dir = args.work_dir

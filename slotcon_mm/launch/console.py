@@ -6,7 +6,7 @@ import logging
 import re
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from typing import Any, TextIO
 
@@ -131,12 +131,15 @@ class ConsoleHook(Hook):
         self.lines = lines
 
     def before_train(self, runner: Runner) -> None:
-        self.start(runner, summary_of_training(runner))
+        self.start(runner, summary_of_training)
 
     def before_test(self, runner: Runner) -> None:
-        self.start(runner, summary_of_test(runner))
+        self.start(runner, summary_of_test)
 
-    def start(self, runner: Runner, summary: list[str]) -> None:
-        for line in summary:
-            runner.logger.info(line)
+    def start(self, runner: Runner, summarize: Callable[[Runner], list[str]]) -> None:
+        try:
+            for line in summarize(runner):
+                runner.logger.info(line)
+        except Exception as error:  # of a host's parts that nobody has thought of: no reason to end a run
+            runner.logger.warning(f"what runs could not be summed up ({type(error).__name__}: {error})")
         self.lines.started = True

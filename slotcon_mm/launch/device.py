@@ -8,7 +8,7 @@ import subprocess
 
 import torch
 
-__all__ = ["has_accelerator", "select_device"]
+__all__ = ["has_accelerator", "prepare_slurm_task", "select_device"]
 
 
 def has_accelerator() -> bool:
@@ -35,6 +35,17 @@ def select_device(device: str | None) -> None:
             "driver (torch built for CUDA 13 needs 580 or newer, for CUDA 12 525 or newer), or install a torch built "
             "for an older CUDA; --device cpu trains on the CPU"
         )
+
+
+def prepare_slurm_task() -> None:
+    """What MMEngine (0.10.7) reads of a Slurm task's environment, made right.
+
+    Where Slurm shows each task its own GPU only (``--gpus-per-task=1``), that is device 0, and MMEngine would take the
+    task's local rank for the device. Jobs that share a machine get ports of their own.
+    """
+    if torch.cuda.device_count() == 1:
+        os.environ["SLURM_LOCALID"] = "0"
+    os.environ.setdefault("MASTER_PORT", str(20_000 + int(os.environ.get("SLURM_JOB_ID", 0)) % 10_000))
 
 
 def visible_gpu() -> str | None:

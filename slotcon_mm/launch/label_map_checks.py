@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 
 from slotcon_mm.checks import printable
 from slotcon_mm.datasets.label_map_dataset import BadLabelMapError, read_values
@@ -36,7 +36,7 @@ def insert_label_map_checks(config: Config) -> None:
         for pipeline in pipelines_of((config.get(loader) or {}).get("dataset")):
             kinds = [step.get("type") for step in pipeline]
             if "LoadAnnotations" in kinds and check["type"] not in kinds:
-                pipeline.insert(kinds.index("LoadAnnotations") + 1, dict(check))
+                pipeline.insert(kinds.index("LoadAnnotations") + 1, ConfigDict(check))
 
 
 def pipelines_of(node: Any) -> Iterator[list[Any]]:

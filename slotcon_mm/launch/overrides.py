@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import inspect
-from collections.abc import Iterator
+import os
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from mmengine.config import Config
+from mmengine.config import Config, DictAction
 from mmengine.runner import FlexibleRunner, Runner
 
 __all__ = ["merge_overrides"]
@@ -27,14 +29,15 @@ READ_FROM_CONFIG = {
 }
 
 
-def merge_overrides(config: Config, overrides: dict[str, Any] | None) -> None:
-    """Merges ``--cfg-options`` into ``config``.
+def merge_overrides(config: Config, given: Sequence[str] | dict[str, Any] | None) -> None:
+    """Merges ``--cfg-options``, as a shell passes them or as values by their keys, into ``config``.
 
     Raises:
-        ValueError: An override sets a helper variable of the config file (``data_root``, say), which nothing reads
-            once the file has been parsed.
+        ValueError: One has no ``=``, or sets a helper variable of the config file (``data_root``, say), which nothing
+            reads once the file has been parsed.
     """
-    for name in overrides or {}:
+    overrides = given if isinstance(given, dict) else parse_overrides(config, given or [])
+    for name in overrides:
         top = name.partition(".")[0]
         if top not in keys_that_are_read():
             places = list(find_key(config, top))
@@ -44,7 +47,61 @@ def merge_overrides(config: Config, overrides: dict[str, Any] | None) -> None:
                 else f"nothing in {config.filename} is called so"
             )
             raise ValueError(f"expected an override that reaches something, got {name}, which nothing reads: {hint}")
-    config.merge_from_dict(overrides or {})
+    config.merge_from_dict(overrides)
+
+
+def parse_overrides(config: Config, given: Sequence[str]) -> dict[str, Any]:
+    """``KEY=VALUE`` arguments as keys and values."""
+    found = {}
+    for argument in given:
+        key, equals, text = argument.partition("=")
+        if not key or not equals:
+            raise ValueError(f"expected --cfg-options KEY=VALUE, got {argument!r}: write it without spaces around '='")
+        found[key] = parse_value(text, value_at(config, key))
+    return found
+
+
+def parse_value(text: str, present: Any) -> Any:
+    """A value as the config would hold it.
+
+    Python literals are read as such, lists also without quotes (``[a,b]``, ``1,2``). Text stays as the shell passed it,
+    spaces, commas and digits included, where it replaces text or is a path. (MMEngine 0.10.7 removes spaces, cuts at
+    commas and makes numbers of digits wherever they stand.)
+
+    Args:
+        text: After the equals sign.
+        present: What the config has there; None if nothing.
+    """
+    is_bracketed = text.startswith(("[", "(", "{"))
+    try:
+        literal = ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        literal = None
+        if not is_bracketed and (isinstance(present, str) or os.sep in text):
+            return text
+        return parse_as_mmengine(text)
+    if isinstance(present, str) and not is_bracketed and not isinstance(literal, str) and literal is not None:
+        return text
+    return list(literal) if isinstance(literal, tuple) and not is_bracketed else literal
+
+
+def parse_as_mmengine(text: str) -> Any:
+    """``[a, b]`` and ``true`` and the like, in the spelling that MMEngine's own option takes."""
+    return DictAction._parse_iterable(text) if "," in text or text.startswith(("[", "(")) else (
+        DictAction._parse_int_float_bool(text)
+    )  # fmt: skip
+
+
+def value_at(config: Any, key: str) -> Any:
+    """What a dotted key leads to; None if to nothing."""
+    for name in key.split("."):
+        if isinstance(config, list | tuple) and name.isdigit() and int(name) < len(config):
+            config = config[int(name)]
+        elif isinstance(config, dict | Config) and name in config:
+            config = config[name]
+        else:
+            return None
+    return config
 
 
 def keys_that_are_read() -> set[str]:

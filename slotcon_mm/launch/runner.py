@@ -15,6 +15,7 @@ from slotcon_mm.launch.configs import is_pretraining
 from slotcon_mm.launch.console import ConsoleHook, show_user_lines
 from slotcon_mm.launch.cpu_fallbacks import adapt_to_cpu
 from slotcon_mm.launch.device import has_accelerator
+from slotcon_mm.launch.labeled_data import prepare_labeled_data
 from slotcon_mm.launch.tolerant_log import say_once_when_log_files_fail
 
 __all__ = ["build_runner"]
@@ -33,6 +34,7 @@ def build_runner(config: Config, notes: list[str]) -> Runner:
     """A runner for this machine; ``notes`` and what the CPU needs are logged, a line each."""
     if not has_accelerator():
         notes = notes + adapt_to_cpu(config)
+    notes = notes + prepare_labeled_data(config)
     runner = RUNNERS.build(config) if config.get("runner_type") else ConsoleRunner.from_cfg(config)
     lines = runner.user_lines if isinstance(runner, ConsoleRunner) else show_user_lines(runner.logger)
     runner.register_hook(ConsoleHook(lines))

@@ -21,6 +21,7 @@ from slotcon_mm.engine.model_of import model_of
 from slotcon_mm.engine.optimizers.schedule import expect_warmup_within
 from slotcon_mm.launch.configs import is_pretraining
 from slotcon_mm.launch.label_map_checks import try_labeled_samples
+from slotcon_mm.launch.labeled_data import HOSTS, turned_images
 
 __all__ = ["check_start", "check_test"]
 
@@ -48,6 +49,8 @@ def check_start(runner: Runner, filling: Filling | None = None) -> None:
     if isinstance(scheduler, dict) and scheduler.get("type") == "slotcon_mm.WarmupCosineLR":
         expect_warmup_within(scheduler["warmup"], runner.max_epochs)
     try_labeled_samples(loader.dataset)
+    if runner.cfg.get("default_scope") in HOSTS and (turned := turned_images(loader.dataset)):
+        runner.logger.warning(turned)
     say_what_schedules_miss(runner)
     resume, path = bool(runner.cfg.get("resume")), runner.cfg.get("load_from")
     expect_same_on_all_ranks("checkpoint to start from", f"{path} (resume: {resume})")

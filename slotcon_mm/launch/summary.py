@@ -35,7 +35,7 @@ def summary_of_test(runner: Runner) -> list[str]:
     loader: Any = runner.test_dataloader
     return [
         *first_lines(runner, loader.dataset),
-        f"weights: {printable(str(runner.cfg.load_from))}",
+        f"weights: {printable(str(runner.cfg.get('load_from') or 'as they are'))}",
         f"device: {describe_device()}",
         describe_work_dir(runner),
     ]

@@ -71,7 +71,7 @@ def test_config_scores_a_checkpoint(path, tmp_path):
     assert 0 <= metrics["pAcc"] <= 100
     assert {"mIoU_things", "pAcc_things", "mIoU_stuff", "pAcc_stuff"} <= set(metrics)
     log = next((tmp_path / "work").glob("*/*.log")).read_text()
-    assert "images all, scored at 96 x 96" in log
+    assert "subset all, scored at 96 x 96" in log
 
 
 def test_the_default_is_picies_protocol():

@@ -76,6 +76,17 @@ def test_the_summary_comes_first_and_opens_the_console(logger, monkeypatch, mome
     assert said(logger) == (["work dir: w"], ["work dir: w"])
 
 
+def test_a_summary_that_fails_ends_no_run(logger, monkeypatch):
+    def fail(runner: object) -> list[str]:
+        raise AttributeError("batch_size")
+
+    monkeypatch.setattr(console, "summary_of_training", fail)
+    lines = show_user_lines(logger)
+    ConsoleHook(lines).before_train(SimpleNamespace(logger=logger))
+    assert lines.started
+    assert said(logger)[0] == ["what runs could not be summed up (AttributeError: batch_size)"]
+
+
 def test_a_users_own_code_is_heard_at_any_time(logger):
     show_user_lines(logger)
     say(logger, logging.INFO, "/home/me/slotcon_mm_extra/hooks.py", "my hook is ready")

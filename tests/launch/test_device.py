@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -47,3 +48,22 @@ def test_a_driver_tool_that_fails_shows_no_gpu(tmp_path, monkeypatch):
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     assert device.visible_gpu() is None
+
+
+@pytest.mark.parametrize(("visible", "local_rank"), [(1, "0"), (4, "3")])
+def test_a_slurm_task_that_sees_one_gpu_takes_it(monkeypatch, visible, local_rank):
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: visible)
+    monkeypatch.setenv("SLURM_LOCALID", "3")
+    monkeypatch.setenv("SLURM_JOB_ID", "1234567")
+    monkeypatch.setenv("MASTER_PORT", "1")  # so that it is put back
+    monkeypatch.delenv("MASTER_PORT")
+    device.prepare_slurm_task()
+    assert os.environ["SLURM_LOCALID"] == local_rank
+    assert os.environ["MASTER_PORT"] == "24567"
+
+
+def test_a_port_that_is_given_stays(monkeypatch):
+    monkeypatch.setenv("SLURM_LOCALID", "0")
+    monkeypatch.setenv("MASTER_PORT", "29999")
+    device.prepare_slurm_task()
+    assert os.environ["MASTER_PORT"] == "29999"
