@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import torch
@@ -23,6 +24,7 @@ from slotcon_mm.registry import HOOKS
 __all__ = ["INTERIM", "InterimCheckpointHook", "signals_noted"]
 
 INTERIM = "interim.pth"
+USUAL_TIMEOUT = 600  # seconds
 SIGNALS = ("SIGTERM", "SIGUSR1")
 received: list[str] = []  # names of signals that came
 
@@ -64,7 +66,11 @@ class InterimCheckpointHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         self.last = time.monotonic()
-        self.group = distributed.new_group(backend="gloo") if get_world_size() > 1 else None
+        self.group = None
+        if get_world_size() > 1:
+            # processes wait for each other no longer than in the job's other collectives
+            seconds = (runner.cfg.get("env_cfg") or {}).get("dist_cfg", {}).get("timeout", USUAL_TIMEOUT)
+            self.group = distributed.new_group(backend="gloo", timeout=timedelta(seconds=seconds))
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         due = self.minutes is not None and time.monotonic() - self.last >= 60 * self.minutes
