@@ -9,9 +9,11 @@ here=$(dirname "${BASH_SOURCE[0]}")
 # one thread a process, as torchrun and MMEngine would set with a warning from each
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1} MKL_NUM_THREADS=${MKL_NUM_THREADS:-1}
 if [ "${NNODES:-1}" = 1 ] && [ -z "${PORT:-}" ]; then
-    PORT=$("$PYTHON" -c "import socket; s = socket.socket(); s.bind(('', 0)); print(s.getsockname()[1])")
+    place=(--standalone)  # torchrun takes a free port
+else
+    place=(--nnodes "${NNODES:-1}" --node_rank "${NODE_RANK:-0}" --master_addr "${MASTER_ADDR:-127.0.0.1}"
+        --master_port "${PORT:-29500}")
 fi
 exec "$PYTHON" -m torch.distributed.run \
-    --nnodes "${NNODES:-1}" --node_rank "${NODE_RANK:-0}" --nproc_per_node "$2" \
-    --master_addr "${MASTER_ADDR:-127.0.0.1}" --master_port "${PORT:-29500}" \
+    "${place[@]}" --nproc_per_node "$2" \
     "$here/train.py" "$1" --launcher pytorch "${@:3}"
