@@ -13,7 +13,7 @@ from slotcon_mm.launch.device import prepare_slurm_task, select_device
 from slotcon_mm.launch.overrides import merge_overrides
 from slotcon_mm.requirements import require
 
-__all__ = ["is_pretraining", "prepare"]
+__all__ = ["HOSTS", "LOADERS", "is_pretraining", "prepare"]
 
 HOSTS = ("mmdet", "mmseg")
 LOADERS = ("train_dataloader", "val_dataloader", "test_dataloader")

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from mmengine.config import Config
 
-from slotcon_mm.launch.configs import is_pretraining
+from slotcon_mm.launch.configs import LOADERS, is_pretraining
 from slotcon_mm.launch.resumable import WAIT_SECONDS
 
 __all__ = ["adapt_to_cpu"]
@@ -17,7 +17,7 @@ __all__ = ["adapt_to_cpu"]
 def adapt_to_cpu(config: Config) -> list[str]:
     """fp32 for AMP, gloo for NCCL, BN for SyncBN where a model is not ours, pageable memory; returns what is said."""
     notes = []
-    for name in ("train_dataloader", "val_dataloader", "test_dataloader"):
+    for name in LOADERS:
         loader = config.get(name)
         if loader and loader.get("pin_memory"):
             loader.pin_memory = False  # torch warns of it without a device

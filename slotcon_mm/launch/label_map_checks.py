@@ -14,10 +14,10 @@ from mmengine.config import Config, ConfigDict
 from slotcon_mm.checks import printable
 from slotcon_mm.datasets.label_map_dataset import BadLabelMapError, read_values
 from slotcon_mm.datasets.label_sets import IGNORED
+from slotcon_mm.launch.configs import LOADERS
 
 __all__ = ["insert_label_map_checks", "try_labeled_samples"]
 
-LOADERS = ("train_dataloader", "val_dataloader", "test_dataloader")
 TRIED = 64  # samples, spread over the dataset: seconds
 
 
@@ -39,17 +39,21 @@ def insert_label_map_checks(config: Config) -> None:
                 pipeline.insert(kinds.index("LoadAnnotations") + 1, ConfigDict(check))
 
 
-def pipelines_of(node: Any) -> Iterator[list[Any]]:
+def pipelines_of(dataset: Any) -> Iterator[list[Any]]:
     """Those of a dataset's config and of the datasets within it."""
+    return (node["pipeline"] for node in dicts_within(dataset) if isinstance(node.get("pipeline"), list))
+
+
+def dicts_within(node: Any) -> Iterator[Any]:
+    """A dataset's config and the dicts in it, but for those of pipelines."""
     if isinstance(node, dict):
-        if isinstance(node.get("pipeline"), list):
-            yield node["pipeline"]
+        yield node
         for key, value in node.items():
             if key != "pipeline":
-                yield from pipelines_of(value)
+                yield from dicts_within(value)
     elif isinstance(node, list | tuple):
         for item in node:
-            yield from pipelines_of(item)
+            yield from dicts_within(item)
 
 
 def try_labeled_samples(dataset: Any) -> None:

@@ -14,11 +14,11 @@ from mmengine.registry import DATASETS
 from PIL import Image
 
 from slotcon_mm.checks import listing, printable
-from slotcon_mm.launch.label_map_checks import LOADERS, insert_label_map_checks, pipelines_of
+from slotcon_mm.launch.configs import HOSTS, LOADERS
+from slotcon_mm.launch.label_map_checks import dicts_within, insert_label_map_checks, pipelines_of
 
 __all__ = ["expect_class_names", "prepare_labeled_data", "read_as_stored", "turned_images"]
 
-HOSTS = ("mmdet", "mmseg")
 TRIED = 64  # images whose headers are looked at
 ORIENTATION = 0x0112  # EXIF tag
 AS_STORED = {"color": "color_ignore_orientation", "grayscale": "grayscale_ignore_orientation"}
@@ -98,17 +98,11 @@ def expect_class_names(config: Config) -> list[str]:
     return list(dict.fromkeys(notes))
 
 
-def coco_datasets(node: Any) -> Iterator[Any]:
-    """Datasets of mmdet's CocoDataset below a config."""
-    if isinstance(node, dict):
+def coco_datasets(dataset: Any) -> Iterator[Any]:
+    """A dataset's config and those within it that are of mmdet's CocoDataset."""
+    for node in dicts_within(dataset):
         if str(node.get("type")).rpartition(".")[2] == "CocoDataset" and node.get("ann_file"):
             yield node
-        for key, value in node.items():
-            if key != "pipeline":
-                yield from coco_datasets(value)
-    elif isinstance(node, list | tuple):
-        for item in node:
-            yield from coco_datasets(item)
 
 
 def classes_of(dataset: Any) -> list[str]:

@@ -19,9 +19,9 @@ from slotcon_mm.engine.hooks.resumed_settings_hook import ResumedSettingsHook
 from slotcon_mm.engine.hooks.verify_filling_hook import VerifyFillingHook
 from slotcon_mm.engine.model_of import model_of
 from slotcon_mm.engine.optimizers.schedule import expect_warmup_within
-from slotcon_mm.launch.configs import is_pretraining
+from slotcon_mm.launch.configs import HOSTS, is_pretraining
 from slotcon_mm.launch.label_map_checks import try_labeled_samples
-from slotcon_mm.launch.labeled_data import HOSTS, turned_images
+from slotcon_mm.launch.labeled_data import turned_images
 
 __all__ = ["check_start", "check_test"]
 
