@@ -10,8 +10,8 @@ from torch import Tensor
 
 __all__ = ["can_fuse", "in_layout_of"]
 
-# on CPUs too from torch 2.4 on
-HAS_FUSED_SGD = digit_version(torch.__version__) >= digit_version("2.4")
+# there since 2.4; how it orders decay and ``maximize``, which the teacher's update rests on, was read from 2.8 on
+HAS_FUSED_SGD = digit_version(torch.__version__) >= digit_version("2.8")
 
 
 def can_fuse(*lists: Sequence[Tensor]) -> bool:

@@ -21,9 +21,12 @@ def log_windows(scalars: dict[str, HistoryBuffer], length: int | None) -> dict[s
 
 
 def restore_log_windows(hub: dict[str, Any]) -> None:
-    """Back to the buffers that MMEngine's ``MessageHub.load_state_dict`` asks for, in place."""
+    """Back to the buffers that MMEngine's ``MessageHub.load_state_dict`` asks for, in place.
+
+    The tensors may lie on any device: MMEngine resumes with all of a checkpoint on the GPU.
+    """
     for name, (values, counts) in renamed(hub.pop(WINDOWS), SCALARS).items():
-        hub["log_scalars"][name] = HistoryBuffer(values.numpy(), counts.numpy())
+        hub["log_scalars"][name] = HistoryBuffer(values.cpu().numpy(), counts.cpu().numpy())
         hub["resumed_keys"][name] = True
 
 

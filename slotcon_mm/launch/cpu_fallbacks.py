@@ -9,7 +9,7 @@ import torch
 from mmengine.config import Config
 
 from slotcon_mm.launch.configs import LOADERS, is_pretraining
-from slotcon_mm.launch.resumable import WAIT_SECONDS
+from slotcon_mm.launch.resumable import PROCESSES_WAIT_SECONDS
 
 __all__ = ["adapt_to_cpu"]
 
@@ -37,7 +37,7 @@ def adapt_processes(config: Config) -> list[str]:
         raise ValueError(f"expected launcher 'pytorch' without an accelerator, got '{config.launcher}'")
     if not torch.distributed.is_initialized():
         # MMEngine's own start sets a CUDA device; with a group in place it starts none
-        torch.distributed.init_process_group("gloo", timeout=timedelta(seconds=WAIT_SECONDS))
+        torch.distributed.init_process_group("gloo", timeout=timedelta(seconds=PROCESSES_WAIT_SECONDS))
     given = config.get("model_wrapper_cfg") or dict(type="MMDistributedDataParallel", broadcast_buffers=False)
     config.model_wrapper_cfg = {**given, "device_ids": None}
     notes = [f"CPU: {torch.distributed.get_world_size()} processes by gloo instead of NCCL"]

@@ -9,9 +9,10 @@ from mmengine.config import Config, ConfigDict
 from slotcon_mm.launch.configs import is_pretraining
 from slotcon_mm.visualization.tolerant_vis_backend import tolerate_failing_backends
 
-__all__ = ["WAIT_SECONDS", "make_resumable"]
+__all__ = ["PROCESSES_WAIT_SECONDS", "make_resumable"]
 
-WAIT_SECONDS = 600  # for a batch of a worker, or for another process
+LOADER_WAIT_SECONDS = 600  # for a batch of a worker
+PROCESSES_WAIT_SECONDS = 900  # for one another: longer, so that a loader's message comes first where it is the cause
 
 EPOCH_LOOP, ITER_LOOP = "slotcon_mm.PlacedEpochTrainLoop", "slotcon_mm.PlacedIterTrainLoop"
 LOOPS = {
@@ -30,9 +31,8 @@ def make_resumable(config: Config, *, resumed_iteration: int = 0, minutes: float
     """Changes a training config in place; returns lines for the log.
 
     In all configs: a signal, or ``minutes`` of the clock, bring an interim checkpoint; loops count optimizer steps and
-    begin at their place; batches can be left out unread; loaders and processes wait for no longer than
-    ``WAIT_SECONDS``; and a visualizer's backend that fails does not end the run. Pretraining configs have the rest
-    written out. Of mmdet's and mmseg's: checkpoints become plain and atomic, samples and steps are seeded by their
+    begin at their place; batches can be left out unread; loaders and processes do not wait for ever; and a visualizer's
+    backend that fails does not end the run. Pretraining configs have the rest written out. Of mmdet's and mmseg's: checkpoints become plain and atomic, samples and steps are seeded by their
     place in the run, and a step with gradients that are not finite is refused.
     """
     tolerate_failing_backends(config.get("visualizer"))
@@ -40,9 +40,9 @@ def make_resumable(config: Config, *, resumed_iteration: int = 0, minutes: float
     if not loader:
         return []
     if loader.get("num_workers", 0) > 0:
-        loader.setdefault("timeout", WAIT_SECONDS)
+        loader.setdefault("timeout", LOADER_WAIT_SECONDS)
     environment = config.get("env_cfg") or {}
-    processes = {"backend": "nccl", "timeout": WAIT_SECONDS, **environment.get("dist_cfg", {})}
+    processes = {"backend": "nccl", "timeout": PROCESSES_WAIT_SECONDS, **environment.get("dist_cfg", {})}
     config.env_cfg = {**environment, "dist_cfg": processes}
     notes = [*place_loop(config), *accumulate_in_steps(config)]
     interim = ConfigDict(type="slotcon_mm.InterimCheckpointHook", minutes=minutes)

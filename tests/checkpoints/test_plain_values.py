@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from mmengine.logging import HistoryBuffer
 
-from slotcon_mm.checkpoints.plain_values import log_windows, longest_window, plain_values
+from slotcon_mm.checkpoints.plain_values import WINDOWS, log_windows, longest_window, plain_values, restore_log_windows
 
 
 def test_only_plain_values_are_kept():
@@ -33,3 +34,24 @@ def test_as_many_values_are_kept_as_the_log_looks_back(log_processor, length):
     assert longest_window(log_processor) == length
     (values, counts) = log_windows(dict(a=HistoryBuffer(np.arange(90.0), np.ones(90))), length)["a"]
     assert len(values) == len(counts) == (length or 90)
+
+
+class TensorElsewhere:
+    """Of a device other than the CPU: numpy takes nothing of it."""
+
+    def __init__(self, values: torch.Tensor) -> None:
+        self.values = values
+
+    def numpy(self) -> np.ndarray:
+        raise TypeError("can't convert a tensor of a device to numpy")
+
+    def cpu(self) -> torch.Tensor:
+        return self.values
+
+
+def test_windows_come_back_from_any_device():
+    """MMEngine resumes with a checkpoint's tensors on the GPU."""
+    values, counts = torch.arange(3.0, dtype=torch.float64), torch.ones(3, dtype=torch.float64)
+    hub = {WINDOWS: dict(loss=[TensorElsewhere(values), TensorElsewhere(counts)]), "log_scalars": {}, "resumed_keys": {}}
+    restore_log_windows(hub)
+    assert hub["log_scalars"]["loss"].data[0].tolist() == [0.0, 1.0, 2.0]

@@ -138,7 +138,7 @@ def test_waiting_has_an_end_unless_the_config_says_otherwise():
     config = downstream(env_cfg=dict(dist_cfg=dict(backend="gloo")))
     make_resumable(config)
     assert config.train_dataloader.timeout == 600
-    assert config.env_cfg.dist_cfg == dict(backend="gloo", timeout=600)
+    assert config.env_cfg.dist_cfg == dict(backend="gloo", timeout=900)
     config = downstream(env_cfg=dict(dist_cfg=dict(backend="nccl", timeout=60)))
     config.train_dataloader.update(timeout=5)
     make_resumable(config)

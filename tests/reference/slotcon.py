@@ -167,7 +167,9 @@ def momentum(step: int, total: int, base: float = 0.99) -> float:
     return 1 - (1 - base) * (math.cos(math.pi * step / total) + 1) / 2
 
 
-def lars_step(params: dict[str, Tensor], grads: dict[str, Tensor], buffers: dict[str, Tensor], lr: float) -> None:
+def lars_step(
+    params: dict[str, Tensor], grads: dict[str, Tensor], buffers: dict[str, Tensor], lr: float, momentum: float = 0.9
+) -> None:
     """In place, one tensor at a time."""
     for name, p in params.items():
         g = grads[name]
@@ -175,7 +177,7 @@ def lars_step(params: dict[str, Tensor], grads: dict[str, Tensor], buffers: dict
             g = g + 1e-5 * p
             if p.norm() > 0 and g.norm() > 0:
                 g = g * 0.001 * p.norm() / g.norm()
-        buffers[name] = 0.9 * buffers.get(name, torch.zeros_like(p)) + g
+        buffers[name] = momentum * buffers.get(name, torch.zeros_like(p)) + g
         params[name] = p - lr * buffers[name]
 
 

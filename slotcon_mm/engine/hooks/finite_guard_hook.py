@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import torch
-from mmengine.dist import get_rank, is_main_process
+from mmengine.dist import barrier, get_rank, is_main_process
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor
@@ -20,9 +20,11 @@ from slotcon_mm.engine.model_of import model_of
 from slotcon_mm.engine.optimizers.lars import LARS
 from slotcon_mm.registry import HOOKS
 
-__all__ = ["LAST_GOOD", "FiniteGuardHook"]
+__all__ = ["LAST_GOOD", "MOST_OVERFLOWS", "FiniteGuardHook"]
 
 LAST_GOOD = "last_good.pth"
+# in a row: a scale that halves at each would have come from 2^50 down to 1; one that is fixed never gets there
+MOST_OVERFLOWS = 50
 
 
 class Observation(NamedTuple):
@@ -47,7 +49,8 @@ class FiniteGuardHook(Hook):
     process saves ``last_good.pth``, and every process stops with the first bad quantity and its images.
 
     Under AMP, infinite gradients of a finite loss are an overflow that the scaler answers: that step moves neither
-    parameters nor optimizer state, teacher and center go on. At a scale of 1 or less it is no overflow any more.
+    parameters nor optimizer state, teacher and center go on. At a scale of 1 or less, or after ``MOST_OVERFLOWS`` in a
+    row, it is no overflow any more.
     """
 
     priority = "VERY_HIGH"
@@ -72,6 +75,7 @@ class FiniteGuardHook(Hook):
         # of the latest two steps: flags are read one step later
         self.snapshots = [[[buffer.clone() for buffer in group] for group in self.buffers] for _ in range(2)]
         self.finite_gradients = self.model.watch.intact.new_ones(len(self.parameters))
+        self.overflows = self.model.teacher.steps.new_zeros(())  # in a row
         self.pending: Observation | None = None
         self.handle = self.optimizer.register_step_pre_hook(self.before_step)
 
@@ -92,10 +96,14 @@ class FiniteGuardHook(Hook):
         if overflow is None:
             good = good & self.finite_gradients.all()
         else:
+            overflowed = overflow > 0
+            self.overflows = torch.where(overflowed, self.overflows + 1, 0)
+            harmless = self.overflows <= MOST_OVERFLOWS
             if scale is not None:
-                good = good & ((overflow == 0) | (scale > 1))
+                harmless = harmless & (scale > 1)
+            good = good & (~overflowed | harmless)
             # gradients of an overflow are no finding
-            self.finite_gradients = self.finite_gradients | (good & (overflow > 0))
+            self.finite_gradients = self.finite_gradients | (good & overflowed)
         watch.intact &= good
         stands_still = ~watch.intact
         optimizer.found_inf = (stands_still if overflow is None else stands_still | (overflow > 0)).float()  # type: ignore[attr-defined]
@@ -152,6 +160,7 @@ class FiniteGuardHook(Hook):
                 meta=dict(epoch=runner.epoch, iter=pending.iteration),
                 backend_args=dict(backend="atomic"),
             )
+        barrier()  # a launcher ends all processes as soon as one is gone, also one that is still writing
         finite = zip(pending.names, pending.finite.tolist(), strict=True)
         first = next(name for name, is_finite in finite if not is_finite)
         raise RunStoppedError(

@@ -98,4 +98,7 @@ class InterimCheckpointHook(Hook):
         if is_main_process():
             path = os.path.join(runner.work_dir, INTERIM)
             write_atomically(os.path.join(runner.work_dir, "last_checkpoint"), path.encode())
+        if self.group is not None:
+            # a launcher ends all processes as soon as one is gone, also one that is still writing
+            distributed.barrier(group=self.group)
         self.last = time.monotonic()

@@ -103,11 +103,12 @@ def move(
 ) -> None:
     """mu = momentum mu + update; p = p - lr mu, in place; nothing where ``found_inf``, of the device, is 1.
 
-    With decay and ratio in the updates, this last formula of LARS is that of torch's fused SGD.
+    With decay and ratio in the updates, this last formula of LARS is that of torch's fused SGD, which wants no momenta
+    where momentum is 0.
     """
     if can_fuse(params, momenta, updates):
         torch._fused_sgd_(
-            params, updates, momenta, weight_decay=0.0, momentum=momentum, lr=lr, dampening=0.0, nesterov=False,
+            params, updates, momenta if momentum else [], weight_decay=0.0, momentum=momentum, lr=lr, dampening=0.0, nesterov=False,
             maximize=False, is_first_step=False, grad_scale=None, found_inf=found_inf,
         )  # fmt: skip
         return

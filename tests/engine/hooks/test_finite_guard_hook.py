@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
-from helpers import as_samples, random_batch, set_total_steps, tiny_slotcon
+from helpers import as_samples, random_batch, run_on_two_processes, set_total_steps, tiny_slotcon
 
 from slotcon_mm.checks import RunStoppedError
-from slotcon_mm.engine.hooks.finite_guard_hook import FiniteGuardHook
+from slotcon_mm.engine.hooks import finite_guard_hook
+from slotcon_mm.engine.hooks.finite_guard_hook import MOST_OVERFLOWS, FiniteGuardHook
 from slotcon_mm.engine.optimizers.lars import LARS
 
 BATCH = dict(data_samples=[])
@@ -105,6 +107,49 @@ def test_an_overflow_at_a_scale_of_one_is_a_finding(tmp_path):
     with pytest.raises(RunStoppedError, match=r"in iteration 2, first in gradient of neck.prototypes"):
         run.step()
     assert run.saved == ["last_good.pth"]
+
+
+def test_overflows_at_a_fixed_scale_that_do_not_end_are_a_finding(tmp_path, monkeypatch):
+    """A scale that never falls leaves out every step, for ever."""
+    monkeypatch.setattr(finite_guard_hook, "MOST_OVERFLOWS", 3)
+    run = Run(tmp_path, scale=1024.0)
+    for gradient in (float("inf"), None, float("inf"), float("inf"), float("inf")):
+        run.step(gradient=gradient)
+        run.scaler.update(1024.0)  # as AmpOptimWrapper does with a number for loss_scale
+    assert bool(run.model.watch.intact)
+    run.step(gradient=float("inf"))
+    assert not bool(run.model.watch.intact)
+    with pytest.raises(RunStoppedError, match=r"in iteration 6, first in gradient of neck.prototypes"):
+        run.step()
+
+
+def test_a_scale_that_halves_gets_to_one_before_its_overflows_are_too_many(tmp_path):
+    run = Run(tmp_path, scale=2.0**16)
+    while run.scaler.get_scale() > 1:
+        run.step(gradient=float("inf"))
+    assert bool(run.model.watch.intact)
+    assert int(run.guard.overflows) == 16 < MOST_OVERFLOWS
+
+
+def stopped_while_the_main_process_saves_slowly(rank: int, folder: str) -> list[str]:
+    run = Run(Path(folder))
+
+    def save(folder: str, name: str, **kwargs: Any) -> None:
+        time.sleep(1)
+        (Path(folder) / name).touch()
+
+    run.runner.save_checkpoint = save
+    run.step(gradient=float("nan"))
+    with pytest.raises(RunStoppedError):
+        run.guard.settle(run.runner)
+    return [path.name for path in Path(folder).glob("*.pth")]
+
+
+def test_no_process_leaves_before_the_last_good_state_is_written(tmp_path):
+    """Launchers end all processes as soon as one is gone."""
+    (tmp_path / "run").mkdir()
+    found = run_on_two_processes(stopped_while_the_main_process_saves_slowly, tmp_path, str(tmp_path / "run"))
+    assert found == [["last_good.pth"], ["last_good.pth"]]
 
 
 def test_statistics_go_back_to_those_before_the_step_and_nothing_moves_in_between(tmp_path):

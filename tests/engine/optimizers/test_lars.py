@@ -123,3 +123,19 @@ def test_tensors_of_other_layouts_are_not_taken_as_plain_memory():
         lars.move([param], [momentum], [update], 0.1, 0.9, None)
         found.append(param)
     torch.testing.assert_close(*found, rtol=1e-6, atol=5e-7)
+
+
+@pytest.mark.parametrize("fused", [True, False])
+def test_without_momentum_the_scaled_gradient_is_the_step(fused, monkeypatch):
+    monkeypatch.setattr(fused_sgd, "HAS_FUSED_SGD", fused and fused_sgd.HAS_FUSED_SGD)
+    params = dict(matrix=torch.full((2, 3), 2.0), bias=torch.ones(3))
+    ours = {name: p.clone().requires_grad_() for name, p in params.items()}
+    optimizer, buffers = LARS(ours.values(), lr=0.3, momentum=0.0), {}
+    for scale in (1.0, 2.0):
+        grads = {name: torch.full_like(p, scale) for name, p in params.items()}
+        for name, parameter in ours.items():
+            parameter.grad = grads[name].clone()
+        optimizer.step()
+        reference.lars_step(params, grads, buffers, lr=0.3, momentum=0.0)
+    for name, parameter in ours.items():
+        torch.testing.assert_close(parameter.detach(), params[name], rtol=1e-6, atol=1e-7)
