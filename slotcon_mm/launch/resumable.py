@@ -32,8 +32,9 @@ def make_resumable(config: Config, *, resumed_iteration: int = 0, minutes: float
 
     In all configs: a signal, or ``minutes`` of the clock, bring an interim checkpoint; loops count optimizer steps and
     begin at their place; batches can be left out unread; loaders and processes do not wait for ever; and a visualizer's
-    backend that fails does not end the run. Pretraining configs have the rest written out. Of mmdet's and mmseg's: checkpoints become plain and atomic, samples and steps are seeded by their
-    place in the run, and a step with gradients that are not finite is refused.
+    backend that fails does not end the run. Pretraining configs have the rest written out. Of mmdet's and mmseg's:
+    checkpoints become plain and atomic, samples and steps are seeded by their place in the run, and a step with
+    gradients that are not finite is refused.
     """
     tolerate_failing_backends(config.get("visualizer"))
     loader = config.get("train_dataloader")

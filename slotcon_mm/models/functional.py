@@ -124,9 +124,10 @@ def contrast_slots(
 
     Queries and keys are normalized here; keys that do not count take no part in the softmax.
     """
-    logits_RN = F.normalize(queries_RD, dim=1) @ F.normalize(keys_ND, dim=1).T / temperature
     # a finite floor rather than -inf: rows that do not count may have no key at all, and must not become NaN
-    logits_RN = logits_RN.masked_fill(~key_counts_N, torch.finfo(logits_RN.dtype).min / 2)
+    floor_N = queries_RD.new_zeros(len(keys_ND)).masked_fill(~key_counts_N, torch.finfo(queries_RD.dtype).min / 2)
+    # temperature and floor go into the product, which is the largest matrix of the step: no pass over it for them
+    logits_RN = torch.addmm(floor_N, F.normalize(queries_RD, dim=1) / temperature, F.normalize(keys_ND, dim=1).T)
     return 2 * temperature * F.cross_entropy(logits_RN, target_R, reduction="none")
 
 

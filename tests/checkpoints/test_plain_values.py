@@ -52,6 +52,10 @@ class TensorElsewhere:
 def test_windows_come_back_from_any_device():
     """MMEngine resumes with a checkpoint's tensors on the GPU."""
     values, counts = torch.arange(3.0, dtype=torch.float64), torch.ones(3, dtype=torch.float64)
-    hub = {WINDOWS: dict(loss=[TensorElsewhere(values), TensorElsewhere(counts)]), "log_scalars": {}, "resumed_keys": {}}
+    hub = {
+        WINDOWS: dict(loss=[TensorElsewhere(values), TensorElsewhere(counts)]),
+        "log_scalars": {},
+        "resumed_keys": {},
+    }
     restore_log_windows(hub)
     assert hub["log_scalars"]["loss"].data[0].tolist() == [0.0, 1.0, 2.0]

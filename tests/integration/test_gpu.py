@@ -179,7 +179,7 @@ def test_synchronized_normalization_is_torchs_without_its_waits(layout, dtype, t
             state = (x, norm.weight, norm.bias, norm.running_mean, norm.running_var, 1e-5, 0.1)
             if name == "ours":
                 torch.cuda.set_sync_debug_mode("error")
-                y = SyncedNormalization.apply(*state)
+                y = SyncedNormalization.apply(*state, 1)
             else:
                 y = TorchSyncedNormalization.apply(*state, distributed.group.WORLD, 1)
             y.float().pow(3).sum().backward()

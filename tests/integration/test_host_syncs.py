@@ -26,8 +26,7 @@ READS = {
 # draws of the loader and flags that a non-blocking copy and an event brought: on the host in any case
 ON_THE_HOST = {
     ("view_preprocessor.py", "_finish"),
-    ("view_preprocessor.py", "rows_of"),
-    ("photometric.py", "jitter"),
+    ("photometric.py", "rows_of"),
     ("photometric.py", "reflected_taps"),
     ("finite_guard_hook.py", "settle"),
 }

@@ -29,7 +29,6 @@ from slotcon_mm.datasets.transforms.paired_views import cut_view
 from slotcon_mm.datasets.transforms.view_geometry import Crop
 from slotcon_mm.models import ViewPreprocessor
 from slotcon_mm.models.preprocessing import photometric
-from slotcon_mm.models.preprocessing.view_preprocessor import select_view
 from slotcon_mm.registry import DATASETS
 
 JITTER = (tf.adjust_brightness, tf.adjust_contrast, tf.adjust_saturation, tf.adjust_hue)
@@ -151,6 +150,11 @@ def difference(ours: Tensor, theirs: Tensor) -> tuple[float, float, float]:
     """Mean, 99th percentile and maximum of the absolute difference, in levels."""
     values = np.abs((ours - theirs).numpy()) * 255
     return float(values.mean()), float(np.percentile(values, 99)), float(values.max())
+
+
+def select_view(photometric: dict[str, Tensor], view: int) -> dict[str, Tensor]:
+    """One view's draws (B, ...) of those of both (B, 2, ...)."""
+    return {name: values[:, view] for name, values in photometric.items()}
 
 
 if __name__ == "__main__":

@@ -108,8 +108,8 @@ def move(
     """
     if can_fuse(params, momenta, updates):
         torch._fused_sgd_(
-            params, updates, momenta if momentum else [], weight_decay=0.0, momentum=momentum, lr=lr, dampening=0.0, nesterov=False,
-            maximize=False, is_first_step=False, grad_scale=None, found_inf=found_inf,
+            params, updates, momenta if momentum else [], weight_decay=0.0, momentum=momentum, lr=lr, dampening=0.0,
+            nesterov=False, maximize=False, is_first_step=False, grad_scale=None, found_inf=found_inf,
         )  # fmt: skip
         return
     moved = list(torch._foreach_mul(momenta, momentum))

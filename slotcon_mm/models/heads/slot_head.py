@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import torch
-from mmengine.dist import all_gather, all_reduce, get_rank
+from mmengine.dist import all_reduce, get_rank
 from mmengine.model import BaseModule
 from torch import Tensor
 
 from slotcon_mm.checks import expect_positive
 from slotcon_mm.models.functional import contrast_slots, counted_slots, full_precision, pack_counted
-from slotcon_mm.models.heads.reduction import mean_over_ranks
+from slotcon_mm.models.heads.reduction import mean_over_ranks, rows_of_all_ranks
 from slotcon_mm.models.layers.mlp import Predictor, init_mlp
 from slotcon_mm.models.necks.grouping_neck import Grouping
 from slotcon_mm.registry import MODELS
@@ -51,8 +51,8 @@ class SlotLossHead(BaseModule):
         is_query_R = is_key_R & counted_slots(student.scores).gather(1, packed_BC).flatten()
         queries_RD = full_precision(self.predictor(pick_slots(student.slots, packed_BC), is_query_R))
         # queries and keys are packed alike, so a query's key stands in its own row of its own rank
-        keys_ND = torch.cat(all_gather(pick_slots(teacher.slots, packed_BC)))
-        is_key_N = torch.cat(all_gather(is_key_R.to(torch.uint8))).bool()
+        keys_ND = rows_of_all_ranks(pick_slots(teacher.slots, packed_BC))
+        is_key_N = rows_of_all_ranks(is_key_R.to(torch.uint8)).bool()
         target_R = torch.arange(len(queries_RD), device=queries_RD.device) + get_rank() * len(queries_RD)
         with torch.autocast(queries_RD.device.type, enabled=False):
             per_query_R = contrast_slots(queries_RD, keys_ND, is_key_N, target_R, temperature=self.temperature)

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from slotcon_mm.models.functional import full_precision
+from slotcon_mm.models.layers.masked_normalization import MaskedNormalization
 from slotcon_mm.models.layers.synced_normalization import SyncedNormalization
 
 __all__ = ["BatchNorm2d", "MaskedBatchNorm1d", "SyncBatchNorm", "convert_batch_norms", "separate_statistics"]
@@ -26,28 +27,27 @@ def sum_over_ranks(x: Tensor) -> Tensor:
     return dist_autograd.all_reduce(x) if get_world_size() > 1 else x
 
 
-def batch_moments(x_RC: Tensor, weight_R1: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Count (), mean (C,) and biased variance (C,) over the rows of weight 1 of all ranks."""
-    count = weight_R1.sum()
+def batch_moments(x_RC: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Count (), mean (C,) and biased variance (C,) over the rows of all ranks, with gradient."""
+    count = x_RC.new_full((), len(x_RC))
     all_reduce(count)
-    # one row at least, so that a batch without any gives zeros instead of NaN
-    rows = count.clamp(min=1)
-    mean_C = sum_over_ranks((x_RC * weight_R1).sum(dim=0)) / rows
-    variance_C = sum_over_ranks(((x_RC - mean_C).square() * weight_R1).sum(dim=0)) / rows
+    mean_C = sum_over_ranks(x_RC.sum(dim=0)) / count
+    variance_C = sum_over_ranks((x_RC - mean_C).square().sum(dim=0)) / count
     return count, mean_C, variance_C
 
 
 class MaskedBatchNorm1d(nn.BatchNorm1d):
-    """BatchNorm1d over the rows that count, on all ranks; fewer than two leave the running statistics untouched."""
+    """BatchNorm1d over the rows that count, on all ranks; fewer than two leave the running statistics untouched.
+
+    Rows that do not count become the bias.
+    """
 
     def forward(self, x_RC: Tensor, counted_R: Tensor) -> Tensor:  # type: ignore[override]
         if not self.training:
             return super().forward(x_RC)
-        values_RC = full_precision(x_RC)
-        count, mean_C, variance_C = batch_moments(values_RC, counted_R.to(values_RC.dtype)[:, None])
-        update_running_statistics(self, count, mean_C, variance_C)
-        normalized = (values_RC - mean_C) * (variance_C + self.eps).rsqrt()
-        return (normalized * self.weight + self.bias).to(x_RC.dtype)
+        y_RC, *moments = MaskedNormalization.apply(x_RC, counted_R, self.weight, self.bias, self.eps)
+        update_running_statistics(self, *moments)
+        return y_RC
 
 
 class SyncBatchNorm(_BatchNorm):
@@ -71,19 +71,19 @@ class SyncBatchNorm(_BatchNorm):
             raise ValueError("expected an input with channels, got none")
 
     def forward(self, x: Tensor) -> Tensor:
-        return by_view(self.normalize, x, self.views if self.training else 1)
-
-    def normalize(self, x: Tensor) -> Tensor:
         if not self.training or get_world_size() == 1:
-            return super().forward(x)
+            return by_view(super().forward, x, self.views if self.training else 1)
         if x.is_cuda:
             assert self.num_batches_tracked is not None
-            self.num_batches_tracked += 1
+            self.num_batches_tracked += self.views
             return SyncedNormalization.apply(
-                x, self.weight, self.bias, self.running_mean, self.running_var, self.eps, self.momentum
+                x, self.weight, self.bias, self.running_mean, self.running_var, self.eps, self.momentum, self.views
             )
+        return by_view(self.normalize_on_cpu, x, self.views)
+
+    def normalize_on_cpu(self, x: Tensor) -> Tensor:
         values_RC = full_precision(x).movedim(1, -1).flatten(0, -2)
-        count, mean_C, variance_C = batch_moments(values_RC, values_RC.new_ones(len(values_RC), 1))
+        count, mean_C, variance_C = batch_moments(values_RC)
         update_running_statistics(self, count, mean_C, variance_C)
         # batch_norm with given moments: its backward would not reach the moments, so the affine map is written out
         shape = (1, -1) + (1,) * (x.dim() - 2)

@@ -6,7 +6,7 @@ They follow torchvision's float-tensor functions; blur is a true Gaussian. Value
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import torch
@@ -19,7 +19,9 @@ __all__ = [
     "adjust_saturation",
     "gaussian_blur",
     "jitter",
+    "jitter_rows",
     "luma",
+    "rows_of",
     "solarize",
 ]
 
@@ -81,16 +83,30 @@ JITTER: tuple[Callable[[Tensor, Tensor], Tensor], ...] = (
 )
 
 
-def jitter(images: Tensor, factors_B4: Tensor, order_B4: Tensor, chosen_B: Tensor) -> Tensor:
-    """Color jitter in place: brightness, contrast, saturation, hue, for each image in its own order.
+def jitter_rows(order_B4: Tensor, chosen_B: Tensor) -> list[Tensor]:
+    """Which images each operation meets in each of the four rounds: 16 lists of rows, of ``jitter``'s operations in
+    turn, round by round.
 
     ``order_B4`` (permutations of 0-3) and ``chosen_B`` (bool) must be on the CPU: the host sorts images by operation,
-    so that each of the four rounds runs every operation once, on its own images, without a sync.
+    so that each round runs every operation once, on its own images, without a sync.
     """
-    for turn in range(4):
-        for operation, adjust in enumerate(JITTER):
-            rows = (chosen_B & (order_B4[:, turn] == operation)).nonzero().flatten()
-            apply_to_rows(images, rows, adjust, factors_B4[:, operation])
+    return [
+        rows_of(chosen_B & (order_B4[:, turn] == operation)) for turn in range(4) for operation in range(len(JITTER))
+    ]
+
+
+def rows_of(chosen_B: Tensor) -> Tensor:
+    return chosen_B.nonzero().flatten()
+
+
+def jitter(images: Tensor, factors_B4: Tensor, rows: Sequence[Tensor]) -> Tensor:
+    """Color jitter in place: brightness, contrast, saturation, hue, for each image in its own order.
+
+    ``rows`` are those of ``jitter_rows``, on the images' device.
+    """
+    for turn, chosen in enumerate(rows):
+        operation = turn % len(JITTER)
+        apply_to_rows(images, chosen, JITTER[operation], factors_B4[:, operation])
     return images
 
 
@@ -129,9 +145,8 @@ def reflected_taps(size: int, radius: int, device: torch.device, dtype: torch.dt
 
 
 def apply_to_rows(images: Tensor, rows: Tensor, operation: Callable[..., Tensor], *parameters: Tensor) -> None:
-    """In place ``images[rows] = operation(images[rows], parameters[rows])``; ``rows`` are indices on the CPU."""
+    """In place ``images[rows] = operation(images[rows], parameters[rows])``; ``rows`` are ascending indices."""
     if len(rows) == len(images):
         images.copy_(operation(images, *parameters))
     elif len(rows):
-        index = rows.to(images.device, non_blocking=True)
-        images.index_copy_(0, index, operation(images[index], *(p[index] for p in parameters)))
+        images.index_copy_(0, rows, operation(*(values.index_select(0, rows) for values in (images, *parameters))))

@@ -10,7 +10,15 @@ import torch
 from mmengine.model import BaseDataPreprocessor
 from torch import Tensor
 
-from slotcon_mm.models.preprocessing.photometric import apply_to_rows, gaussian_blur, jitter, luma, solarize
+from slotcon_mm.models.preprocessing.photometric import (
+    apply_to_rows,
+    gaussian_blur,
+    jitter,
+    jitter_rows,
+    luma,
+    rows_of,
+    solarize,
+)
 from slotcon_mm.registry import MODELS
 
 __all__ = ["ViewPreprocessor"]
@@ -50,9 +58,7 @@ class ViewPreprocessor(BaseDataPreprocessor):
         inputs = data["inputs"]
         with torch.autocast(self.mean.device.type, enabled=False):
             if "photometric" in data:
-                finished: Any = [
-                    self._finish(view, select_view(data["photometric"], i)) for i, view in enumerate(inputs)
-                ]
+                finished: Any = list(self._finish(inputs, data["photometric"]).chunk(len(inputs)))
             elif isinstance(inputs, list | tuple) and inputs[0].dim() == 4:
                 finished = [self._normalize(self._to_unit_range(view)) for view in inputs]
             else:
@@ -66,23 +72,35 @@ class ViewPreprocessor(BaseDataPreprocessor):
     def _normalize(self, images: Tensor) -> Tensor:
         return (images - self.mean) / self.std
 
-    def _finish(self, view: Tensor, draws: dict[str, Tensor]) -> Tensor:
-        images = self._to_unit_range(view)
-        on_device = partial(Tensor.to, device=images.device, dtype=images.dtype, non_blocking=self._non_blocking)
-        jitter(images, on_device(draws["jitter_factors"]), draws["jitter_order"], draws["jitter"])
-        apply_to_rows(images, rows_of(draws["gray"]), lambda rows: luma(rows).expand_as(rows))
+    def _finish(self, views: Sequence[Tensor], photometric: dict[str, Tensor]) -> Tensor:
+        """All views as one batch, the first one first: half the launches of one after the other."""
+        moved = [view.to(self.mean.device, non_blocking=self._non_blocking) for view in views]
+        images = self._to_unit_range(torch.cat(moved))
+        draws = {name: view_after_view(values) for name, values in photometric.items()}
         sigma = draws["blur_sigma"]
-        if sigma.any():
+        chosen = [draws["gray"], sigma > 0, draws["solarize"]]
+        plan = [*jitter_rows(draws["jitter_order"], draws["jitter"]), *(rows_of(images_B) for images_B in chosen)]
+        *jittered, gray, blurred, solarized = self._move_packed(plan)
+        factors_B4, sigma_B = (
+            view_after_view(photometric[name].to(images, non_blocking=self._non_blocking))
+            for name in ("jitter_factors", "blur_sigma")
+        )
+        jitter(images, factors_B4, jittered)
+        apply_to_rows(images, gray, lambda rows: luma(rows).expand_as(rows))
+        if len(blurred):
             blur = partial(gaussian_blur, largest_sigma=float(sigma.max()))
-            apply_to_rows(images, rows_of(sigma > 0), blur, on_device(sigma))
-        apply_to_rows(images, rows_of(draws["solarize"]), solarize)
+            apply_to_rows(images, blurred, blur, sigma_B)
+        apply_to_rows(images, solarized, solarize)
         return self._normalize(images)
 
+    def _move_packed(self, rows: list[Tensor]) -> Sequence[Tensor]:
+        """Lists of indices on the device, by one copy."""
+        packed = torch.cat(rows)
+        if self.mean.is_cuda and self._non_blocking:
+            packed = packed.pin_memory()
+        return packed.to(self.mean.device, non_blocking=self._non_blocking).split([len(part) for part in rows])
 
-def select_view(photometric: dict[str, Tensor], view: int) -> dict[str, Tensor]:
-    """One view's draws (B, ...) of those of both (B, 2, ...)."""
-    return {name: values[:, view] for name, values in photometric.items()}
 
-
-def rows_of(chosen_B: Tensor) -> Tensor:
-    return chosen_B.nonzero().flatten()
+def view_after_view(values: Tensor) -> Tensor:
+    """Draws (B, views, ...) as (views * B, ...), all of the first view first."""
+    return values.transpose(0, 1).flatten(0, 1)

@@ -8,6 +8,7 @@ from helpers import run_on_two_processes
 from torch import nn
 
 from slotcon_mm.models.layers.batch_norm import MaskedBatchNorm1d, SyncBatchNorm, convert_batch_norms
+from slotcon_mm.models.layers.masked_normalization import MaskedNormalization
 
 
 def test_masked_rows_take_no_part_in_batch_or_running_statistics():
@@ -28,6 +29,47 @@ def test_masked_normalization_has_the_gradient_of_torchs_on_the_counted_rows():
         y.pow(3).sum().backward()
         grads.append(x.grad)
     torch.testing.assert_close(*grads)
+
+
+def test_masked_normalization_has_the_gradient_of_finite_differences():
+    counted = torch.tensor([True, True, False, True, True])
+    x, weight, bias = (torch.randn(*s, dtype=torch.float64, requires_grad=True) for s in ((5, 3), (3,), (3,)))
+    assert torch.autograd.gradcheck(
+        lambda *given: MaskedNormalization.apply(given[0], counted, *given[1:], 1e-5)[0], (x, weight, bias)
+    )
+
+
+def normalize_counted_half(rank: int, x: torch.Tensor, counted: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    norm = MaskedBatchNorm1d(x.shape[1]).double()
+    mine, counts = x.chunk(2)[rank].clone().requires_grad_(), counted.chunk(2)[rank]
+    y = norm(mine, counts)
+    y[counts].pow(3).sum().backward()
+    return y.detach()[counts], mine.grad, norm.running_mean, norm.running_var, norm.weight.grad
+
+
+def test_two_processes_normalize_their_counted_rows_as_one_process_all(tmp_path):
+    x = torch.randn(6, 3, dtype=torch.float64)
+    counted = torch.tensor([True, False, True, True, True, True])
+    plain, whole = nn.BatchNorm1d(3).double(), x.clone().requires_grad_()
+    y = plain(whole[counted])
+    y.pow(3).sum().backward()
+    halves = run_on_two_processes(normalize_counted_half, tmp_path, x, counted)
+    torch.testing.assert_close(torch.cat([h[0] for h in halves]), y.detach())
+    torch.testing.assert_close(torch.cat([h[1] for h in halves]), whole.grad)
+    for half in halves:
+        torch.testing.assert_close(half[2:4], (plain.running_mean, plain.running_var))
+    torch.testing.assert_close(halves[0][4] + halves[1][4], plain.weight.grad)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_half_precision_gets_the_moments_of_full_precision(dtype):
+    rows, counted = torch.randn(40, 3).to(dtype), torch.arange(40) % 3 > 0
+    half, full = MaskedBatchNorm1d(3), MaskedBatchNorm1d(3)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        y = half(rows, counted)
+    assert y.dtype == dtype
+    assert torch.equal(y, full(rows.float(), counted).to(dtype))
+    torch.testing.assert_close(half.state_dict(), full.state_dict())
 
 
 @pytest.mark.parametrize("rows", [0, 1])

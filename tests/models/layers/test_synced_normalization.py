@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from types import SimpleNamespace
 from typing import Any, NamedTuple
 
@@ -47,6 +48,10 @@ def elementwise(x, weight, bias, mean, inverse, eps) -> Tensor:
     return (x - shaped(mean, x)) * shaped(inverse * weight, x) + shaped(bias, x)
 
 
+def elementwise_into(x, weight, bias, mean, inverse, eps, *, out: Tensor) -> Tensor:
+    return out.copy_(elementwise(x, weight, bias, mean, inverse, eps))
+
+
 def reduce(gradient, x, mean, inverse, weight, *wanted: bool) -> tuple[Tensor, ...]:
     total, product = rows(gradient).sum(0), (rows(gradient) * (rows(x) - mean)).sum(0)
     return total, product, product * inverse, total
@@ -59,15 +64,25 @@ def backward(gradient, x, mean, inverse, weight, total, product, counts) -> Tens
 
 def run(rank: int, cases: list[Case]) -> list[list[tuple[Tensor, ...]]]:
     """Of each case: what ours and torch's give on this rank."""
-    library: Any = torch.library.Library("aten", "IMPL")
-    for name, kernel in dict(
-        batch_norm_stats=stats, batch_norm_gather_stats_with_counts=gather, batch_norm_elemt=elementwise,
-        batch_norm_backward_reduce=reduce, batch_norm_backward_elemt=backward,
-    ).items():  # fmt: skip
-        library.impl(name, kernel, "CPU")
+    use_cpu_kernels()
     return [
         [normalize(apply, case.x.split(case.sizes)[rank], case.weight) for apply in (ours, torchs)] for case in cases
     ]
+
+
+def use_cpu_kernels() -> None:
+    library: Any = torch.library.Library("aten", "IMPL")
+    kernels = {
+        "batch_norm_stats": stats, "batch_norm_gather_stats_with_counts": gather, "batch_norm_elemt": elementwise,
+        "batch_norm_elemt.out": elementwise_into, "batch_norm_backward_reduce": reduce,
+        "batch_norm_backward_elemt": backward,
+    }  # fmt: skip
+    for name, kernel in kernels.items():
+        library.impl(name, kernel, "CPU")
+    libraries.append(library)  # gone, it takes its kernels with it
+
+
+libraries: list[Any] = []
 
 
 def normalize(apply: Any, batch: Tensor, weight: Tensor) -> tuple[Tensor, ...]:
@@ -81,7 +96,17 @@ def normalize(apply: Any, batch: Tensor, weight: Tensor) -> tuple[Tensor, ...]:
 
 
 def ours(*tensors: Tensor) -> Tensor:
-    return SyncedNormalization.apply(*tensors, 1e-5, 0.1)
+    return SyncedNormalization.apply(*tensors, 1e-5, 0.1, 1)
+
+
+def views_of_ours(*tensors: Tensor) -> Tensor:
+    """Both halves of the batch, each by itself, in one call."""
+    return SyncedNormalization.apply(*tensors, 1e-5, 0.1, 2)
+
+
+def halves_of_ours(x: Tensor, *tensors: Tensor) -> Tensor:
+    """The same in two calls."""
+    return torch.cat([ours(half, *tensors) for half in x.chunk(2)])
 
 
 def torchs(*tensors: Tensor) -> Tensor:
@@ -111,4 +136,37 @@ def test_it_is_torchs_to_the_last_bit_and_one_process_to_rounding(tmp_path):
 
 def test_a_rank_without_images_is_refused():
     with pytest.raises(ValueError, match="images on every rank"):
-        SyncedNormalization.forward(SimpleNamespace(), torch.zeros(0, 3, 2, 2), *[torch.ones(3)] * 4, 1e-5, 0.1)
+        SyncedNormalization.forward(SimpleNamespace(), torch.zeros(0, 3, 2, 2), *[torch.ones(3)] * 4, 1e-5, 0.1, 1)
+
+
+class Collectives:
+    """Counts calls of torch.distributed while it forwards them."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, *names: str) -> None:
+        self.called: list[str] = []
+        for name in names:
+            original = getattr(torch.distributed, name)
+            monkeypatch.setattr(torch.distributed, name, partial(self.call, name, original))
+
+    def call(self, name: str, original: Any, *args: Any, **kwargs: Any) -> Any:
+        self.called.append(name)
+        return original(*args, **kwargs)
+
+
+def run_views(rank: int, x: Tensor, weight: Tensor) -> list[Any]:
+    use_cpu_kernels()
+    found: list[Any] = []
+    for apply in (views_of_ours, halves_of_ours):
+        with pytest.MonkeyPatch.context() as monkeypatch:
+            collectives = Collectives(monkeypatch, "all_gather_into_tensor", "all_reduce")
+            found.append((normalize(apply, x.chunk(2)[rank], weight), collectives.called))
+    return found
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_two_views_in_one_call_are_those_of_two_calls_with_half_the_collectives(layout, tmp_path):
+    x, weight = torch.randn(8, 3, 2, 5, dtype=torch.float64), torch.rand(3, dtype=torch.float64) + 0.5
+    for one, two in run_on_two_processes(run_views, tmp_path, x.contiguous(memory_format=layout), weight):
+        assert all(torch.equal(a, b) for a, b in zip(one[0], two[0], strict=True))
+        assert one[1] == ["all_gather_into_tensor", "all_reduce"]
+        assert sorted(two[1]) == ["all_gather_into_tensor"] * 2 + ["all_reduce"] * 2
