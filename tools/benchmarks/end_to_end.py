@@ -38,7 +38,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--batch", type=int, help="images (default: 16 on a CPU, 256 on a GPU)")
     parser.add_argument("--size", type=int, help="of a view (default: 96 on a CPU, 224 on a GPU)")
     parser.add_argument("--depth", type=int, choices=CHANNELS, help="of the ResNet (default: 18 on a CPU, 50 on a GPU)")
-    parser.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 2) - 1), help="default: cores - 1")
+    parser.add_argument("--workers", type=int, default=usual_workers(), help="default: one a core, at most 16")
     parser.add_argument("--steps", type=int, help="a measurement (default: 6 on a CPU, 30 on a GPU)")
     parser.add_argument("--rounds", type=int, default=3, help="default: 3")
     parser.add_argument("--prototypes", type=int, default=256, help="default: 256")
@@ -52,6 +52,11 @@ def parse_arguments() -> argparse.Namespace:
         gpu=dict(batch=256, size=224, depth=50, steps=30, precision="fp16"),
     )
     return args
+
+
+def usual_workers() -> int:
+    """The cores that this process may use, which are not always the machine's."""
+    return min(16, len(os.sched_getaffinity(0)))
 
 
 def main() -> None:

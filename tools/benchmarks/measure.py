@@ -69,11 +69,12 @@ def alternate(
 ) -> dict[str, list[float]]:
     """Seconds of each variant's calls, one call of each in turn, so that a slow moment of the machine meets all.
 
-    A first round is not counted. No round begins later than ``seconds`` after the start.
+    A first round, which may compile, is not counted. No round begins later than ``seconds`` after it.
     """
     found: dict[str, list[float]] = {name: [] for name in variants}
-    started = time.perf_counter()
     for number in range(rounds + 1):
+        if number == 1:
+            started = time.perf_counter()
         if number > 1 and time.perf_counter() - started > seconds:
             break
         for name, call in variants.items():
@@ -110,15 +111,17 @@ def cpu_name() -> str:
 def report(
     title: str, seconds: Mapping[str, Sequence[float]], *, items: int, unit: str, base: str, args: argparse.Namespace,
     notes: Sequence[str] = (), facts: Mapping[str, Any] | None = None,
+    paired: Mapping[str, Sequence[float]] | None = None,
 ) -> None:  # fmt: skip
     """Prints, and writes to ``args.json`` if it is given: of each variant the median rate of ``items`` a call, the
-    spread of its rounds, and the ratio to ``base``, the median of the ratios round by round. ``facts`` go to
-    the file.
+    spread of its rounds, and the ratio to ``base``, the median of the ratios round by round. ``paired`` holds the
+    base's seconds in each variant's rounds, where not all variants were measured in the same. ``facts`` go to the file.
     """
     here = machine()
     rows = []
     for name, times in seconds.items():
-        ratios = [other / mine for other, mine in zip(seconds[base], times, strict=True)]
+        beside = (paired or {}).get(name, seconds[base])
+        ratios = [other / mine for other, mine in zip(beside, times, strict=True)]
         rates = sorted(items / t for t in times)
         rows.append(
             dict(

@@ -5,8 +5,9 @@ python tools/benchmarks/training_step.py                                     # a
 python tools/benchmarks/training_step.py --batch 256 --variants plain slotcon_mm compiled
 python tools/benchmarks/training_step.py --list
 
-Each variant has a process of its own. The plain one gets float views (its loader made them so); the others uint8 crops
-and draws. Peak memory is a GPU's.
+Each variant has a process of its own and is measured in turns with the first one, so that no more than two are there at
+a time. The plain one gets float views (its loader made them so); the others uint8 crops and draws. All batches are
+pinned. Peak memory is a GPU's.
 """
 
 from __future__ import annotations
@@ -14,8 +15,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable
-from contextlib import ExitStack, nullcontext
-from functools import partial
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -68,12 +68,13 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--precision", choices=["fp32", "fp16", "bf16"], help="default: fp32 on a CPU, fp16 on a GPU")
     parser.add_argument("--variants", nargs="+", metavar="NAME", default=["plain", "slotcon_mm"], help="see --list")
     parser.add_argument("--list", action="store_true", help="name the variants, and stop")
+    parser.add_argument("--steps", type=int, help="a round (default: 1 on a CPU, 8 on a GPU, which they keep busy)")
     parser.add_argument("--rounds", type=int, default=20, help="default: 20")
-    parser.add_argument("--seconds", type=float, default=90, help="begin no round later (default: 90)")
+    parser.add_argument("--seconds", type=float, default=90, help="of a pair: begin no round later (default: 90)")
     parser.add_argument("--device", default=get_device(), help="default: a GPU if there is one")
     add_output_argument(parser)
     args = parser.parse_args()
-    fill_defaults(args, cpu=dict(batch=8, precision="fp32"), gpu=dict(batch=64, precision="fp16"))
+    fill_defaults(args, cpu=dict(batch=8, steps=1, precision="fp32"), gpu=dict(batch=64, steps=8, precision="fp16"))
     unknown = set(args.variants) - {"plain", *VARIANTS}
     if unknown:
         parser.error(f"expected variants of {['plain', *VARIANTS]}, got {sorted(unknown)}")
@@ -84,30 +85,52 @@ def main() -> None:
     args = parse_arguments()
     if args.list:
         sys.exit("\n".join(["plain", *VARIANTS]))
-    with ExitStack() as processes:
-        steps = {name: processes.enter_context(Alone(build_step, args, name)) for name in args.variants}
-        seconds = alternate(steps, rounds=args.rounds, seconds=args.seconds)
-        memory = {} if args.device == "cpu" else {name: step.measured_by(peak_memory) for name, step in steps.items()}
-    notes = [f"Batch {args.batch}, views of {args.size} pixels, K = {args.prototypes}, {args.precision}."]
+    base, *others = args.variants
+    seconds: dict[str, list[float]] = {base: []}
+    paired: dict[str, list[float]] = {}
+    memory: dict[str, float] = {}
+    with Alone(build_step, args, base) as base_step:
+        for name in others or [base]:
+            steps = {base: base_step}
+            with Alone(build_step, args, name) if others else nullcontext() as step:
+                if step:
+                    steps[name] = step
+                found = alternate(steps, rounds=args.rounds, seconds=args.seconds)
+                if args.device != "cpu":
+                    memory |= {variant: run.measured_by(peak_memory) for variant, run in steps.items()}
+            seconds[base] += found[base]
+            if step:
+                seconds[name], paired[name] = found[name], found[base]
+    notes = [
+        f"Batch {args.batch}, views of {args.size} pixels, K = {args.prototypes}, {args.precision}, {args.steps} steps "
+        "a round."
+    ]
     notes += [f"Peak memory of {name}: {value:.2f} GiB more than all weights." for name, value in memory.items()]
     report(
-        f"Training step, ResNet-{args.depth}, {args.device}", seconds, items=args.batch, unit="images/s",
-        base=args.variants[0], args=args, notes=notes,
-        facts=dict(peak_memory_gib=memory),
+        f"Training step, ResNet-{args.depth}, {args.device}", seconds, items=args.batch * args.steps, unit="images/s",
+        base=base, args=args, notes=notes, facts=dict(peak_memory_gib=memory), paired=paired,
     )  # fmt: skip
 
 
 def build_step(args: argparse.Namespace, name: str) -> Callable[[], object]:
-    """What a variant does with one batch, again and again, and before that the settings of its process."""
+    """What a variant does in a round, with one batch, and before that the settings of its process."""
     init_default_scope("mmpretrain")
     torch.backends.cudnn.benchmark = True
     MessageHub.get_current_instance().update_info("max_iters", TOTAL_STEPS)
-    batch = make_batch(args.batch, args.size, pin=args.device != "cpu")
+    pin = args.device != "cpu"
+    batch = make_batch(args.batch, args.size, pin=pin)
     if name == "plain":
-        return partial(plain_train_step(args), plain_batch(batch))
-    if args.device == "cpu":
-        keep_freed_memory()  # as a training does
-    return partial(our_train_step(args, *VARIANTS[name]), batch)
+        step, batch = plain_train_step(args), plain_batch(batch, pin=pin)
+    else:
+        if args.device == "cpu":
+            keep_freed_memory()  # as a training does
+        step = our_train_step(args, *VARIANTS[name])
+
+    def steps() -> None:
+        for _ in range(args.steps):
+            step(batch)
+
+    return steps
 
 
 def make_batch(images: int, size: int, *, pin: bool) -> dict[str, Any]:
@@ -119,7 +142,12 @@ def make_batch(images: int, size: int, *, pin: bool) -> dict[str, Any]:
         for i in range(images)
     ]
     batch = default_collate(samples)
-    return torch.utils.data._utils.pin_memory.pin_memory(batch) if pin else batch
+    return pinned(batch) if pin else batch
+
+
+def pinned(batch: Any) -> Any:
+    """As a loader's ``pin_memory`` makes it."""
+    return torch.utils.data._utils.pin_memory.pin_memory(batch)
 
 
 def our_train_step(
@@ -128,7 +156,9 @@ def our_train_step(
     compiled: dict[str, Any] | None = None,
     *,
     distributed: bool = False,
-) -> Callable[[dict[str, Any]], object]:
+    lr_at: Callable[[int], float] | None = None,
+) -> Callable[[dict[str, Any]], Any]:
+    """A step on a batch, which returns its scalars; ``lr_at`` is the learning rate of each step, else it is fixed."""
     model = build_model(args, **(changes or {}))
     optimizer = LARS([p for p in model.parameters() if p.requires_grad], weight_decay=1e-5, **LR)
     wrapper = (
@@ -150,11 +180,14 @@ def our_train_step(
     guard = FiniteGuardHook()  # of a training's hooks the one that touches the device in each step
     guard.before_train(runner)
 
-    def step(batch: dict[str, Any]) -> None:
+    def step(batch: dict[str, Any]) -> dict[str, Tensor]:
+        if lr_at:
+            optimizer.param_groups[0]["lr"] = lr_at(runner.iter)
         guard.before_train_iter(runner, 0)
-        called.train_step(batch, wrapper)
+        scalars = called.train_step(batch, wrapper)
         guard.after_train_iter(runner, 0, batch)
         runner.iter += 1
+        return scalars
 
     return step
 
@@ -177,9 +210,11 @@ def plain_train_step(args: argparse.Namespace) -> Callable[[Any], object]:
 
     def step(batch: tuple[list[Tensor], Tensor, Tensor]) -> None:
         views, boxes, flipped = batch
-        on_device = [view.to(args.device) for view in views]
+        on_device = [view.to(args.device, non_blocking=True) for view in views]
         with torch.autocast(args.device, dtype=dtype) if dtype else nullcontext():
-            loss = model(on_device, boxes.to(args.device), flipped.to(args.device))
+            loss = model(
+                on_device, boxes.to(args.device, non_blocking=True), flipped.to(args.device, non_blocking=True)
+            )
         optimizer.zero_grad()
         scaler.scale(loss).backward()
         scaler.step(optimizer)
@@ -188,12 +223,12 @@ def plain_train_step(args: argparse.Namespace) -> Callable[[Any], object]:
     return step
 
 
-def plain_batch(batch: dict[str, Any]) -> tuple[list[Tensor], Tensor, Tensor]:
+def plain_batch(batch: dict[str, Any], *, pin: bool) -> tuple[list[Tensor], Tensor, Tensor]:
     """Float views, boxes and flips of the same batch."""
     views = [(view.float() / 255 - 0.45) / 0.225 for view in batch["inputs"]]
     boxes = torch.stack([torch.as_tensor(sample.overlap_boxes) for sample in batch["data_samples"]])
     flipped = torch.stack([torch.as_tensor(sample.flipped) for sample in batch["data_samples"]])
-    return views, boxes, flipped
+    return pinned((views, boxes, flipped)) if pin else (views, boxes, flipped)
 
 
 def peak_memory(step: Callable[[], object]) -> float:
