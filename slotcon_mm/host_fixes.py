@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-__all__ = ["apply_host_fixes"]
+__all__ = ["apply_host_fixes", "keep_models_on_the_cpu"]
 
 
 def apply_host_fixes() -> None:
@@ -50,3 +50,15 @@ def keep_multimodal_out_of_mmpretrain() -> None:
     import mmpretrain.utils.dependency
 
     mmpretrain.utils.dependency.WITH_MULTIMODAL = False
+
+
+def keep_models_on_the_cpu() -> None:
+    """From here on MMEngine's ``get_device`` is the CPU, in this process.
+
+    By it runners and strategies place models, resume checkpoints and choose the type of autocast. MMEngine decides at
+    its import, and offers no way to decide otherwise later (0.10.7, no release ends it): CUDA_VISIBLE_DEVICES comes
+    too late then, and says nothing to Apple's MPS.
+    """
+    import mmengine.device.utils
+
+    mmengine.device.utils.DEVICE = "cpu"

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import mmengine.device.utils
 import pytest
 import torch
 from hypothesis import settings
@@ -19,6 +20,9 @@ settings.register_profile("any machine", deadline=None)  # how long an example t
 settings.load_profile("any machine")
 
 REPOSITORY = Path(__file__).parents[1]
+MACHINES_DEVICE = mmengine.device.get_device()
+CHOICES = ("CUDA_VISIBLE_DEVICES", "PYTORCH_NVML_BASED_CUDA_CHECK")  # select_device("cpu") sets them
+GIVEN_CHOICES = {name: os.environ[name] for name in CHOICES if name in os.environ}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -27,6 +31,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))
         if "real_images" in item.keywords and not os.environ.get("SLOTCON_TEST_DATA"):
             item.add_marker(pytest.mark.skip(reason="needs SLOTCON_TEST_DATA, a folder of images in COCO's layout"))
+
+
+@pytest.fixture(autouse=True)
+def _gpu_is_there_again(request: pytest.FixtureRequest) -> None:
+    """A test before may have asked for the CPU, which holds for the process."""
+    if "gpu" in request.keywords:
+        mmengine.device.utils.DEVICE = MACHINES_DEVICE
+        for name in CHOICES:
+            os.environ.pop(name, None)
+        os.environ.update(GIVEN_CHOICES)
 
 
 @pytest.fixture(autouse=True)

@@ -27,7 +27,7 @@ def parse_arguments() -> argparse.Namespace:
         help="pixels of the shorter side in the network (default: 320 for a training's views of 224)",
     )
     parser.add_argument("--batch-size", type=int, default=8, help="images that are read at a time (default: 8)")
-    parser.add_argument("--device", help="cpu, cuda:0, ... (default: a GPU if there is one)")
+    parser.add_argument("--device", help="cpu, cuda:0, ... (default: a CUDA device if there is one)")
     return parser.parse_args()
 
 

@@ -13,8 +13,6 @@ import os
 import sys
 from pathlib import Path
 
-from mmengine.device import get_device
-
 import slotcon_mm  # noqa: F401
 from slotcon_mm.checkpoints.build import build_from_checkpoint
 from slotcon_mm.checkpoints.latest import resolve_checkpoint
@@ -23,6 +21,7 @@ from slotcon_mm.checkpoints.view_size import view_size_of_checkpoint
 from slotcon_mm.datasets.label_sets import LABEL_SETS
 from slotcon_mm.inference.fill_gallery import fill_gallery, read_square
 from slotcon_mm.launch.console import hosts_kept_quiet
+from slotcon_mm.launch.device import default_device
 from slotcon_mm.visualization.gallery_page import write_gallery
 
 
@@ -44,7 +43,7 @@ def parse_arguments() -> argparse.Namespace:
         default=min(4, os.cpu_count() or 1),
         help="processes that read images (default: at most 4)",
     )
-    parser.add_argument("--device", help="cpu, cuda:0, ... (default: a GPU if there is one)")
+    parser.add_argument("--device", help="cpu, cuda:0, ... (default: a CUDA device if there is one)")
     args = parser.parse_args()
     if bool(args.labels) != bool(args.label_set):
         parser.error("expected --labels and --label-set together")
@@ -61,7 +60,7 @@ def run(args: argparse.Namespace) -> None:
         checkpoint = resolve_checkpoint(args.weights, "WEIGHTS")
         loaded = load_from_safe_local(str(checkpoint), "cpu")
         size = view_size_of_checkpoint(loaded) if args.size is None else args.size
-        model = build_from_checkpoint(loaded).to(args.device or get_device())
+        model = build_from_checkpoint(loaded).to(args.device or default_device())
         gallery, unreadable = fill_gallery(
             model, args.images, top=args.top, size=size, batch_size=args.batch_size, workers=args.workers,
             labels=args.labels, label_set=args.label_set,

@@ -22,6 +22,7 @@ from slotcon_mm.checkpoints.view_size import view_size_of_checkpoint
 from slotcon_mm.checks import expect_positive, printable
 from slotcon_mm.datasets.image_files import decode_image, read_image
 from slotcon_mm.inference.outputs import Source, list_sources, write_outputs
+from slotcon_mm.launch.device import default_device
 from slotcon_mm.models.functional import upsampled_argmax
 from slotcon_mm.visualization.overlay import overlay_groups
 
@@ -42,7 +43,7 @@ class SlotInferencer(BaseInferencer):
 
     Args:
         weights: A work dir, or a raw, published or converted pretraining checkpoint.
-        device: ``'cpu'``, ``'cuda:0'``, ...; by default a GPU if there is one.
+        device: ``'cpu'``, ``'cuda:0'``, ...; by default a CUDA device if there is one.
         size: Pixels of the shorter side at which images go through the network; None: as they are; by default the
             scale at which the training's views showed them, 320 for views of 224.
         show_progress: Whether a bar is shown.
@@ -59,7 +60,13 @@ class SlotInferencer(BaseInferencer):
             expect_positive(size=size)
         self.given_size = size
         checkpoint = str(resolve_checkpoint(weights, "weights"))
-        super().__init__(model={}, weights=checkpoint, device=device, scope="mmpretrain", show_progress=show_progress)
+        super().__init__(
+            model={},
+            weights=checkpoint,
+            device=device or default_device(),
+            scope="mmpretrain",
+            show_progress=show_progress,
+        )
 
     def _init_model(self, cfg: Any, weights: str, device: str = "cpu") -> torch.nn.Module:
         checkpoint = load_from_safe_local(weights, "cpu")

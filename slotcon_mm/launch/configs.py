@@ -9,7 +9,8 @@ from pathlib import Path
 from mmengine.config import Config
 
 from slotcon_mm.launch.data_configs import expect_data_only
-from slotcon_mm.launch.device import prepare_slurm_task, select_device
+from slotcon_mm.launch.device import select_device
+from slotcon_mm.launch.launchers import prepare_process
 from slotcon_mm.launch.overrides import merge_overrides
 from slotcon_mm.requirements import require
 
@@ -21,10 +22,7 @@ LOADERS = ("train_dataloader", "val_dataloader", "test_dataloader")
 
 def prepare(args: argparse.Namespace) -> Config:
     """The config to run."""
-    os.environ.setdefault("LOCAL_RANK", str(args.local_rank))
-    select_device(args.device)
-    if args.launcher == "slurm":
-        prepare_slurm_task()
+    select_device(args.device, gpu=prepare_process(args.launcher, args.local_rank))
     config = read_config(args.config)
     merge_overrides(config, args.cfg_options)
     scope = config.get("default_scope")

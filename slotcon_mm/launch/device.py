@@ -3,29 +3,46 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
+import sys
 
 import torch
+from mmengine.device import get_device
 
-__all__ = ["has_accelerator", "prepare_slurm_task", "select_device"]
+from slotcon_mm.host_fixes import keep_models_on_the_cpu
+from slotcon_mm.launch.gpu_kernels import expect_kernels
+
+__all__ = ["default_device", "has_accelerator", "select_device"]
 
 
 def has_accelerator() -> bool:
-    return torch.cuda.is_available()
+    """Whether models go to a GPU; not after ``select_device('cpu')``, whatever the machine has."""
+    return get_device() == "cuda"
 
 
-def select_device(device: str | None) -> None:
-    """Settles on the accelerator, or on the CPU where ``device`` asks for it or there is no other.
+def select_device(device: str | None, gpu: int = 0) -> None:
+    """Settles on the GPU, or on the CPU where ``device`` asks for it or there is no CUDA device.
+
+    The choice is this process's, for good.
+
+    Args:
+        device: ``'cpu'``; None: a GPU if there is one.
+        gpu: The number of the GPU that this process would use.
 
     Raises:
-        ValueError: The driver shows a GPU that torch cannot use, and the CPU was not asked for.
+        ValueError: The machine has a GPU that torch cannot use, and the CPU was not asked for.
     """
-    if device == "cpu" or os.environ.get("CUDA_VISIBLE_DEVICES") in ("", "-1"):
-        # what MMEngine and torch look at, in this process and in the loader's workers
-        os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+    if device == "cpu" or hides_gpus(os.environ.get("CUDA_VISIBLE_DEVICES")):
+        stay_on_the_cpu()
         return
     if has_accelerator():
+        expect_usable_gpu(gpu)
+        return
+    if get_device() != "cpu":
+        print(f"the CPU is used: nothing of this was tried on '{get_device()}' devices", file=sys.stderr)
+        stay_on_the_cpu()
         return
     visible = visible_gpu()
     if visible:
@@ -37,15 +54,41 @@ def select_device(device: str | None) -> None:
         )
 
 
-def prepare_slurm_task() -> None:
-    """What MMEngine (0.10.7) reads of a Slurm task's environment, made right.
+def hides_gpus(visible_devices: str | None) -> bool:
+    """Whether a value of CUDA_VISIBLE_DEVICES names no GPU: empty, -1, Slurm's NoDevFiles, a container's void."""
+    return visible_devices is not None and not re.match(r"\s*\+?\d|GPU-|MIG-", visible_devices)
 
-    Where Slurm shows each task its own GPU only (``--gpus-per-task=1``), that is device 0, and MMEngine would take the
-    task's local rank for the device. Jobs that share a machine get ports of their own.
+
+def stay_on_the_cpu() -> None:
+    keep_models_on_the_cpu()
+    # for this process's children, such as the loader's workers
+    os.environ["CUDA_VISIBLE_DEVICES"] = "-1"
+    # torch.cuda.is_available() then heeds that variable, though the CUDA runtime, which was asked when MMEngine was
+    # imported, goes on saying what it found (https://pytorch.org/docs/stable/cuda_environment_variables.html)
+    os.environ["PYTORCH_NVML_BASED_CUDA_CHECK"] = "1"
+
+
+def default_device() -> str:
+    """Where one process works that was told nothing: ``'cuda'`` or ``'cpu'``.
+
+    Raises:
+        ValueError: torch has no kernels for the GPU.
     """
-    if torch.cuda.device_count() == 1:
-        os.environ["SLURM_LOCALID"] = "0"
-    os.environ.setdefault("MASTER_PORT", str(20_000 + int(os.environ.get("SLURM_JOB_ID", 0)) % 10_000))
+    if not has_accelerator():
+        return "cpu"
+    expect_usable_gpu(0)
+    return "cuda"
+
+
+def expect_usable_gpu(index: int) -> None:
+    """ValueError if this process's GPU is not there, or torch has no kernels for it."""
+    count = torch.cuda.device_count()
+    if index >= count:
+        raise ValueError(
+            f"expected a GPU for each process of this machine, got process {index} (counted from 0) and {count} GPUs: "
+            "start as many processes as there are GPUs, or show them more by CUDA_VISIBLE_DEVICES"
+        )
+    expect_kernels(index)
 
 
 def visible_gpu() -> str | None:

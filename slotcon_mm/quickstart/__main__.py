@@ -13,6 +13,7 @@ from pathlib import Path
 
 from slotcon_mm.checks import RunStoppedError
 from slotcon_mm.launch.console import hosts_kept_quiet
+from slotcon_mm.launch.device import select_device
 from slotcon_mm.quickstart.run import run_quickstart
 
 __all__ = ["main"]
@@ -34,9 +35,11 @@ def main() -> None:
     parser.add_argument(
         "--transfer", action="store_true", help="fine-tune FCN and Mask R-CNN too (three seeds each, some 15 minutes)"
     )
+    parser.add_argument("--device", choices=["cpu"], help="cpu: leave a GPU alone")
     args = parser.parse_args()
     try:
         with hosts_kept_quiet():
+            select_device(args.device)
             report = run_quickstart(
                 args.data, args.work_dir, seed=args.seed, epochs=args.epochs, lr=args.lr, transfer=args.transfer
             )

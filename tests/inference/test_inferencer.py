@@ -13,6 +13,7 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import cv2
+import mmengine.device.utils
 import numpy as np
 import pytest
 import torch
@@ -53,6 +54,13 @@ def work_dir(tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def inferencer(work_dir) -> SlotInferencer:
     return slotcon_mm.SlotInferencer(work_dir, device="cpu", size=64, show_progress=False)
+
+
+@pytest.mark.parametrize("hosts", ["cpu", "mps", "npu"])
+def test_without_a_cuda_device_it_works_on_the_cpu(work_dir, monkeypatch, hosts):
+    monkeypatch.setattr(mmengine.device.utils, "DEVICE", hosts)
+    model = slotcon_mm.SlotInferencer(work_dir, size=64, show_progress=False).model
+    assert {p.device.type for p in model.parameters()} == {"cpu"}
 
 
 @pytest.mark.parametrize(("views", "size"), [(224, 320), (64, 91)])

@@ -1,0 +1,61 @@
+"""What MMEngine reads of a launcher's environment, made right for each process."""
+
+from __future__ import annotations
+
+import os
+
+import torch
+
+__all__ = ["prepare_process"]
+
+
+def prepare_process(launcher: str, local_rank: int) -> int:
+    """Sets what MMEngine (0.10.7) reads; returns the number of this process's GPU.
+
+    Args:
+        launcher: MMEngine's ``launcher``: none, pytorch, slurm or mpi.
+        local_rank: The command line's, which old versions of torch's launcher pass.
+
+    Raises:
+        ValueError: The launcher's environment lacks what is needed.
+    """
+    if launcher == "slurm":
+        prepare_slurm_task()
+    elif launcher == "mpi":
+        prepare_mpi_process()
+    else:
+        os.environ.setdefault("LOCAL_RANK", str(local_rank))
+    return 0 if launcher == "none" else int(os.environ["LOCAL_RANK"])
+
+
+def prepare_slurm_task() -> None:
+    """MMEngine takes SLURM_LOCALID for the device. Jobs that share a machine get ports of their own."""
+    os.environ["SLURM_LOCALID"] = os.environ["LOCAL_RANK"] = own_device(os.environ.get("SLURM_LOCALID", "0"))
+    os.environ.setdefault("MASTER_PORT", str(20_000 + int(os.environ.get("SLURM_JOB_ID", 0)) % 10_000))
+
+
+def prepare_mpi_process() -> None:
+    """MMEngine takes OMPI_COMM_WORLD_LOCAL_RANK for the device, and LOCAL_RANK, which Open MPI does not set, for DDP's.
+
+    On one machine the address of the first process is known; MMEngine wants it in any case.
+    """
+    name = "OMPI_COMM_WORLD_LOCAL_RANK"
+    if name not in os.environ:
+        raise ValueError(
+            f"expected Open MPI's {name} in the environment for --launcher mpi, got none: start with Open MPI's "
+            "mpirun, or with tools/dist_train.sh"
+        )
+    os.environ[name] = os.environ["LOCAL_RANK"] = own_device(os.environ[name])
+    if "MASTER_ADDR" not in os.environ:
+        here, everywhere = (os.environ.get(f"OMPI_COMM_WORLD_{size}") for size in ("LOCAL_SIZE", "SIZE"))
+        if here != everywhere:
+            raise ValueError(
+                f"expected MASTER_ADDR for --launcher mpi on several machines ({here} of {everywhere} processes are on "
+                "this one), got none: pass the first machine's name by  mpirun -x MASTER_ADDR=NAME"
+            )
+        os.environ["MASTER_ADDR"] = "127.0.0.1"
+
+
+def own_device(local_rank: str) -> str:
+    """The process's device: its local rank, but 0 where it is shown its own GPU only (``--gpus-per-task=1``, say)."""
+    return "0" if torch.cuda.device_count() == 1 else local_rank
