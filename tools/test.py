@@ -14,6 +14,7 @@ from slotcon_mm.checkpoints.latest import resolve_checkpoint
 from slotcon_mm.launch.arguments import add_common_arguments
 from slotcon_mm.launch.configs import prepare
 from slotcon_mm.launch.console import hosts_kept_quiet
+from slotcon_mm.launch.launchers import leave_processes
 from slotcon_mm.launch.runner import build_runner
 from slotcon_mm.launch.start_checks import check_test
 
@@ -41,6 +42,7 @@ def run(args: argparse.Namespace) -> None:
     except (ValueError, FileNotFoundError, ImportError) as error:
         sys.exit(f"error: {error}")
     runner.test()
+    leave_processes()
 
 
 if __name__ == "__main__":

@@ -15,6 +15,7 @@ from slotcon_mm.datasets.image_files import UnreadableImageError
 from slotcon_mm.datasets.label_map_dataset import BadLabelMapError
 from slotcon_mm.launch.arguments import add_common_arguments, add_training_arguments
 from slotcon_mm.launch.console import hosts_kept_quiet
+from slotcon_mm.launch.launchers import leave_processes
 from slotcon_mm.launch.runner import build_runner
 from slotcon_mm.launch.start_checks import check_start
 from slotcon_mm.launch.training import lock_for_training, prepare_training, train
@@ -48,12 +49,14 @@ def run(args: argparse.Namespace) -> None:
     try:
         train(runner)
     except PreemptedError as error:
+        leave_processes()
         print(error, file=sys.stderr)
         sys.exit(error.exit_code)
     except (BadLabelMapError, UnreadableImageError, RunStoppedError) as error:
         sys.exit(f"error: {last_paragraph(error)}")
     finally:
         del lock  # held until here
+    leave_processes()
 
 
 if __name__ == "__main__":

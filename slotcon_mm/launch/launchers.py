@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 
 import torch
+from torch import distributed
 
-__all__ = ["prepare_process"]
+__all__ = ["leave_processes", "prepare_process"]
 
 
 def prepare_process(launcher: str, local_rank: int) -> int:
@@ -59,3 +60,9 @@ def prepare_mpi_process() -> None:
 def own_device(local_rank: str) -> str:
     """The process's device: its local rank, but 0 where it is shown its own GPU only (``--gpus-per-task=1``, say)."""
     return "0" if torch.cuda.device_count() == 1 else local_rank
+
+
+def leave_processes() -> None:
+    """Ends the process group of a job that came to its end; NCCL warns of groups that are left open."""
+    if distributed.is_available() and distributed.is_initialized():
+        distributed.destroy_process_group()

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,10 +13,13 @@ import pytest
 import torch
 from helpers import as_samples, random_batch, set_total_steps, tiny_slotcon
 from mmengine.hooks import Hook
+from mmengine.runner import Runner
 from runs import CONFIGS, pretraining_options, training_arguments
 from torch import distributed, nn
 from torch.nn.modules._functions import SyncBatchNorm as TorchSyncedNormalization
 
+from slotcon_mm.checkpoints.safe_loading import load_from_safe_local
+from slotcon_mm.checks import RunStoppedError
 from slotcon_mm.engine.hooks.finite_guard_hook import FiniteGuardHook
 from slotcon_mm.engine.optimizers.lars import LARS
 from slotcon_mm.launch.compile_networks import compile_networks
@@ -22,6 +29,8 @@ from slotcon_mm.models.algorithms.teacher import follow
 from slotcon_mm.models.layers.synced_normalization import SyncedNormalization
 
 pytestmark = pytest.mark.gpu
+
+REPOSITORY = Path(__file__).parents[2]
 
 
 def losses(dtype: torch.dtype | None) -> torch.Tensor:
@@ -100,6 +109,17 @@ def test_the_cuda_loss_is_the_cpus():
         torch.testing.assert_close(on_gpu[name].cpu(), on_cpu[name], rtol=1e-9, atol=1e-12)
 
 
+def run_on_gpu(
+    scenes: Path, work_dir: Path, *, amp: bool, epochs: int = 2, resume: str | None = None, **options: Any
+) -> Runner:
+    args = training_arguments(CONFIGS / "slotcon_r18_quickstart.py", "--work-dir", str(work_dir))
+    args.cfg_options = pretraining_options(scenes, epochs=epochs, **options)
+    args.device, args.amp, args.resume = None, amp, resume
+    config = prepare_training(args).config
+    config.experiment_name = f"{work_dir}-{resume}"  # else two runs of one second would share all their scalars
+    return build_runner(config, [])
+
+
 class ForbidWaitsHook(Hook):
     """From one iteration's end to another's, torch raises where the host waits for the device."""
 
@@ -112,11 +132,8 @@ class ForbidWaitsHook(Hook):
 
 @pytest.mark.parametrize("amp", [False, True])
 def test_the_whole_training_loop_waits_for_nothing_between_two_log_lines(amp, scenes, tmp_path):
-    options = {**pretraining_options(scenes, epochs=2), "train_dataloader.batch_size": 2}
-    options["default_hooks.logger.interval"] = 1000
-    args = training_arguments(CONFIGS / "slotcon_r18_quickstart.py", "--work-dir", str(tmp_path))
-    args.cfg_options, args.device, args.amp = options, None, amp
-    runner = build_runner(prepare_training(args).config, [])
+    options = {"train_dataloader.batch_size": 2, "default_hooks.logger.interval": 1000}
+    runner = run_on_gpu(scenes, tmp_path, amp=amp, **options)
     runner.register_hook(ForbidWaitsHook())
     try:
         train(runner)
@@ -189,3 +206,87 @@ def test_synchronized_normalization_is_torchs_without_its_waits(layout, dtype, t
     finally:
         torch.cuda.set_sync_debug_mode("default")
         distributed.destroy_process_group()
+
+
+def weights_of(path: Path) -> dict[str, torch.Tensor]:
+    weights = load_from_safe_local(str(path), "cpu")["state_dict"]
+    return {name: value.double() for name, value in weights.items() if value.is_floating_point()}
+
+
+def distance(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> float:
+    return float(sum((a[name] - b[name]).square().sum() for name in a)) ** 0.5
+
+
+@pytest.mark.parametrize("amp", [False, True])
+def test_a_run_is_resumed_on_the_device(amp, scenes, tmp_path):
+    """To what the device's own sums, whose order changes, leave of a run that nothing interrupted."""
+    whole = run_on_gpu(scenes, tmp_path / "whole", amp=amp, epochs=4)
+    train(whole)
+    (tmp_path / "parted").mkdir()
+    for name in ("epoch_2.pth", "last_checkpoint"):
+        shutil.copy(tmp_path / "whole" / name, tmp_path / "parted")
+    (tmp_path / "parted/last_checkpoint").write_text(str(tmp_path / "parted/epoch_2.pth"))
+    resumed = run_on_gpu(scenes, tmp_path / "parted", amp=amp, epochs=4, resume="latest")
+    train(resumed)
+    assert resumed.iter == whole.iter
+    begin, end, again = (
+        weights_of(tmp_path / name) for name in ("whole/epoch_2.pth", "whole/epoch_4.pth", "parted/epoch_4.pth")
+    )
+    assert distance(end, again) < 0.05 * distance(begin, end)
+    for name, buffer in whole.message_hub.log_scalars.items():
+        if name.startswith("train/loss"):
+            mine = resumed.message_hub.log_scalars[name].data[0]
+            assert len(mine) == len(buffer.data[0]), name
+
+
+class PoisonHook(Hook):
+    """Makes a parameter of the student NaN before a step."""
+
+    priority = "VERY_LOW"
+
+    def before_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None) -> None:
+        if runner.iter == 5:
+            with torch.no_grad():
+                runner.model.slot_head.predictor[0].weight[0, 0] = float("nan")
+
+
+def test_a_loss_that_is_not_finite_ends_a_scaled_training_with_the_last_good_state(scenes, tmp_path):
+    runner = run_on_gpu(scenes, tmp_path, amp=True)
+    runner.register_hook(PoisonHook())
+    with pytest.raises(RunStoppedError, match="in iteration 6, first in loss_slot"):
+        train(runner)
+    saved = load_from_safe_local(str(tmp_path / "last_good.pth"), "cpu")["state_dict"]
+    teacher = [value for name, value in saved.items() if name.startswith(("teacher.", "group_head."))]
+    assert all(bool(value.isfinite().all()) for value in teacher)
+
+
+def test_a_scale_that_overflows_falls_and_the_training_goes_on(scenes, tmp_path):
+    scale = dict(init_scale=2.0**36)
+    runner = run_on_gpu(scenes, tmp_path, amp=True, epochs=10, **{"optim_wrapper.loss_scale": scale})
+    before = runner.model.slot_head.predictor[0].weight.detach().clone()
+    train(runner)
+    assert runner.optim_wrapper.loss_scaler.get_scale() < 2.0**36
+    assert runner.model.watch.intact
+    assert not torch.equal(before, runner.model.slot_head.predictor[0].weight)
+
+
+def test_the_cpu_that_was_asked_for_is_used_and_the_gpu_is_not(scenes, tmp_path):
+    options = [f"{name}={value}" for name, value in pretraining_options(scenes, epochs=1).items()]
+    code = (
+        "import runpy, sys, torch; sys.argv = sys.argv[1:]; runpy.run_path(sys.argv[0], run_name='__main__'); "
+        "assert not torch.cuda.is_initialized(), 'CUDA was used'"
+    )
+    arguments = [CONFIGS / "slotcon_r18_quickstart.py", "--device", "cpu", "--work-dir", tmp_path, "--cfg-options"]
+    command = [sys.executable, "-c", code, REPOSITORY / "tools/train.py", *arguments, *options]
+    result = subprocess.run([*map(str, command)], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr[-2000:]
+
+
+@pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs two GPUs")
+def test_two_gpus_train_and_leave_their_group(scenes, tmp_path):
+    options = [f"{name}={value}" for name, value in pretraining_options(scenes, epochs=1).items()]
+    command = ["bash", REPOSITORY / "tools/dist_train.sh", CONFIGS / "slotcon_r18_quickstart.py", 2]
+    command += ["--work-dir", tmp_path, "--cfg-options", *options]
+    result = subprocess.run([*map(str, command)], cwd=REPOSITORY, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr[-2000:]
+    assert "destroy_process_group" not in result.stderr
