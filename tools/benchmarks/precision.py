@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Callable
 from typing import Any
 
 import torch
 from benchmark_images import first_images
-from measure import Alone, add_output_argument, fill_defaults, machine, machine_line
+from measure import add_output_argument, fill_defaults, machine, machine_line
 from mmengine.dataset import default_collate
 from mmengine.device import get_device
 from mmengine.logging import MessageHub
 from mmengine.registry import init_default_scope
+from torch import Tensor
 from training_step import CHANNELS, our_train_step, pinned
 
 from slotcon_mm.datasets import PairedViews
@@ -53,11 +53,14 @@ def parse_arguments() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_arguments()
+    init_default_scope("mmpretrain")
+    torch.backends.cudnn.benchmark = True
+    MessageHub.get_current_instance().update_info("max_iters", args.steps)
+    batches = [make_batch(args, first_images(args.folder, 1000), number) for number in range(BATCHES)]
     curves = {}
     for precision in args.precisions:
         args.precision = precision
-        with Alone(build_training, args) as training:
-            curves[precision] = torch.tensor(training.measured_by(run))
+        curves[precision] = train(args, batches)
     first = args.precisions[0]
     last = max(1, args.steps // 10)
     print(f"\nResNet-{args.depth}, batch {args.batch}, {args.steps} steps, lr {args.lr}, {args.device}\n")
@@ -74,23 +77,15 @@ def main() -> None:
         args.json.write_text(json.dumps(dict(losses=losses, of=LOSSES, machine=machine())) + "\n")
 
 
-def build_training(args: argparse.Namespace) -> Callable[[], list[list[float]]]:
-    """A training, with its batches made, that returns both losses of each step."""
-    init_default_scope("mmpretrain")
-    torch.backends.cudnn.benchmark = True
+def train(args: argparse.Namespace, batches: list[Any]) -> Tensor:
+    """Both losses of each step."""
     torch.manual_seed(0)
-    MessageHub.get_current_instance().update_info("max_iters", args.steps)
-    batches = [make_batch(args, first_images(args.folder, 1000), number) for number in range(BATCHES)]
     step = our_train_step(args, lr_at=lambda number: args.lr * min(1.0, (number + 1) / (args.steps / 5)))
-
-    def train() -> list[list[float]]:
-        found = []
-        for number in range(args.steps):
-            scalars = step(batches[number % BATCHES])
-            found.append(torch.stack([scalars[name] for name in LOSSES]))
-        return torch.stack(found).tolist()
-
-    return train
+    found = []
+    for number in range(args.steps):
+        scalars = step(batches[number % BATCHES])
+        found.append(torch.stack([scalars[name] for name in LOSSES]))
+    return torch.stack(found).cpu()
 
 
 def make_batch(args: argparse.Namespace, paths: list[str], number: int) -> Any:
@@ -99,10 +94,6 @@ def make_batch(args: argparse.Namespace, paths: list[str], number: int) -> Any:
     places = range(number * args.batch, (number + 1) * args.batch)
     batch = default_collate([views({**load(dict(img_path=paths[i % len(paths)])), "sample_idx": i}) for i in places])
     return pinned(batch) if args.device != "cpu" else batch
-
-
-def run(training: Callable[[], list[list[float]]]) -> list[list[float]]:
-    return training()
 
 
 if __name__ == "__main__":

@@ -109,7 +109,7 @@ def kernels_of(profiler: Any, device: DeviceType, steps: int) -> dict[str, tuple
     """Milliseconds and launches a step, by a kernel's name (on a CPU: an operation's)."""
     found = {}
     for event in profiler.key_averages():
-        if event.device_type == device:
+        if event.device_type == device and "#" not in event.key:  # ranges that torch.optim marks hold other kernels
             microseconds = event.self_device_time_total if device == DeviceType.CUDA else event.self_cpu_time_total
             found[event.key] = (microseconds / 1000 / steps, event.count / steps)
     return found

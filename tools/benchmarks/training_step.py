@@ -55,7 +55,9 @@ VARIANTS: dict[str, tuple[dict[str, Any], dict[str, Any] | None]] = {
     "one pass": (dict(views_in_one_pass=True), None),
     "compiled": ({}, {}),
     "compiled, one pass": (dict(views_in_one_pass=True), {}),
-    "CUDA graphs, one pass": (dict(views_in_one_pass=True), dict(mode="reduce-overhead")),
+    "compiled, CUDA graphs, one pass": (dict(views_in_one_pass=True), dict(mode="reduce-overhead")),
+    "CUDA graphs": ({}, dict(backend="cudagraphs")),  # the same kernels as without them
+    "CUDA graphs, one pass": (dict(views_in_one_pass=True), dict(backend="cudagraphs")),
 }
 
 

@@ -21,7 +21,7 @@ from slotcon_mm.models.algorithms.teacher import Teacher
 from slotcon_mm.models.functional import align_to_overlap, counted_slots, shares_region, upsampled_argmax
 from slotcon_mm.models.heads.group_head import GroupLossHead
 from slotcon_mm.models.heads.slot_head import SlotLossHead
-from slotcon_mm.models.layers.batch_norm import convert_batch_norms, separate_statistics
+from slotcon_mm.models.layers.batch_norm import convert_batch_norms, count_batches, separate_statistics
 from slotcon_mm.models.layers.finite_watch import FiniteWatch
 from slotcon_mm.models.layers.mlp import PointwiseConv2d
 from slotcon_mm.models.necks.grouping_neck import Grouping, GroupingNeck
@@ -82,7 +82,7 @@ class SlotCon(BaseSelfSupervisor):
         self.flip_in_test = bool((test_cfg or {}).get("flip", False))
         self.teacher = Teacher(self.backbone, self.neck, teacher_momentum)
         self.watch = FiniteWatch()
-        convert_batch_norms(self)
+        self.batch_norms = convert_batch_norms(self)
         self.views_in_one_pass = views_in_one_pass
         self.micro_batch = MicroBatch()  # a training loop that accumulates gradients sets it before each pass
         if channels_last:
@@ -120,6 +120,7 @@ class SlotCon(BaseSelfSupervisor):
             self.momentum = self.teacher.update(self.backbone, self.neck, total_steps(), self.watch.intact)
         student = self._group(nn.Sequential(self.backbone, self.neck), inputs)
         teacher = self._group(self.teacher, inputs)
+        count_batches(self.batch_norms, len(inputs))
 
         loss_group = self.group_head(
             align(student, boxes_B24, flipped_B2), align(teacher, boxes_B24, flipped_B2), shares_region(boxes_B24)

@@ -6,11 +6,13 @@ autograd, so that two gloo processes compute what one process does.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 
 import torch
 import torch.distributed.nn.functional as dist_autograd
+import torch.nn.functional as F
 from mmengine.dist import all_reduce, get_world_size
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -19,7 +21,14 @@ from slotcon_mm.models.functional import full_precision
 from slotcon_mm.models.layers.masked_normalization import MaskedNormalization
 from slotcon_mm.models.layers.synced_normalization import SyncedNormalization
 
-__all__ = ["BatchNorm2d", "MaskedBatchNorm1d", "SyncBatchNorm", "convert_batch_norms", "separate_statistics"]
+__all__ = [
+    "BatchNorm2d",
+    "MaskedBatchNorm1d",
+    "SyncBatchNorm",
+    "convert_batch_norms",
+    "count_batches",
+    "separate_statistics",
+]
 
 
 def sum_over_ranks(x: Tensor) -> Tensor:
@@ -46,7 +55,8 @@ class MaskedBatchNorm1d(nn.BatchNorm1d):
         if not self.training:
             return super().forward(x_RC)
         y_RC, *moments = MaskedNormalization.apply(x_RC, counted_R, self.weight, self.bias, self.eps)
-        update_running_statistics(self, *moments)
+        enough = update_running_statistics(self, *moments)
+        self.num_batches_tracked.add_(enough)  # type: ignore[union-attr]
         return y_RC
 
 
@@ -55,6 +65,8 @@ class SyncBatchNorm(_BatchNorm):
 
     It does not inherit from it because torch's DistributedDataParallel refuses such layers in CPU models. On one
     process it is BatchNorm; on several devices it runs the kernels of torch's, without their waits for the device.
+
+    ``num_batches_tracked`` is ``count_batches``'s: one addition for each layer would be every tenth launch of a step.
 
     Attributes:
         views: Equal parts of a training batch, each of which is normalized by itself, the first one first.
@@ -72,10 +84,8 @@ class SyncBatchNorm(_BatchNorm):
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or get_world_size() == 1:
-            return by_view(super().forward, x, self.views if self.training else 1)
+            return normalize_views(self, x)
         if x.is_cuda:
-            assert self.num_batches_tracked is not None
-            self.num_batches_tracked += self.views
             return SyncedNormalization.apply(
                 x, self.weight, self.bias, self.running_mean, self.running_var, self.eps, self.momentum, self.views
             )
@@ -93,12 +103,22 @@ class SyncBatchNorm(_BatchNorm):
 
 
 class BatchNorm2d(nn.BatchNorm2d):
-    """torch's, for batches that hold several views; see ``SyncBatchNorm.views``."""
+    """torch's, for batches that hold several views; see ``SyncBatchNorm.views``, also for what counts batches."""
 
     views = 1
 
     def forward(self, x: Tensor) -> Tensor:
-        return by_view(super().forward, x, self.views if self.training else 1)
+        return normalize_views(self, x)
+
+
+def normalize_views(norm: SyncBatchNorm | BatchNorm2d, x: Tensor) -> Tensor:
+    """As torch's BatchNorm does, each view of a training batch by itself."""
+    norm._check_input_dim(x)
+    normalize = partial(
+        F.batch_norm, running_mean=norm.running_mean, running_var=norm.running_var, weight=norm.weight,
+        bias=norm.bias, training=norm.training, momentum=norm.momentum, eps=norm.eps,
+    )  # fmt: skip
+    return by_view(normalize, x, norm.views if norm.training else 1)
 
 
 def by_view(normalize: Callable[[Tensor], Tensor], x: Tensor, views: int) -> Tensor:
@@ -106,26 +126,41 @@ def by_view(normalize: Callable[[Tensor], Tensor], x: Tensor, views: int) -> Ten
 
 
 @torch.no_grad()
-def update_running_statistics(norm: _BatchNorm, count: Tensor, mean_C: Tensor, variance_C: Tensor) -> None:
-    """running = (1 - momentum) running + momentum batch, the variance unbiased; nothing below two rows, and no sync."""
+def update_running_statistics(norm: _BatchNorm, count: Tensor, mean_C: Tensor, variance_C: Tensor) -> Tensor:
+    """running = (1 - momentum) running + momentum batch, the variance unbiased, without a sync.
+
+    Nothing moves below two rows; returns whether there are, () bool.
+    """
     assert norm.running_mean is not None
     assert norm.running_var is not None
-    assert norm.num_batches_tracked is not None
     assert norm.momentum is not None
     enough = count >= 2
     unbiased_C = variance_C * count / (count - 1).clamp(min=1)
     for running_C, batch_C in ((norm.running_mean, mean_C), (norm.running_var, unbiased_C)):
         running_C.copy_(torch.where(enough, running_C.lerp(batch_C.to(running_C.dtype), norm.momentum), running_C))
-    norm.num_batches_tracked += enough
+    return enough
 
 
-def convert_batch_norms(module: nn.Module) -> None:
-    """Make torch's SyncBatchNorm and BatchNorm2d layers of ``module`` ours, in place: the same parameters and names."""
+def convert_batch_norms(module: nn.Module) -> list[_BatchNorm]:
+    """Make torch's SyncBatchNorm and BatchNorm2d layers of ``module`` ours, in place: the same parameters and names.
+
+    Returns:
+        All layers of ours, whose batches ``count_batches`` counts.
+    """
     for layer in module.modules():
         if isinstance(layer, nn.SyncBatchNorm):
             layer.__class__ = SyncBatchNorm  # type: ignore[assignment]
-        elif type(layer) is nn.BatchNorm2d:
+        elif type(layer) is nn.BatchNorm2d and layer.track_running_stats and layer.momentum is not None:
             layer.__class__ = BatchNorm2d
+    return [layer for layer in module.modules() if isinstance(layer, SyncBatchNorm | BatchNorm2d)]
+
+
+@torch.no_grad()
+def count_batches(norms: Sequence[_BatchNorm], views: int) -> None:
+    """Adds ``views`` to ``num_batches_tracked`` of the layers in training mode, in one launch."""
+    counts = [norm.num_batches_tracked for norm in norms if norm.training and norm.num_batches_tracked is not None]
+    if counts:
+        torch._foreach_add_(counts, views)
 
 
 @contextmanager

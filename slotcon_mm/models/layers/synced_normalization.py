@@ -7,6 +7,7 @@ rank's batch is empty, so there is nothing to leave out: the same kernels, the s
 
 from __future__ import annotations
 
+from functools import reduce
 from itertools import chain
 from typing import Any
 
@@ -69,7 +70,7 @@ class SyncedNormalization(torch.autograd.Function):
                 for part, pair_2C in zip(parts, all_FC.unflatten(0, (views, 2)), strict=True)
             )
         weight_gradient, bias_gradient = (
-            sum(found[i] for found in sums) if ctx.needs_input_grad[i - 1] else None for i in (2, 3)
+            reduce(torch.add, [found[i] for found in sums]) if ctx.needs_input_grad[i - 1] else None for i in (2, 3)
         )
         return x_gradient, weight_gradient, bias_gradient, *[None] * 5
 

@@ -6,7 +6,7 @@ from contextlib import nullcontext
 
 import pytest
 import torch
-from helpers import TOTAL_STEPS, as_samples, random_batch, set_total_steps, tiny_slotcon
+from helpers import TOTAL_STEPS, TinyBackbone, as_samples, random_batch, set_total_steps, tiny_slotcon
 from reference.run import ReferenceRun
 from torch import nn
 
@@ -25,7 +25,7 @@ def _steps():
 def test_losses_gradients_and_state_of_a_step_equal_the_reference():
     model = tiny_slotcon()
     views, boxes, flipped = random_batch()
-    reference = ReferenceRun(model.state_dict(), model.backbone, TOTAL_STEPS)
+    reference = ReferenceRun(model.state_dict(), TinyBackbone().double(), TOTAL_STEPS)
     result = model(views, as_samples(boxes, flipped), mode="loss")
     (result["loss_group"] + result["loss_slot"]).backward()
     expected = reference.step(views, boxes, flipped, lr=0.0)
@@ -85,7 +85,7 @@ def test_one_pass_refuses_other_kinds_of_batch_normalization():
 
 def test_ten_training_steps_equal_the_reference():
     model = tiny_slotcon(seed=1)
-    reference = ReferenceRun(model.state_dict(), model.backbone, TOTAL_STEPS)
+    reference = ReferenceRun(model.state_dict(), TinyBackbone().double(), TOTAL_STEPS)
     optimizer = LARS(model.parameters(), lr=0.5)
     for step in range(10):
         views, boxes, flipped = random_batch(seed=step)

@@ -7,7 +7,7 @@ import torch
 from helpers import run_on_two_processes
 from torch import nn
 
-from slotcon_mm.models.layers.batch_norm import MaskedBatchNorm1d, SyncBatchNorm, convert_batch_norms
+from slotcon_mm.models.layers.batch_norm import MaskedBatchNorm1d, SyncBatchNorm, convert_batch_norms, count_batches
 from slotcon_mm.models.layers.masked_normalization import MaskedNormalization
 
 
@@ -91,7 +91,21 @@ def test_on_one_process_it_is_batch_norm():
     x = torch.randn(2, 3, 4, 5)
     ours, plain = SyncBatchNorm(3), nn.BatchNorm2d(3)
     torch.testing.assert_close(ours(x), plain(x))
+    count_batches([ours], 1)
     torch.testing.assert_close(ours.state_dict(), plain.state_dict())
+
+
+def test_batches_are_counted_where_layers_train():
+    trained, frozen = SyncBatchNorm(3), SyncBatchNorm(3).eval()
+    count_batches([trained, frozen], 2)
+    assert (int(trained.num_batches_tracked), int(frozen.num_batches_tracked)) == (2, 0)
+
+
+@pytest.mark.parametrize("arguments", [dict(momentum=None), dict(track_running_stats=False)], ids=str)
+def test_layers_whose_statistics_are_no_moving_average_stay_torchs(arguments):
+    model = nn.Sequential(nn.BatchNorm2d(3, **arguments))
+    assert convert_batch_norms(model) == []
+    assert type(model[0]) is nn.BatchNorm2d
 
 
 def test_conversion_keeps_parameters_buffers_and_names():
