@@ -75,7 +75,7 @@ class Tally:
     def __call__(self, operation: Operation) -> None:
         function = operation.function
         name = function._schema.name.split("::")[1]
-        if is_view(function) or name in EMPTY:
+        if is_view(function) or name in EMPTY or is_kept_reserve(operation):
             return
         phase, place = stand(sys._getframe(1))
         collective = function.namespace == "c10d"
@@ -97,6 +97,12 @@ class Tally:
             counts[key] += count
             sizes[key] += self.bytes[launch]
         return {key: (count, sizes[key]) for key, count in counts.most_common()}
+
+
+def is_kept_reserve(operation: Operation) -> bool:
+    """cuDNN's workspace, copied for a second backward that ``python_backward`` cannot rule out; torch's engine does."""
+    name = operation.function._schema.name
+    return name == "aten::clone" and operation.result.dtype == torch.uint8
 
 
 def stand(frame: FrameType | None) -> tuple[str, str]:
