@@ -17,7 +17,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
-from types import FrameType, SimpleNamespace
+from types import FrameType
 from typing import Any, NamedTuple
 from unittest import mock
 
@@ -33,8 +33,10 @@ from torch import distributed as dist
 from torch.utils.data._utils.pin_memory import pin_memory
 
 import slotcon_mm
+from slotcon_mm.models import SlotCon
+from slotcon_mm.models.preprocessing.photometric import reflected_taps
 
-__all__ = ["PHASES", "Launch", "count_step"]
+__all__ = ["PHASES", "Launch", "Tally", "count_step", "launches_of"]
 
 PACKAGE = str(Path(slotcon_mm.__file__).parent) + os.sep
 PHASES = ["preprocessing", "teacher's update", "forward", "backward", "averaging", "optimizer", "finite guard"]
@@ -52,8 +54,21 @@ PHASE_OF = {
     ("finite_guard_hook.py", "before_step"): "finite guard",
     ("finite_guard_hook.py", "after_train_iter"): "finite guard",
 }
-EMPTY = {"empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided", "_unsafe_view", "device", "is_pinned"}
-COPIES = {"pinned": "copy from pinned memory", "pageable": "copy from pageable memory", "to the host": "copy to the host"}
+EMPTY = {
+    "empty",
+    "empty_like",
+    "empty_strided",
+    "new_empty",
+    "new_empty_strided",
+    "_unsafe_view",
+    "device",
+    "is_pinned",
+}
+COPIES = {
+    "pinned": "copy from pinned memory",
+    "pageable": "copy from pageable memory",
+    "to the host": "copy to the host",
+}
 
 
 class Launch(NamedTuple):
@@ -87,6 +102,15 @@ class Tally:
             copies = Launch(phase, "copy of a gathered part", place, False)
             self.counts[copies] += len(parts)
             self.bytes[copies] += sum(t.numel() * t.element_size() for t in parts)
+
+    def summary(self) -> dict[str, int]:
+        """Launches of each phase, collectives of each kind and copies from pageable memory."""
+        found: Counter[str] = Counter()
+        for launch, count in self.counts.items():
+            found[launch.operation if launch.is_collective else launch.phase] += count
+            if launch.operation == COPIES["pageable"]:
+                found[launch.operation] += count
+        return dict(found)
 
     def by(self, *fields: str) -> dict[Any, tuple[int, int]]:
         """Counts and bytes of what shares these fields."""
@@ -185,27 +209,30 @@ def starts(tensors: Sequence[Tensor], most_tensors: int) -> Iterator[None]:
 # The step --------------------------------------------------------------------------------------------------------
 def average_gradients(parameters: Sequence[Tensor], ranks: int) -> None:
     """As DistributedDataParallel with gradients as views of buckets: a scaled copy of each, an all-reduce a bucket."""
-    given = [p for p in reversed(parameters) if p.grad is not None]
+    given = list(reversed(parameters))
     limits = [dist._DEFAULT_FIRST_BUCKET_BYTES, 25 * 2**20]
     for bucket in dist._compute_bucket_assignment_by_size(given, limits)[0]:
         members = [given[i] for i in bucket]
         flat = members[0].new_empty(sum(p.numel() for p in members))
         for p, part in zip(members, flat.split([p.numel() for p in members]), strict=True):
             view = part.as_strided(p.shape, p.stride(), part.storage_offset())
+            assert p.grad is not None
             torch.mul(p.grad, 1 / ranks, out=view)
             p.grad = view
         dist.all_reduce(flat)
 
 
 class Averaging(MMDistributedDataParallel):
-    """DistributedDataParallel without its C++ part, which reads values and hangs on torch's own backward."""
+    """DistributedDataParallel without its C++ part, which reads values and waits for torch's own backward."""
 
-    def __init__(self, module: nn.Module, **options: Any) -> None:
+    module: SlotCon
+
+    def __init__(self, module: SlotCon, **options: Any) -> None:
         nn.Module.__init__(self)
         self.module = module
 
     def train_step(self, data: Any, optim_wrapper: Any) -> Any:
-        plain = optim_wrapper.backward
+        plain: Callable[[Tensor], None] = optim_wrapper.backward
 
         def backward(loss: Tensor) -> None:
             plain(loss)
@@ -226,18 +253,19 @@ def count_step(*, ranks: int = 1, precision: str = "fp32", one_pass: bool = Fals
     MessageHub.get_current_instance().update_info("max_iters", training_step.TOTAL_STEPS)
     tally = Tally()
     on_host = training_step.make_batch(64, 224, pin=False)  # few images leave out some of the color jitter's launches
-    args = SimpleNamespace(depth=50, prototypes=256, device="cuda", precision=precision)
+    args = argparse.Namespace(depth=50, prototypes=256, device="cuda", precision=precision)
     changes = dict(views_in_one_pass=True) if one_pass else {}
     with (
         mock.patch.object(training_step, "MMDistributedDataParallel", Averaging),
         torch.autograd.set_detect_anomaly(places, check_nan=False),
         pretended_gpu(ranks, lambda operation: tally(operation)),
     ):
-        step: Callable[[Any], object] = training_step.our_train_step(args, changes, distributed=ranks > 1)
+        step = training_step.our_train_step(args, changes, distributed=ranks > 1)
         batch = pin_memory(on_host)
         step(batch)
         tally = Tally()
         step(batch)
+    reflected_taps.cache_clear()  # no pretended tensor may stay behind
     return tally
 
 

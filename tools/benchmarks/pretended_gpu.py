@@ -26,7 +26,7 @@ from torch._subclasses import fake_tensor
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode, unset_fake_temporarily
 from torch.testing._internal.distributed.fake_pg import FakeStore
 from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves, tree_map_only
+from torch.utils._pytree import tree_leaves
 
 __all__ = ["MixedError", "Operation", "WaitError", "is_view", "pretended_gpu", "tensors_of"]
 
@@ -67,9 +67,7 @@ def pretended_gpu(ranks: int, seen: Callable[[Operation], None]) -> Iterator[Non
         ):
             stack.enter_context(mock.patch.object(owner, name, value))
         if ranks > 1:
-            dist.init_process_group(
-                "fake", store=FakeStore(), rank=0, world_size=ranks, timeout=timedelta(seconds=60)
-            )
+            dist.init_process_group("fake", store=FakeStore(), rank=0, world_size=ranks, timeout=timedelta(seconds=60))
             stack.callback(dist.destroy_process_group)
         stack.enter_context(CPUBuild(allow_non_fake_inputs=True))
         stack.enter_context(PretendedGPU(seen))
@@ -239,8 +237,8 @@ def batch_norm_gather_stats_with_counts(
         expect_type(name, value, wide)
         if not value.is_contiguous() and value.dim() > 1 and value.stride(-1) != 1:
             raise MixedError(f"expected dense {name}, got strides {value.stride()}")
-    for value in (running_mean, running_var):
-        expect_type("running statistics", value, wide)
+    for running in (running_mean, running_var):
+        expect_type("running statistics", running, wide)
     return sums_like(x), sums_like(x)
 
 
@@ -251,8 +249,8 @@ def batch_norm_elemt(
     wide = sums_like(x).dtype
     for name, value in dict(mean=mean, inverse=inverse).items():
         expect_type(name, value, wide)
-    for name, value in dict(weight=weight, bias=bias).items():
-        expect_type(name, value, wide, x.dtype)
+    for name, given in dict(weight=weight, bias=bias).items():
+        expect_type(name, given, wide, x.dtype)
     expect_type("out", out, x.dtype)
     return torch.empty_like(x) if out is None else out
 

@@ -1,8 +1,8 @@
 """A backward pass in Python, for devices that are only pretended.
 
-torch's engine asks a device's driver for its streams, and ends where there is none. Everything else is torch's: the graph,
-its nodes and what they compute. What the engine does around the nodes is written here: the order, sums of gradients that
-meet, the types of gradients, and leaves that keep a gradient or a copy of it.
+torch's engine asks a device's driver for its streams, and raises where there is none. The graph, its nodes and what
+they compute are torch's. What the engine does around them is written here: the order, sums of gradients that meet,
+shapes and types of gradients, and leaves that keep a gradient or a copy of it.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 __all__ = ["backward"]
+
 
 @torch.no_grad()
 def backward(loss: Tensor) -> None:
@@ -79,8 +80,9 @@ def as_expected(gradient: Tensor, node: Any, place: int) -> Tensor:
     expected = node._input_metadata[place]
     if gradient.device != expected.device:
         raise RuntimeError(f"{node.name()} was given a gradient on {gradient.device}, expected {expected.device}")
-    if gradient.shape != expected.shape:
-        gradient = gradient.sum_to_size(expected.shape)
+    shape = torch.Size(expected.shape)
+    if gradient.shape != shape:
+        gradient = gradient.sum_to_size(shape)
     return gradient.to(expected.dtype)
 
 
@@ -91,4 +93,4 @@ def accumulate(leaf: Tensor, gradient: Tensor) -> None:
     elif all(size == 1 or a == b for size, a, b in zip(leaf.shape, leaf.stride(), gradient.stride(), strict=True)):
         leaf.grad = gradient.detach()
     else:
-        leaf.grad = torch.empty_like(leaf).copy_(gradient)
+        leaf.grad = gradient.new_empty_strided(leaf.shape, leaf.stride()).copy_(gradient)
