@@ -8,6 +8,7 @@ from mmengine.config import Config
 from mmengine.logging import MMLogger
 from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
+from torch.utils.data import DataLoader
 
 from slotcon_mm.engine.model_of import model_of
 from slotcon_mm.launch.compile_networks import compile_networks
@@ -17,17 +18,24 @@ from slotcon_mm.launch.cpu_fallbacks import adapt_to_cpu
 from slotcon_mm.launch.device import has_accelerator
 from slotcon_mm.launch.labeled_data import prepare_labeled_data
 from slotcon_mm.launch.tolerant_log import say_once_when_log_files_fail
+from slotcon_mm.launch.worker_signals import WorkerStart
 
 __all__ = ["build_runner"]
 
 
 class ConsoleRunner(Runner):
-    """MMEngine's Runner, whose console shows a user's lines only, from its first line on."""
+    """MMEngine's Runner, whose console shows a user's lines only, and whose loaders' workers outlive signals."""
 
     def build_logger(self, *args: Any, **kwargs: Any) -> MMLogger:
         logger = super().build_logger(*args, **kwargs)
         self.user_lines = show_user_lines(logger)
         return logger
+
+    @staticmethod
+    def build_dataloader(*args: Any, **kwargs: Any) -> DataLoader:
+        loader = Runner.build_dataloader(*args, **kwargs)
+        loader.worker_init_fn = WorkerStart(loader.worker_init_fn)
+        return loader
 
 
 def build_runner(config: Config, notes: list[str]) -> Runner:
