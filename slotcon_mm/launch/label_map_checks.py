@@ -15,6 +15,7 @@ from slotcon_mm.checks import printable
 from slotcon_mm.datasets.label_map_dataset import BadLabelMapError, read_values
 from slotcon_mm.datasets.label_sets import IGNORED
 from slotcon_mm.launch.configs import LOADERS
+from slotcon_mm.launch.dataset_configs import pipelines_of
 
 __all__ = ["insert_label_map_checks", "try_labeled_samples"]
 
@@ -37,23 +38,6 @@ def insert_label_map_checks(config: Config) -> None:
             kinds = [step.get("type") for step in pipeline]
             if "LoadAnnotations" in kinds and check["type"] not in kinds:
                 pipeline.insert(kinds.index("LoadAnnotations") + 1, ConfigDict(check))
-
-
-def pipelines_of(dataset: Any) -> Iterator[list[Any]]:
-    """Those of a dataset's config and of the datasets within it."""
-    return (node["pipeline"] for node in dicts_within(dataset) if isinstance(node.get("pipeline"), list))
-
-
-def dicts_within(node: Any) -> Iterator[Any]:
-    """A dataset's config and the dicts in it, but for those of pipelines."""
-    if isinstance(node, dict):
-        yield node
-        for key, value in node.items():
-            if key != "pipeline":
-                yield from dicts_within(value)
-    elif isinstance(node, list | tuple):
-        for item in node:
-            yield from dicts_within(item)
 
 
 def try_labeled_samples(dataset: Any) -> None:

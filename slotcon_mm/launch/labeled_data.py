@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +13,9 @@ from PIL import Image
 
 from slotcon_mm.checks import listing, printable
 from slotcon_mm.launch.configs import HOSTS, LOADERS
-from slotcon_mm.launch.label_map_checks import dicts_within, insert_label_map_checks, pipelines_of
+from slotcon_mm.launch.dataset_configs import annotation_file, coco_datasets, pipelines_of
+from slotcon_mm.launch.label_map_checks import insert_label_map_checks
+from slotcon_mm.launch.mask_checks import expect_masks
 
 __all__ = ["expect_class_names", "prepare_labeled_data", "read_as_stored", "turned_images"]
 
@@ -29,7 +29,9 @@ def prepare_labeled_data(config: Config) -> list[str]:
     if config.get("default_scope") not in HOSTS:
         return []
     insert_label_map_checks(config)
-    return read_as_stored(config) + expect_class_names(config)
+    notes = read_as_stored(config) + expect_class_names(config)
+    expect_masks(config)
+    return notes
 
 
 def turned_images(dataset: Any) -> str | None:
@@ -82,10 +84,10 @@ def expect_class_names(config: Config) -> list[str]:
     """
     notes = []
     for dataset in [found for loader in LOADERS for found in coco_datasets((config.get(loader) or {}).get("dataset"))]:
-        path = os.path.join(dataset.get("data_root") or "", dataset["ann_file"])
-        if not os.path.isfile(path):
+        path = annotation_file(dataset)
+        if path is None:
             continue  # the host says so
-        names = categories_in(Path(path))
+        names = categories_in(path)
         classes = classes_of(dataset)
         if missing := [name for name in classes if name not in names]:
             raise ValueError(
@@ -96,13 +98,6 @@ def expect_class_names(config: Config) -> list[str]:
         if left := sorted(set(names) - set(classes)):
             notes.append(f"{path}: categories that no class of the config takes are left out: {listing(left, most=5)}")
     return list(dict.fromkeys(notes))
-
-
-def coco_datasets(dataset: Any) -> Iterator[Any]:
-    """A dataset's config and those within it that are of mmdet's CocoDataset."""
-    for node in dicts_within(dataset):
-        if str(node.get("type")).rpartition(".")[2] == "CocoDataset" and node.get("ann_file"):
-            yield node
 
 
 def classes_of(dataset: Any) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -133,6 +134,25 @@ def test_the_pages_recipe_for_ones_own_label_maps_trains(pretraining, tmp_path, 
     assert 0 <= runner.test()["mIoU"] <= 100
 
 
+def test_the_pages_recipe_for_ones_own_boxes_trains_without_masks(pretraining, tmp_path, monkeypatch):
+    """The config that configs/detection/README.md shows, with names of this test's folders."""
+    monkeypatch.chdir(tmp_path)
+    layouts.write_coco(tmp_path / "data/mine")
+    for split in ("train", "val"):
+        file = tmp_path / f"data/mine/annotations/instances_{split}2017.json"
+        content = json.loads(file.read_text())
+        for annotation in content["annotations"]:
+            del annotation["segmentation"]
+        (tmp_path / f"data/mine/{split}.json").write_text(json.dumps(content))
+        (tmp_path / f"data/mine/{split}2017").rename(tmp_path / f"data/mine/{split}")
+    page = (CONFIGS / "detection/README.md").read_text().partition("## Your own boxes")[2].partition("##")[0]
+    recipe = "\n".join(line[4:] for line in page.splitlines() if line.startswith("    "))
+    assert "('bolt', 'nut')" in recipe
+    (tmp_path / "mine.py").write_text(recipe.replace("('bolt', 'nut')", "('cat', 'dog')"))
+    runner = train_two_steps(tmp_path / "mine.py", pretraining)
+    assert 0 <= runner.test()["coco/bbox_mAP"] <= 1
+
+
 def batch_norms(model: nn.Module) -> list[nn.Module]:
     return [module for module in model.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
 
@@ -168,6 +188,23 @@ def test_mask_rcnn_fpn_has_the_published_heads_and_schedules(schedule, epochs, m
         assert len(batch_norms(part)) == norms
     resize = config.train_dataloader.dataset.pipeline[2]
     assert [tuple(scale) for scale in resize.scales] == [(1333, s) for s in (640, 672, 704, 736, 768, 800)]
+
+
+def test_faster_rcnn_differs_from_mask_rcnn_by_its_masks_alone():
+    boxes, model = load("detection", "faster-rcnn_r50_fpn_1x_coco")
+    masks, other = load("detection", "mask-rcnn_r50_fpn_1x_coco")
+    assert not model.with_mask
+    rest = {name: value.shape for name, value in other.state_dict().items() if "mask_head" not in name}
+    assert {name: value.shape for name, value in model.state_dict().items()} == rest
+    for key in ("train_cfg", "param_scheduler", "optim_wrapper", "auto_scale_lr", "custom_hooks", "default_hooks"):
+        assert boxes[key] == masks[key]
+    for loader in ("train_dataloader", "val_dataloader", "test_dataloader"):
+        steps = masks[loader].dataset.pipeline
+        for step in steps:
+            step.pop("with_mask", None)
+            step.pop("backend_args", None)
+        assert [dict(step) for step in boxes[loader].dataset.pipeline] == [dict(step) for step in steps]
+    assert boxes.val_evaluator.metric == boxes.test_evaluator.metric == "bbox"
 
 
 @pytest.mark.parametrize("name", ["mask-rcnn_r50-c4_1x_coco", "faster-rcnn_r50-c4_24k_voc0712"])
