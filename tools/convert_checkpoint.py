@@ -17,6 +17,7 @@ from pathlib import Path
 
 import slotcon_mm  # noqa: F401
 from slotcon_mm.checkpoints.backbone import SOURCES, backbone_of
+from slotcon_mm.checkpoints.detectron2 import describe_use_in_detectron2
 from slotcon_mm.checkpoints.formats import FORMATS, export_backbone
 from slotcon_mm.checkpoints.latest import resolve_checkpoint
 from slotcon_mm.checkpoints.official import from_official, load_official, to_official
@@ -68,7 +69,10 @@ def convert(args: argparse.Namespace) -> str:
     backbone = backbone_of(checkpoint, args.source)
     exported = export_backbone(backbone.tensors, source=backbone.source, step=backbone.step, file_format=args.format)
     sha256 = write_weights(exported, args.target_file)
-    return f"{args.target_file}: {len(backbone.tensors)} tensors ({backbone.describe()}), sha256 {sha256}"
+    said = f"{args.target_file}: {len(backbone.tensors)} tensors ({backbone.describe()}), sha256 {sha256}"
+    if args.format == "detectron2":
+        said += "\n" + describe_use_in_detectron2(backbone.tensors, checkpoint, str(args.target_file))
+    return said
 
 
 if __name__ == "__main__":

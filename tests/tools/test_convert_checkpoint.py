@@ -60,6 +60,13 @@ def test_a_torchvision_backbone_is_the_one_asked_for(run, tmp_path, source, pref
     assert model.layer2[0].conv1.weight.equal(wanted[f"{prefix}layer2.0.conv1.weight"])
 
 
+def test_an_export_for_detectron2_says_what_it_must_be_used_with(run, tmp_path):
+    done = convert("backbone", run, tmp_path / "b.pkl", "--format", "detectron2")
+    assert "120 tensors (teacher, step 9)" in done.said
+    for line in ("FORMAT: RGB", "PIXEL_STD: [58.395, 57.12, 57.375]", "FREEZE_AT: 0", "STRIDE_IN_1X1: false"):
+        assert line in done.said
+
+
 def test_a_published_file_has_no_optimizer(run, tmp_path):
     done = convert("publish", run, tmp_path / "p.pth")
     path = Path(done.said.partition(":")[0])
