@@ -19,14 +19,15 @@ def view_size_of_checkpoint(checkpoint: Mapping[str, Any]) -> int:
 
 
 def view_size_of_config(config: Mapping[str, Any]) -> int:
-    """Pixels of a view's side by the ``PairedViews`` of a training's pipeline; ``USUAL`` where there is none."""
+    """Pixels of a view's shorter side by a training's ``PairedViews``; ``USUAL`` where there is none."""
     return _find(config.get("train_dataloader")) or USUAL
 
 
 def _find(node: Any) -> int | None:
     if isinstance(node, Mapping):
         if str(node.get("type")).rpartition(".")[2] == "PairedViews":
-            return int(node.get("size", USUAL))
+            size = node.get("size", USUAL)
+            return min(size) if isinstance(size, list | tuple) else int(size)
         node = node.values()
     elif not isinstance(node, list | tuple):
         return None

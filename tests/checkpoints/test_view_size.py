@@ -31,3 +31,10 @@ def test_without_a_config_it_is_the_papers():
         == view_size_of_config(dict(model={}))
         == 224
     )
+
+
+def test_of_rectangular_views_it_is_the_shorter_side():
+    pipeline = [dict(type="slotcon_mm.LoadImage"), dict(type="slotcon_mm.PairedViews", size=[96, 192])]
+    config = Config(dict(train_dataloader=dict(dataset=dict(pipeline=pipeline))))
+    assert view_size_of_config(config) == 96
+    assert view_size_of_checkpoint(dict(meta=dict(cfg=config.pretty_text))) == 96

@@ -128,7 +128,7 @@ def resize_difference(paths: list[str], size: int) -> tuple[float, float, float]
         image = read_image(path)
         height, width = (length // 2 for length in image.shape[:2])
         top, left = height // 2, width // 2
-        ours.append(cut_view(image, Crop(left, top, width, height, width * height), size, flip=False))
+        ours.append(cut_view(image, Crop(left, top, width, height, width * height), (size, size), flip=False))
         region = Image.fromarray(image).crop((left, top, left + width, top + height))
         plain.append(to_unit(region.resize((size, size), Image.Resampling.BICUBIC)))
     return difference(torch.stack(ours) / 255, torch.stack(plain))

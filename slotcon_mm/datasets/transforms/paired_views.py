@@ -12,7 +12,7 @@ from mmcv.transforms import BaseTransform
 from mmpretrain.structures import DataSample
 from torch import Tensor
 
-from slotcon_mm.checks import expect_positive, expect_share
+from slotcon_mm.checks import expect_share
 from slotcon_mm.datasets.sampling.sample_clock import SampleClock
 from slotcon_mm.datasets.transforms.view_geometry import Crop, draw_crop, draw_overlapping_crop, overlap_boxes
 from slotcon_mm.registry import TRANSFORMS
@@ -26,14 +26,14 @@ class PairedViews(BaseTransform):
 
     Required keys: ``img`` (H, W, 3) uint8 RGB, ``sample_idx`` (set by every MMEngine dataset).
 
-    Result: ``inputs``, two uint8 tensors (3, size, size), cropped, resized (bicubic with antialiasing) and flipped;
+    Result: ``inputs``, two uint8 tensors (3, height, width), cropped, resized (bicubic with antialiasing) and flipped;
     ``photometric``, the draws that ``ViewPreprocessor`` applies to the batch; ``data_samples`` with ``overlap_boxes``
     (2, 4), ``flipped`` (2,) and the image's ``img_path``. Pairs of values are those of view 1 and view 2.
 
     Args:
-        size: Side of a view in pixels.
+        size: Side of a view in pixels, or its (height, width).
         scale: Range of a crop's share of the image's area.
-        ratio: Range of a crop's width / height.
+        ratio: Range of a crop's width / height; crops of another ratio than the view's are squeezed into it.
         min_overlap: Least share of the second crop that lies in the first.
         flip_prob: Of a horizontal flip, for each view.
         jitter: Strengths of brightness, contrast, saturation and hue.
@@ -46,7 +46,7 @@ class PairedViews(BaseTransform):
 
     def __init__(
         self,
-        size: int = 224,
+        size: int | Sequence[int] = 224,
         scale: tuple[float, float] = (0.08, 1.0),
         ratio: tuple[float, float] = (3 / 4, 4 / 3),
         min_overlap: float = 0.01,
@@ -58,7 +58,7 @@ class PairedViews(BaseTransform):
         blur_prob: tuple[float, float] = (1.0, 0.1),
         solarize_prob: tuple[float, float] = (0.0, 0.2),
     ) -> None:
-        expect_positive(size=size)
+        self.size = height_and_width(size)
         expect_range("scale", scale, 0, 1)
         expect_range("ratio", ratio, 0, float("inf"))
         expect_range("blur_sigma", blur_sigma, 0, float("inf"))
@@ -67,7 +67,6 @@ class PairedViews(BaseTransform):
             expect_share(**{f"blur_prob[{view}]": blur_prob[view], f"solarize_prob[{view}]": solarize_prob[view]})
         if len(jitter) != 4 or min(jitter) < 0 or max(jitter[:3]) > 1 or jitter[3] > 0.5:
             raise ValueError(f"expected four jitter strengths, three in [0, 1] and hue's in [0, 0.5], got {jitter}")
-        self.size = size
         self.scale, self.ratio, self.min_overlap = scale, ratio, min_overlap
         self.flip_prob = flip_prob
         self.jitter, self.jitter_prob = jitter, jitter_prob
@@ -126,12 +125,20 @@ class PairedViews(BaseTransform):
         return f"{type(self).__name__}(size={self.size}, scale={self.scale}, ratio={self.ratio})"
 
 
-def cut_view(image_HW3: np.ndarray, crop: Crop, size: int, flip: bool) -> Tensor:
-    """Crop, resize to (3, size, size) in 8 bits by torch's bicubic with antialiasing, and flip."""
+def height_and_width(size: int | Sequence[int]) -> tuple[int, int]:
+    """ValueError unless ``size`` is a number of pixels or a pair of them."""
+    pair = tuple(size) if isinstance(size, Sequence) else (size, size)
+    if len(pair) != 2 or not all(isinstance(side, int) and side > 0 for side in pair):
+        raise ValueError(f"expected size as pixels above 0, a number or (height, width), got {size}")
+    return pair
+
+
+def cut_view(image_HW3: np.ndarray, crop: Crop, size: tuple[int, int], flip: bool) -> Tensor:
+    """Crop, resize to (3, *size) in 8 bits by torch's bicubic with antialiasing, and flip."""
     region = image_HW3[crop.top : crop.top + crop.height, crop.left : crop.left + crop.width]
     # (1, 3, h, w) in channels-last memory, which torch's 8-bit kernel takes as it is
     pixels = torch.from_numpy(np.ascontiguousarray(region)).permute(2, 0, 1)[None]
-    view = F.interpolate(pixels, size=(size, size), mode="bicubic", antialias=True, align_corners=False)[0]
+    view = F.interpolate(pixels, size=size, mode="bicubic", antialias=True, align_corners=False)[0]
     return (view.flip(-1) if flip else view).contiguous()
 
 

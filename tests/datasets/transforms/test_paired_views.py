@@ -32,6 +32,14 @@ def test_a_sample_holds_two_views_their_geometry_and_every_draw():
     )
 
 
+def test_a_view_may_be_a_rectangle():
+    square, wide = sample(3), PairedViews(size=[12, 30])(dict(img=random_image(), sample_idx=3))
+    assert [view.shape for view in wide["inputs"]] == [(3, 12, 30)] * 2
+    # neither draws nor geometry depend on the views' size
+    assert torch.equal(square["data_samples"].overlap_boxes, wide["data_samples"].overlap_boxes)
+    assert torch.equal(square["photometric"]["jitter_factors"], wide["photometric"]["jitter_factors"])
+
+
 def test_draws_are_a_function_of_seed_epoch_and_index():
     transform = PairedViews(size=16)
 
@@ -71,12 +79,13 @@ def test_changing_a_probability_moves_no_other_draw():
     assert torch.equal(plain["photometric"]["jitter_factors"], gray["photometric"]["jitter_factors"])
 
 
+@pytest.mark.parametrize("size", [(24, 24), (12, 30)])
 @pytest.mark.parametrize("flip", [False, True])
-def test_a_view_is_torchvisions_antialiased_bicubic_crop(flip):
+def test_a_view_is_torchvisions_antialiased_bicubic_crop(flip, size):
     image = random_image(90, 70)
-    view = cut_view(image, Crop(5, 7, 61, 33, 0.0), 24, flip)
+    view = cut_view(image, Crop(5, 7, 61, 33, 0.0), size, flip)
     tensor = torch.from_numpy(image).permute(2, 0, 1)
-    expected = tv.resized_crop(tensor.float(), 7, 5, 33, 61, [24, 24], interpolation=tv.InterpolationMode.BICUBIC)
+    expected = tv.resized_crop(tensor.float(), 7, 5, 33, 61, [*size], interpolation=tv.InterpolationMode.BICUBIC)
     expected = tv.horizontal_flip(expected) if flip else expected
     # 8-bit weights round the result by a level
     assert (view.float() - expected.round().clamp(0, 255)).abs().max() <= 1
@@ -88,9 +97,10 @@ def test_a_view_is_torchvisions_antialiased_bicubic_crop(flip):
     height=st.integers(40, 211),
     flips=st.tuples(st.booleans(), st.booleans()),
     seed=st.integers(0, 10**6),
-    grid=st.integers(3, 9),
+    rows=st.integers(3, 9),
+    columns=st.integers(3, 9),
 )
-def test_after_alignment_both_views_agree_on_where_each_pixel_lies(width, height, flips, seed, grid):
+def test_after_alignment_both_views_agree_on_where_each_pixel_lies(width, height, flips, seed, rows, columns):
     """Images whose values are their coordinates, pooled to a grid as a backbone would, then aligned."""
     rng = np.random.default_rng(seed)
     first = draw_crop(rng, width, height, (0.2, 1.0), (3 / 4, 4 / 3))
@@ -100,13 +110,14 @@ def test_after_alignment_both_views_agree_on_where_each_pixel_lies(width, height
         return
     aligned, inner = [], []
     for crop, flip, box in zip((first, second), flips, boxes, strict=True):
-        cell = (torch.arange(grid, dtype=torch.float64) + 0.5) / grid
-        x = crop.left + crop.width * (cell.flip(0) if flip else cell)
-        y = crop.top + crop.height * cell
-        coordinates = torch.stack([x.expand(grid, grid), y[:, None].expand(grid, grid)])[None]
+        across = (torch.arange(columns, dtype=torch.float64) + 0.5) / columns
+        down = (torch.arange(rows, dtype=torch.float64) + 0.5) / rows
+        x = crop.left + crop.width * (across.flip(0) if flip else across)
+        y = crop.top + crop.height * down
+        coordinates = torch.stack([x.expand(rows, columns), y[:, None].expand(rows, columns)])[None]
         aligned.append(align_to_overlap(coordinates, box[None], torch.tensor([flip]))[0])
         # RoIAlign repeats the border's value beyond the outermost cells' centers: no coordinate there
-        ones = torch.zeros(1, 1, grid, grid, dtype=torch.float64)
+        ones = torch.zeros(1, 1, rows, columns, dtype=torch.float64)
         ones[:, :, 1:-1, 1:-1] = 1
         inner.append(align_to_overlap(ones, box[None], torch.tensor([flip]))[0, 0])
     trusted = (inner[0] > 0.999) & (inner[1] > 0.999)
@@ -128,6 +139,10 @@ def test_an_image_that_is_not_rgb_bytes_is_refused():
     ("arguments", "name"),
     [
         (dict(size=0), "size"),
+        (dict(size=(96, 0)), "size"),
+        (dict(size=(96,)), "size"),
+        (dict(size=[96, 96, 3]), "size"),
+        (dict(size=96.5), "size"),
         (dict(scale=(0.5, 0.1)), "scale"),
         (dict(scale=(0.0, 1.0)), "scale"),
         (dict(ratio=(0, 1)), "ratio"),
