@@ -14,6 +14,8 @@ MESSAGES = (
     r"^Exp name: ",
     # mmengine 0.10.7; a line of ours says that each micro-batch has its own statistics
     r"^Gradient accumulative may slightly decrease performance",
+    # mmengine 0.10.7 with paramwise_cfg, of every parameter of the teacher
+    r"^\S+ is skipped since its requires_grad=False",
     # mmengine 0.10.7, printed beside the log
     r"^Loads checkpoint by ",
     # pycocotools, printed at every start and every evaluation

@@ -33,11 +33,11 @@ def main() -> None:
 
 def run(args: argparse.Namespace) -> None:
     try:
-        config = prepare(args)
+        config, notes = prepare(args)
         if not config.get("test_dataloader"):
             raise ValueError(f"expected a config with a test_dataloader, got {args.config}, which only trains")
         config.load_from = str(resolve_checkpoint(args.checkpoint, "the checkpoint"))
-        runner = build_runner(config, [])
+        runner = build_runner(config, notes)
         check_test(runner)
     except (ValueError, FileNotFoundError, ImportError) as error:
         sys.exit(f"error: {error}")

@@ -11,7 +11,7 @@ from mmengine.config import Config
 from slotcon_mm.launch.data_configs import expect_data_only
 from slotcon_mm.launch.device import select_device
 from slotcon_mm.launch.launchers import prepare_process
-from slotcon_mm.launch.overrides import merge_overrides
+from slotcon_mm.launch.overrides import expect_known_arguments, merge_overrides
 from slotcon_mm.requirements import require
 
 __all__ = ["HOSTS", "LOADERS", "is_pretraining", "prepare"]
@@ -20,11 +20,12 @@ HOSTS = ("mmdet", "mmseg")
 LOADERS = ("train_dataloader", "val_dataloader", "test_dataloader")
 
 
-def prepare(args: argparse.Namespace) -> Config:
-    """The config to run."""
+def prepare(args: argparse.Namespace) -> tuple[Config, list[str]]:
+    """The config to run, and lines for the log."""
     select_device(args.device, gpu=prepare_process(args.launcher, args.local_rank))
     config = read_config(args.config)
-    merge_overrides(config, args.cfg_options)
+    notes = merge_overrides(config, args.cfg_options)
+    expect_known_arguments(config)
     scope = config.get("default_scope")
     if scope in HOSTS:
         require(scope, "mmcv._ext", purpose=f"{args.config}")
@@ -37,7 +38,7 @@ def prepare(args: argparse.Namespace) -> Config:
         config.work_dir = args.work_dir
     elif not config.get("work_dir"):
         config.work_dir = os.path.join("work_dirs", Path(args.config).stem)
-    return config
+    return config, notes
 
 
 def read_config(path: str) -> Config:

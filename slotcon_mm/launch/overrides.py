@@ -11,7 +11,9 @@ from typing import Any
 from mmengine.config import Config, DictAction
 from mmengine.runner import FlexibleRunner, Runner
 
-__all__ = ["merge_overrides"]
+from slotcon_mm.launch.leftovers import leftovers, strange_arguments
+
+__all__ = ["expect_known_arguments", "merge_overrides"]
 
 # read by Runner from the whole config rather than as arguments (mmengine 0.10.7)
 READ_FROM_CONFIG = {
@@ -29,8 +31,11 @@ READ_FROM_CONFIG = {
 }
 
 
-def merge_overrides(config: Config, given: Sequence[str] | dict[str, Any] | None) -> None:
+def merge_overrides(config: Config, given: Sequence[str] | dict[str, Any] | None) -> list[str]:
     """Merges ``--cfg-options``, as a shell passes them or as values by their keys, into ``config``.
+
+    Returns:
+        Lines for the log: what another ``type`` replaced.
 
     Raises:
         ValueError: One has no ``=``, or sets a helper variable of the config file (``data_root``, say), which nothing
@@ -47,7 +52,49 @@ def merge_overrides(config: Config, given: Sequence[str] | dict[str, Any] | None
                 else f"nothing in {config.filename} is called so"
             )
             raise ValueError(f"expected an override that reaches something, got {name}, which nothing reads: {hint}")
+    notes = replace_types(config, overrides)
     config.merge_from_dict(overrides)
+    return notes
+
+
+def replace_types(config: Config, overrides: dict[str, Any]) -> list[str]:
+    """Removes what the parts that get another ``type`` hold for their old one; returns a line for each."""
+    notes = []
+    for key, value in overrides.items():
+        place, new = key, value.get("type") if isinstance(value, dict) and not value.get("_delete_") else None
+        if key.endswith(".type"):
+            place, new = key.removesuffix(".type"), value
+        node = value_at(config, place)
+        old = node.get("type") if isinstance(node, dict) else None
+        if not (isinstance(old, str) and isinstance(new, str)) or old == new:
+            continue
+        given = {name for name in node if any(f"{name_of}.".startswith(f"{place}.{name}.") for name_of in overrides)}
+        given |= set(value) if isinstance(value, dict) else set()
+        left = leftovers(node, new, config.get("default_scope"))
+        dropped = {name: default for name, default in left.items() if name not in given}
+        if not dropped:
+            continue
+        gone = ", ".join(f"{name}={node.pop(name)!r}" for name in dropped)
+        defaults = {name: default for name, default in dropped.items() if default is not None}
+        node.update(defaults)
+        instead = ", ".join(f"{name}={default!r}" for name, default in defaults.items())
+        notes.append(
+            f"{place}: {new} in place of {old}, without its {gone}"
+            + (f"; {new}'s defaults hold: {instead}" if instead else "")
+        )
+    return notes
+
+
+def expect_known_arguments(config: Config) -> None:
+    """ValueError where optimizer or backbone has arguments that its type does not take, of an inherited one mostly."""
+    for place in ("optim_wrapper.optimizer", "model.backbone"):
+        node = value_at(config, place)
+        kind = node.get("type") if isinstance(node, dict) else None
+        if isinstance(kind, str) and (strange := strange_arguments(node, config.get("default_scope"))):
+            raise ValueError(
+                f"expected arguments of {kind} in {place}, got {', '.join(strange)}: leave them out, or in a config "
+                f"that inherits them write {place.rpartition('.')[2]}=dict(_delete_=True, type={kind!r}, ...)"
+            )
 
 
 def parse_overrides(config: Config, given: Sequence[str]) -> dict[str, Any]:

@@ -39,12 +39,12 @@ class Start(NamedTuple):
 
 def prepare_training(args: argparse.Namespace) -> Start:
     """As ``prepare``, with the options of train.py."""
-    config = prepare(args)
+    config, said = prepare(args)
     if args.amp:
         turn_on_amp(config)
     if args.auto_scale_lr:
         turn_on_lr_scaling(config)
-    notes: list[str | None] = []
+    notes: list[str | None] = [*said]
     if args.resume:
         notes.append(set_resume(config, args.resume))
         if config.resume:

@@ -224,6 +224,17 @@ def test_one_rank_that_is_not_finite_stops_both(scenes, tmp_path):
         assert f"On rank {rank} the step saw these images" in message
 
 
+@pytest.mark.parametrize("kind", ["AdamW", "SGD"])
+def test_torchs_optimizers_are_kept_from_what_is_not_finite_too(scenes, tmp_path, kind):
+    given = {"optim_wrapper.optimizer.type": kind, "optim_wrapper.optimizer.lr": 1e-3}
+    runner = build_run(QUICKSTART, tmp_path, options=pretraining_options(scenes, **given))
+    runner.register_hook(PoisonGradient())
+    with pytest.raises(RunStoppedError, match=rf"iteration {BAD + 1}, first in .*prototypes"):
+        train(runner)
+    assert type(runner.optim_wrapper.optimizer).__name__ == kind
+    assert all(value.isfinite().all() for value in runner.model.state_dict().values())
+
+
 def test_fine_tuning_stops_before_a_weight_moves(tmp_path, monkeypatch):
     import layouts
     from test_resume import segmentation

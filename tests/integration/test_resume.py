@@ -208,6 +208,22 @@ def test_an_unchanged_config_says_nothing(uninterrupted, scenes, tmp_path):
     assert "in the checkpoint" not in log_of(tmp_path)
 
 
+def test_adamw_with_groups_of_parameters_resumes_in_rectangular_views_to_the_same_bits(scenes, tmp_path):
+    given = {
+        "optim_wrapper.optimizer.type": "AdamW",
+        "optim_wrapper.paramwise_cfg": dict(norm_decay_mult=0.0, custom_keys=dict(prototypes=dict(lr_mult=0.5))),
+        "auto_scale_lr": dict(enable=True, base_batch_size=8),
+        "train_dataloader.dataset.pipeline.1.size": [48, 96],
+    }
+    options = pretraining_options(scenes, **given)
+    train(build_run(QUICKSTART, tmp_path / "whole", options=options))
+    interrupted_at(build_run(QUICKSTART, tmp_path / "parts", options=options), epoch=2)
+    runner = train(build_run(QUICKSTART, tmp_path / "parts", options=options, resume="latest"))
+    rates = {round(group["initial_lr"], 9) for group in runner.optim_wrapper.optimizer.param_groups}
+    assert rates == {0.0005, 0.00025}  # half of AdamW's default for half of the base batch
+    assert differences(*(run_state(tmp_path / name / "epoch_4.pth") for name in ("whole", "parts"))) == []
+
+
 def test_another_optimizer_is_refused(scenes, tmp_path):
     train(build_run(QUICKSTART, tmp_path, options=pretraining_options(scenes, epochs=2)))
 

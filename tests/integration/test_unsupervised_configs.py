@@ -57,7 +57,7 @@ def data(tmp_path, monkeypatch) -> None:
 @pytest.mark.usefixtures("data")
 @pytest.mark.parametrize("path", SCORED, ids=lambda path: path.stem)
 def test_config_scores_a_checkpoint(path, tmp_path):
-    config = prepare(arguments(path, tmp_path))
+    config, _ = prepare(arguments(path, tmp_path))
     shrink(config)
     model = MODELS.build({"_scope_": "mmpretrain", **config.model})
     torch.save(dict(state_dict=model.state_dict(), meta={}), tmp_path / "c.pth")
@@ -88,7 +88,7 @@ def test_the_default_is_picies_protocol():
 
 @pytest.mark.usefixtures("data")
 def test_a_checkpoint_of_another_model_is_refused_before_the_test(tmp_path):
-    config = prepare(arguments(CONFIGS / "slotcon_r50_coco-stuff27.py", tmp_path))
+    config, _ = prepare(arguments(CONFIGS / "slotcon_r50_coco-stuff27.py", tmp_path))
     shrink(config)
     other = MODELS.build({"_scope_": "mmpretrain", **config.model, "neck": {**config.model.neck, "num_prototypes": 9}})
     torch.save(dict(state_dict=other.state_dict()), tmp_path / "c.pth")
@@ -117,7 +117,7 @@ def test_pretraining_can_be_watched(tmp_path):
 
 @pytest.mark.usefixtures("data")
 def test_the_linear_probe_is_trained_from_a_pretraining_and_scored(tmp_path):
-    pretraining = prepare(arguments(CONFIGS / "slotcon_r50_coco-stuff27.py", tmp_path))
+    pretraining, _ = prepare(arguments(CONFIGS / "slotcon_r50_coco-stuff27.py", tmp_path))
     shrink(pretraining)
     model = MODELS.build({"_scope_": "mmpretrain", **pretraining.model})
     torch.save(dict(state_dict=model.state_dict(), meta={}), tmp_path / "epoch_1.pth")

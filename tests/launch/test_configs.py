@@ -21,8 +21,8 @@ def config_file(tmp_path: Path) -> str:
 
 
 def test_the_work_dir_is_named_after_the_config_unless_told(config_file):
-    assert configs.prepare(training_arguments(config_file)).work_dir == "work_dirs/mine"
-    assert configs.prepare(training_arguments(config_file, "--work-dir", "there")).work_dir == "there"
+    assert configs.prepare(training_arguments(config_file))[0].work_dir == "work_dirs/mine"
+    assert configs.prepare(training_arguments(config_file, "--work-dir", "there"))[0].work_dir == "there"
 
 
 @pytest.mark.parametrize("package", ["mmdet", "mmseg"])

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 from mmengine.config import Config
+from mmengine.optim import build_optim_wrapper
+from runs import CONFIGS
+from torch import nn
 
-from slotcon_mm.launch.overrides import merge_overrides, value_at
+from slotcon_mm.launch.overrides import expect_known_arguments, merge_overrides, value_at
 
 
 def config() -> Config:
@@ -67,3 +70,102 @@ def test_what_a_shell_passes_is_taken_as_the_config_would_hold_it(argument, valu
 def test_an_argument_without_a_value_is_refused():
     with pytest.raises(ValueError, match=r"expected --cfg-options KEY=VALUE, got 'lr'"):
         merge_overrides(config(), ["lr", "=", "0.1"])
+
+
+# Another type ---------------------------------------------------------------------------------------------------------
+
+LARS = dict(type="slotcon_mm.LARS", lr=2.0, momentum=0.9, weight_decay=1e-5, trust_coefficient=0.001)
+
+
+def pretraining() -> Config:
+    return Config.fromfile(CONFIGS / "slotcon_r50_coco.py")
+
+
+def test_another_optimizer_begins_with_its_own_defaults_and_what_goes_is_said():
+    cfg = pretraining()
+    (note,) = merge_overrides(cfg, ["optim_wrapper.optimizer.type=AdamW"])
+    assert cfg.optim_wrapper.optimizer == dict(type="AdamW", lr=1e-3, weight_decay=0.01)
+    assert note == (
+        "optim_wrapper.optimizer: AdamW in place of slotcon_mm.LARS, without its lr=2.0, momentum=0.9, "
+        "weight_decay=1e-05, trust_coefficient=0.001; AdamW's defaults hold: lr=0.001, weight_decay=0.01"
+    )
+
+
+@pytest.mark.parametrize("kind", ["Adam", "AdamW", "SGD", "RMSprop", "Adagrad", "mmpretrain.Lamb", "mmpretrain.LARS"])
+def test_every_optimizer_can_be_built_with_what_is_left(kind):
+    cfg = pretraining()
+    merge_overrides(cfg, [f"optim_wrapper.optimizer.type={kind}", "optim_wrapper.type=OptimWrapper"])
+    network = nn.Linear(2, 2)
+    wrapper = build_optim_wrapper(network, cfg.optim_wrapper)
+    assert type(wrapper.optimizer).__name__ == kind.rpartition(".")[2]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        ["optim_wrapper.optimizer.lr=1e-4", "optim_wrapper.optimizer.type=AdamW"],
+        ["optim_wrapper.optimizer={'type': 'AdamW', 'lr': 1e-4}"],
+    ],
+)
+def test_what_the_command_line_sets_for_it_holds(given):
+    cfg = pretraining()
+    (note,) = merge_overrides(cfg, given)
+    assert cfg.optim_wrapper.optimizer == dict(type="AdamW", lr=1e-4, weight_decay=0.01)
+    assert "lr=" not in note
+
+
+def test_the_same_type_and_one_that_nothing_knows_change_nothing_else():
+    for kind in (LARS["type"], "NoSuchOptimizer"):
+        cfg = pretraining()
+        assert merge_overrides(cfg, [f"optim_wrapper.optimizer.type={kind}"]) == []
+        assert cfg.optim_wrapper.optimizer == {**LARS, "type": kind}
+
+
+def test_a_wrapper_of_the_same_family_keeps_what_it_takes():
+    cfg = pretraining()
+    (note,) = merge_overrides(cfg, ["optim_wrapper.type=OptimWrapper"])
+    assert cfg.optim_wrapper == dict(type="OptimWrapper", optimizer=LARS)
+    assert "without its loss_scale='dynamic'" in note
+
+
+def test_a_backbone_of_another_family_takes_nothing_over_and_one_of_the_same_keeps_what_it_takes():
+    cfg = pretraining()
+    merge_overrides(cfg, ["model.backbone.type=ConvNeXt", "model.backbone.arch=atto"])
+    assert cfg.model.backbone == dict(type="ConvNeXt", arch="atto")
+    cfg = pretraining()
+    assert merge_overrides(cfg, ["model.backbone.type=ResNeXt"]) == []
+    assert cfg.model.backbone == {**pretraining().model.backbone, "type": "ResNeXt"}
+
+
+def test_schedules_keep_what_both_take():
+    cfg = pretraining()
+    merge_overrides(cfg, ["param_scheduler.type=CosineAnnealingLR"])
+    assert cfg.param_scheduler == dict(
+        type="CosineAnnealingLR", eta_min=1e-6, by_epoch=True, convert_to_iter_based=True
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (
+            dict(optim_wrapper=dict(optimizer=dict(type="AdamW"))),
+            r"of AdamW in optim_wrapper.optimizer, got momentum, trust_co.*=dict\(_delete_=True, type='AdamW'",
+        ),
+        (
+            dict(model=dict(backbone=dict(type="ConvNeXt"))),
+            r"of ConvNeXt in model.backbone, got depth, zero_init_residual: ",
+        ),
+    ],
+)
+def test_a_config_that_inherits_arguments_of_another_type_is_refused_with_what_to_write(change, message):
+    cfg = pretraining()
+    cfg.merge_from_dict(change)
+    with pytest.raises(ValueError, match=message):
+        expect_known_arguments(cfg)
+
+
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("**/*.py")), ids=lambda path: path.stem)
+def test_the_shipped_configs_pass(path):
+    if path.parent.name != "_base_":
+        expect_known_arguments(Config.fromfile(path))
