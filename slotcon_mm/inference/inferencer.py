@@ -18,9 +18,10 @@ from tqdm import tqdm
 from slotcon_mm.checkpoints.build import build_from_checkpoint
 from slotcon_mm.checkpoints.latest import resolve_checkpoint
 from slotcon_mm.checkpoints.safe_loading import load_from_safe_local
-from slotcon_mm.checkpoints.view_size import view_size_of_checkpoint
+from slotcon_mm.checkpoints.view_size import views_of_checkpoint
 from slotcon_mm.checks import expect_positive, printable
 from slotcon_mm.datasets.image_files import decode_image, read_image
+from slotcon_mm.inference.fitting_sizes import group_images
 from slotcon_mm.inference.outputs import Source, list_sources, write_outputs
 from slotcon_mm.launch.device import default_device
 from slotcon_mm.models.functional import upsampled_argmax
@@ -70,8 +71,8 @@ class SlotInferencer(BaseInferencer):
 
     def _init_model(self, cfg: Any, weights: str, device: str = "cpu") -> torch.nn.Module:
         checkpoint = load_from_safe_local(weights, "cpu")
-        views = round(SHORTER_SIDE * view_size_of_checkpoint(checkpoint))
-        self.size = views if self.given_size == "views" else self.given_size
+        self.views = views_of_checkpoint(checkpoint)
+        self.size = round(SHORTER_SIDE * min(self.views)) if self.given_size == "views" else self.given_size
         return build_from_checkpoint(checkpoint).to(device)
 
     def _init_pipeline(self, cfg: Any) -> Callable[[Any], dict[str, Any]]:
@@ -150,7 +151,7 @@ class SlotInferencer(BaseInferencer):
         predictions = [dict(item) for item in inputs]
         for indices in sizes.values():
             batch = torch.cat([resized.pop(index) for index in indices])
-            grouping = self.model.teacher(self.model.data_preprocessor(dict(inputs=batch))["inputs"])
+            grouping = group_images(self.model, self.model.data_preprocessor(dict(inputs=batch))["inputs"], self.views)
             for index, scores, slots in zip(indices, grouping.scores, grouping.slots, strict=True):
                 # an image at a time: scores of many prototypes at full resolution are large
                 group_map = upsampled_argmax(scores[None], inputs[index]["image"].shape[:2])[0].cpu()

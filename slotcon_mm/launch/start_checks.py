@@ -14,11 +14,13 @@ from slotcon_mm.checkpoints.fit import check_fit, fitting_names
 from slotcon_mm.checkpoints.plain_config import read_plain_config
 from slotcon_mm.checkpoints.run_facts import FACTS, batch_size_of, check_facts, facts_of
 from slotcon_mm.checkpoints.safe_loading import load_from_safe_local, state_dict_of
+from slotcon_mm.checkpoints.view_size import views_of_config
 from slotcon_mm.engine.hooks.rank_agreement_hook import expect_same_on_all_ranks
 from slotcon_mm.engine.hooks.resumed_settings_hook import ResumedSettingsHook
 from slotcon_mm.engine.hooks.verify_filling_hook import VerifyFillingHook
 from slotcon_mm.engine.model_of import model_of
 from slotcon_mm.engine.optimizers.schedule import expect_warmup_within
+from slotcon_mm.launch.backbone_checks import try_backbone
 from slotcon_mm.launch.configs import HOSTS, is_pretraining
 from slotcon_mm.launch.label_map_checks import try_labeled_samples
 from slotcon_mm.launch.labeled_data import turned_images
@@ -34,6 +36,10 @@ def check_start(runner: Runner, filling: Filling | None = None) -> None:
     if filling:
         filling.check(model)
         runner.register_hook(VerifyFillingHook(filling))
+    wrapper = runner.cfg.get("model_wrapper_cfg") or runner.cfg
+    finds_unused = bool(wrapper.get("find_unused_parameters"))
+    for note in try_backbone(model, views_of_config(runner.cfg), finds_unused=finds_unused):
+        runner.logger.info(note)
     loader: Any = runner.train_loop.dataloader
     if len(loader) == 0:
         raise ValueError(

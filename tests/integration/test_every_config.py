@@ -121,6 +121,11 @@ BACKBONES = {
         dict(type="ResNet", depth=101, strides=(1, 2, 2, 1), dilations=(1, 1, 1, 2), norm_cfg=dict(type="SyncBN")),
         2048,
     ),
+    "convnext": (dict(type="ConvNeXt", arch="atto", gap_before_final_norm=False), 320),
+    "swin-t": (dict(type="SwinTransformer", arch="tiny", pad_small_map=True), 768),
+    "regnet": (dict(type="RegNet", arch="regnetx_400mf", norm_cfg=dict(type="SyncBN")), 384),
+    "mobilenet v2": (dict(type="MobileNetV2"), 1280),
+    "efficientnet": (dict(type="EfficientNet", arch="b0"), 1280),
     "vit-s": (dict(type="VisionTransformer", arch="deit-small", img_size=64, patch_size=16, out_type="featmap"), 384),
 }
 

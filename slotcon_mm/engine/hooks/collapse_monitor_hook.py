@@ -93,7 +93,7 @@ def pixel_features(model: Any, batch: dict[str, Any]) -> Tensor:
     model.eval()
     views = [view[:IMAGES] for view in batch["inputs"][:1]]
     inputs = model.data_preprocessor(dict(inputs=views))["inputs"][0]
-    features = model.teacher.neck.projector(model.teacher.backbone(inputs)[-1])
+    features = model.teacher.neck.project(model.teacher.backbone(inputs))
     model.train(was_training)
     return features.float().flatten(2).transpose(1, 2).flatten(0, 1)
 

@@ -59,7 +59,7 @@ def sample_pixels(model: SlotCon, loader: Any, each: int, *, seed: int) -> np.nd
     found: list[Tensor] = []
     for batch in loader:
         inputs = model.data_preprocessor(batch, False)["inputs"]
-        features = model.teacher.neck.projector(model.teacher.backbone(inputs)[-1])
+        features = model.teacher.neck.project(model.teacher.backbone(inputs))
         for pixels in F.normalize(features.float(), dim=1).flatten(2).transpose(1, 2).cpu():
             found.append(pixels[torch.randperm(len(pixels), generator=generator)[:each]])
     return torch.cat(found).numpy() if found else np.zeros((0, 1), np.float32)

@@ -18,7 +18,7 @@ __all__ = ["LinearProbe"]
 
 @MODELS.register_module()
 class LinearProbe(BaseModel):
-    """A 1x1 convolution on a frozen backbone's last feature map, trained with cross entropy at the label's size.
+    """A 1x1 convolution on a frozen backbone's feature map, trained with cross entropy at the label's size.
 
     The backbone is in evaluation mode throughout; ``--pretrained`` of train.py fills it.
 
@@ -28,6 +28,7 @@ class LinearProbe(BaseModel):
         num_classes: C.
         data_preprocessor: A ``ViewPreprocessor`` by default.
         init_cfg: As in every MMEngine module.
+        in_index: Which of the backbone's feature maps; the last by default.
     """
 
     def __init__(
@@ -37,9 +38,11 @@ class LinearProbe(BaseModel):
         num_classes: int,
         data_preprocessor: dict[str, Any] | None = None,
         init_cfg: dict[str, Any] | None = None,
+        in_index: int = -1,
     ) -> None:
         super().__init__({"type": "slotcon_mm.ViewPreprocessor", **(data_preprocessor or {})}, init_cfg)
         self.backbone = MODELS.build(backbone).requires_grad_(False)
+        self.in_channels, self.in_index = in_channels, in_index
         self.classifier = nn.Conv2d(in_channels, num_classes, 1)
 
     def train(self, mode: bool = True) -> LinearProbe:
@@ -51,7 +54,7 @@ class LinearProbe(BaseModel):
         """``mode='loss'``: cross entropy with each sample's ``gt_sem_seg``; ``'predict'``: ``group_map``, the class of
         every pixel; ``'tensor'``: logits (B, C, H, W) at the feature map's size."""
         with torch.no_grad():
-            features = self.backbone(inputs)[-1]
+            features = self.backbone(inputs)[self.in_index]
         logits = self.classifier(features)
         if mode == "tensor":
             return logits

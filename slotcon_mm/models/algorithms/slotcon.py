@@ -37,7 +37,7 @@ class SlotCon(BaseSelfSupervisor):
     """Self-supervised learning by joint semantic grouping and slot contrast (Wen et al., NeurIPS 2022).
 
     Args:
-        backbone: Any mmpretrain backbone whose last output is a feature map (B, C, H, W).
+        backbone: Any mmpretrain backbone with a feature map (B, C, H, W); ``neck.in_index`` chooses among several.
         neck: A ``GroupingNeck``: projector and prototypes.
         group_head: A ``GroupLossHead``; it takes K from the neck.
         slot_head: A ``SlotLossHead``; it takes D from the neck.

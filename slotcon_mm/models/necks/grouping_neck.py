@@ -29,11 +29,12 @@ class GroupingNeck(BaseModule):
     """Semantic grouping (paper section 3.1): pixels are assigned to prototypes and pooled into slots.
 
     Args:
-        in_channels: Channels of the backbone's last feature map.
+        in_channels: Channels of the backbone's feature map.
         hidden_channels: Width of the projector.
         out_channels: Channels D of a pixel, a prototype and a slot.
         num_prototypes: K, shared by all images: 256 on COCO, 2048 on ImageNet in the paper.
         temperature: Of the assignment, for student and teacher alike.
+        in_index: Which of the backbone's feature maps is grouped; the last by default.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class GroupingNeck(BaseModule):
         out_channels: int = 256,
         num_prototypes: int = 256,
         temperature: float = 0.07,
+        in_index: int = -1,
     ) -> None:
         super().__init__()
         expect_positive(
@@ -59,6 +61,7 @@ class GroupingNeck(BaseModule):
         self.out_channels = out_channels
         self.num_prototypes = num_prototypes
         self.temperature = temperature
+        self.in_index = in_index
         self.projector = Projector(in_channels, hidden_channels, out_channels)
         self.prototypes = nn.Parameter(torch.randn(num_prototypes, out_channels))
 
@@ -67,15 +70,19 @@ class GroupingNeck(BaseModule):
         nn.init.normal_(self.prototypes)
 
     def forward(self, features: Tensor | Sequence[Tensor]) -> Grouping:
-        """Groups the last of a backbone's feature maps, (B, in_channels, H, W)."""
-        last = features if isinstance(features, Tensor) else features[-1]
-        self._check(last)
-        projected = self.projector(last)
+        """Groups one of a backbone's feature maps, (B, in_channels, H, W)."""
+        projected = self.project(features)
         # cosines divided by 0.07 magnify half precision's rounding fourteenfold: from here on in fp32
         with torch.autocast(projected.device.type, enabled=False):
             pixels = full_precision(projected)
             scores = score_pixels(pixels, self.prototypes)
             return Grouping(scores, pool_slots(pixels, assign_pixels(scores, self.temperature)))
+
+    def project(self, features: Tensor | Sequence[Tensor]) -> Tensor:
+        """Pixel features (B, D, H, W), not normalized, of one of a backbone's feature maps."""
+        chosen = features if isinstance(features, Tensor) else features[self.in_index]
+        self._check(chosen)
+        return self.projector(chosen)
 
     def _check(self, features: Tensor) -> None:
         if features.dim() != 4:
@@ -85,6 +92,6 @@ class GroupingNeck(BaseModule):
             )
         if features.shape[1] != self.in_channels:
             raise ValueError(
-                f"expected {self.in_channels} channels (neck.in_channels) from the backbone's last feature map, "
+                f"expected {self.in_channels} channels (neck.in_channels) from the backbone's feature map, "
                 f"got {features.shape[1]}"
             )

@@ -59,3 +59,9 @@ def test_predictions_are_classes_of_every_pixel():
     full = F.interpolate(model(inputs), (64, 96), mode="bilinear")
     assert torch.stack([sample.group_map for sample in samples]).equal(full.argmax(1))
     assert samples[0].prototypes.shape == (4, 64)
+
+
+def test_in_index_chooses_the_feature_map():
+    backbone = dict(type="ResNet", depth=18, base_channels=8, stem_channels=8, out_indices=(1, 3))
+    model = LinearProbe(backbone, in_channels=16, num_classes=4, in_index=0)
+    assert model(torch.randn(1, 3, 64, 64)).shape == (1, 4, 8, 8)

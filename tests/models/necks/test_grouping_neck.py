@@ -30,6 +30,15 @@ def test_it_groups_the_last_feature_map():
     torch.testing.assert_close(neck(feature).scores, scores)
 
 
+def test_in_index_chooses_another_feature_map():
+    neck = GroupingNeck(in_channels=4, hidden_channels=8, out_channels=5, num_prototypes=6, in_index=0).eval()
+    feature = torch.randn(2, 4, 3, 2)
+    grouping = neck((feature, torch.randn(2, 9, 6, 4)))
+    torch.testing.assert_close(grouping.scores, neck(feature).scores)
+    projected = neck.project((feature, torch.randn(2, 9, 6, 4)))
+    torch.testing.assert_close(projected, neck.projector(feature))
+
+
 def test_features_that_are_no_map_are_refused_with_the_fix():
     with pytest.raises(ValueError, match="out_type='featmap'"):
         GroupingNeck(in_channels=4, hidden_channels=4)(torch.randn(2, 4))

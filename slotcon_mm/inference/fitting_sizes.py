@@ -1,0 +1,41 @@
+"""Images of any size through networks that take some sizes only."""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from slotcon_mm.models.algorithms.slotcon import SlotCon
+from slotcon_mm.models.necks.grouping_neck import Grouping
+
+__all__ = ["group_images"]
+
+MULTIPLE = 32  # pixels: what networks that halve an image five times and add the results (HRNet) can take
+
+
+def group_images(model: SlotCon, images: Tensor, views: tuple[int, int]) -> Grouping:
+    """The teacher's groups of normalized images (B, 3, H, W).
+
+    A network that refuses their size sees them at the next one that it takes: sides that are multiples of ``MULTIPLE``,
+    else the size of the views that it was trained with.
+
+    Raises:
+        ValueError: It takes none of these.
+    """
+    height, width = images.shape[-2:]
+    up = (-(-height // MULTIPLE) * MULTIPLE, -(-width // MULTIPLE) * MULTIPLE)
+    refused: Exception | None = None
+    for size in dict.fromkeys([(height, width), up, views]):
+        fitting = images if size == (height, width) else F.interpolate(images, size, mode="bilinear", antialias=True)
+        try:
+            return model.teacher(fitting)
+        except (RuntimeError, AssertionError) as error:
+            if isinstance(error, torch.cuda.OutOfMemoryError):
+                raise
+            refused = refused or error
+    name, said = type(model.backbone).__name__, " ".join(str(refused).split())
+    raise ValueError(
+        f"expected a network that takes images of {height} x {width}, of sides that are multiples of {MULTIPLE}, or of "
+        f"its views' {views[0]} x {views[1]}, got from {name}: {said}"
+    )
