@@ -5,10 +5,13 @@
 #   bash tools/setup_env.sh det,seg    as base, and mmdet, mmseg, mmcv with operators, and what the tests need
 #   bash tools/setup_env.sh TIER --active    into the active environment instead of .venv
 #
-# A second call takes a second. mmcv's wheel is built once and kept in $SLOTCON_CACHE (default: ~/.cache/slotcon_mm).
-# PYTHON names the Python (3.10, 3.11 or 3.12) that .venv is made with.
+# A second call takes a second. mmcv's wheel is built once for each kind of GPU (on a machine without one, for the CPU)
+# and kept in $SLOTCON_CACHE (default: ~/.cache/slotcon_mm). PYTHON names the Python (3.10, 3.11 or 3.12) that .venv is
+# made with, MAX_JOBS the number of compilers at a time, TORCH_CUDA_ARCH_LIST ("8.0 9.0") the GPUs to build for if they
+# are not those of this machine. For Linux and macOS, whose bash 3.2 and BSD tools it keeps to.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. tools/gpu_support.sh
 
 tier=base active=""
 for argument in "$@"; do
@@ -19,7 +22,7 @@ for argument in "$@"; do
     esac
 done
 cache=${SLOTCON_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/slotcon_mm}
-log=$(mktemp -t slotcon_mm-setup.XXXXXX)
+log=$(mktemp "${TMPDIR:-/tmp}/slotcon_mm-setup.XXXXXX")
 unfinished=""  # what a failed step would leave half made
 trap 'rm -f "$log"; [ -z "$unfinished" ] || rm -rf "$unfinished"' EXIT
 
@@ -39,10 +42,12 @@ find_supported_python() {
 
 # what the end of a failed step's log means, in words
 explain() {
-    if grep -q "No space left on device" "$log"; then
+    if grep -q "^error: expected" "$log"; then
+        grep "^error: expected" "$log" | tail -n 1 | cut -c 8-
+    elif grep -q "No space left on device" "$log"; then
         echo "the disk is full: the base tier needs 7 GB, det,seg 9 GB (TMPDIR and SLOTCON_CACHE may lie elsewhere)"
-    elif grep -qE "(gcc|g\+\+|cc1plus|c\+\+)('|: )?.*(not found|No such file)|unable to execute|Python.h: No such file" "$log"; then
-        echo "no C++ compiler or no Python headers: apt-get install build-essential python3-dev"
+    elif grep -qE "(gcc|g\+\+|cc1plus|c\+\+)('|: )?.*(not found|No such file)|unable to execute|xcrun: error|Python.h: No such file" "$log"; then
+        echo "no C++ compiler or no Python headers: apt-get install build-essential python3-dev (macOS: xcode-select --install)"
     elif grep -qE "ensurepip is not available|No module named venv" "$log"; then
         echo "Python's venv module is missing: apt-get install python3-venv (or pass --active with an environment of yours)"
     elif grep -qiE "Temporary failure in name resolution|Could not fetch URL|Connection (refused|timed out)|No matching distribution" "$log"; then
@@ -87,18 +92,17 @@ else
     python=$environment/bin/python
 fi
 
-fingerprint=$(cat tools/constraints.txt tools/setup_env.sh setup.py | sha256sum | cut -c1-16)
-stamp=$environment/.slotcon_mm-$fingerprint
-if [ -e "$stamp-det,seg" ] || [ -e "$stamp-$tier" ]; then exit 0; fi
+torch_pin=$(sed -n 's/^torch==//p' tools/constraints.txt)
+architectures=$(wanted_architectures "$torch_pin")
 
-# a driver that torch's CUDA cannot use would only show at the first training step
-if [ -z "${CUDA_VISIBLE_DEVICES+set}" ] && command -v nvidia-smi >/dev/null; then
-    driver=$(nvidia-smi --query-gpu=driver_version --format=csv,noheader 2>/dev/null | head -n 1 || true)
-    if [ -n "$driver" ] && [ "${driver%%.*}" -lt 580 ]; then
-        fail "expected NVIDIA driver 580 or newer for torch 2.11 (CUDA 13), got $driver: update it, or put torch==2.10.0" \
-            "and torchvision==0.25.0 (CUDA 12.8) into tools/constraints.txt, or set CUDA_VISIBLE_DEVICES=-1 for the CPU"
-    fi
-fi
+# a stamp names what was set up: .slotcon_mm-FINGERPRINT-TIER-ARCHITECTURES of compiled operators
+stamp=$environment/.slotcon_mm-$(cat tools/constraints.txt tools/setup_env.sh tools/gpu_support.sh setup.py | cksum | tr ' ' '-')
+for found in "$stamp-$tier"-* "$stamp-det,seg"-*; do
+    if [ -e "$found" ] && { [ "$tier" = base ] || covers "${found#"$stamp-$tier-"}" "$architectures"; }; then exit 0; fi
+done
+
+problem=$(check_gpus "$torch_pin")
+[ -z "$problem" ] || fail "$problem"
 free_gb=$(($(df -Pk . | awk 'NR == 2 {print $4}') / 1048576))
 [ "$free_gb" -ge 7 ] || fail "expected 7 GB of free disk in $PWD (9 for det,seg), got $free_gb: make room first"
 
@@ -124,12 +128,20 @@ if [ "$tier" = det,seg ]; then
 fi
 
 # mmcv: a wheel of our own, since pip's isolated builds silently lack the operators
-read -r python_tag torch_version cuda < <("$python" -c "
+read -r python_tag torch_version cuda seen <<<"$("$python" -c "
 import sys, torch
-gpu = torch.cuda.is_available()
-print('cp%d%d' % sys.version_info[:2], torch.__version__.partition('+')[0], torch.version.cuda if gpu else 'cpu')")
+gpus = range(torch.cuda.device_count() if torch.cuda.is_available() else 0)
+seen = sorted({'%d.%d' % torch.cuda.get_device_capability(gpu) for gpu in gpus})
+print('cp%d%d' % sys.version_info[:2], torch.__version__.partition('+')[0], torch.version.cuda or 'cpu', ','.join(seen) or 'cpu')")"
+if [ "$architectures" = cpu ]; then architectures=$seen; fi  # where there is no nvidia-smi
+if [ "$architectures" = cpu ]; then cuda=cpu; fi
+if [ "$architectures" != cpu ] && [ "$cuda" = cpu ]; then
+    fail "expected a torch built for CUDA, which this machine's GPU needs, got $torch_pin without: set" \
+        "CUDA_VISIBLE_DEVICES=-1 for the CPU, or pin another torch in tools/constraints.txt"
+fi
 wheels() { echo "$cache/$python_tag-torch$torch_version-mmcv2.1.0-$1"; }
-with_ops=$(wheels "$cuda") without_ops=$(wheels no-ops)
+with_ops=$(wheels "cuda$cuda-sm$architectures") without_ops=$(wheels no-ops)
+if [ "$cuda" = cpu ]; then with_ops=$(wheels cpu); fi
 
 # CUDA_HOME with an nvcc of torch's CUDA: the system's, else the registry's toolkit, unpacked beside the wheels
 find_cuda() {
@@ -141,8 +153,12 @@ find_cuda() {
             if [ -n "$home" ]; then (cd "$home" && pwd); return; fi
         fi
     done
+    # NVIDIA's wheels for CUDA 12 have no nvcc
+    [ "${cuda%%.*}" -ge 13 ] || fail "expected an nvcc of CUDA ${cuda%%.*}, which mmcv's operators for torch $torch_version need, got" \
+        "none: install NVIDIA's CUDA Toolkit $cuda (or: conda install -c nvidia cuda-toolkit=$cuda) and name its folder by CUDA_HOME"
     home=$cache/cuda-toolkit-$cuda
     if ! [ -x "$home/bin/nvcc" ]; then
+        rm -rf "$home" "$home.part"
         pip install --quiet --target "$home.part" "cuda-toolkit[nvcc,cudart,cccl,cublas,cusparse,cusolver,curand,nvrtc,nvtx]==$cuda.*" >&2
         mv "$home.part"/nvidia/cu* "$home"
         rm -rf "$home.part"
@@ -156,10 +172,10 @@ find_cuda() {
 build_mmcv() {  # folder, distribution (mmcv-lite is mmcv without operators)
     mkdir -p "$1.part"
     if [ "$2" = mmcv ] && [ "$cuda" != cpu ]; then
-        CUDA_HOME=$(find_cuda)
-        export CUDA_HOME FORCE_CUDA=1
+        CUDA_HOME=$(find_cuda) || return 1
+        export CUDA_HOME FORCE_CUDA=1 TORCH_CUDA_ARCH_LIST=${architectures//,/;}
     fi
-    MAX_JOBS=${MAX_JOBS:-$(nproc)} PATH="$environment/bin:$PATH" \
+    MAX_JOBS=${MAX_JOBS:-$("$python" tools/build_jobs.py)} PATH="$environment/bin:$PATH" \
         pip wheel --verbose --no-build-isolation --no-deps --no-binary mmcv --wheel-dir "$1.part" "$2==2.1.0"
     rm -rf "$1"
     mv "$1.part" "$1"
@@ -169,7 +185,7 @@ has_ops() { "$python" -c 'import mmcv._ext' 2>/dev/null; }
 
 if [ "$tier" = det,seg ] && ! ls "$with_ops"/*.whl >/dev/null 2>&1; then
     minutes=$([ "$cuda" = cpu ] && echo "8 to 10" || echo 20)
-    step "building mmcv with operators for $cuda (once; about $minutes minutes on two cores)" build_mmcv "$with_ops" mmcv
+    step "building mmcv with operators for $(basename "${with_ops#*mmcv2.1.0-}") (once; about $minutes minutes on two cores)" build_mmcv "$with_ops" mmcv
 elif [ "$tier" = base ] && ! ls "$with_ops"/*.whl "$without_ops"/*.whl >/dev/null 2>&1; then
     step "mmcv without operators" build_mmcv "$without_ops" mmcv-lite
 fi
@@ -182,5 +198,5 @@ fi
 step "slotcon_mm" pip install --no-deps --no-build-isolation --editable .
 "$python" -c "import slotcon_mm"
 rm -f "$environment"/.slotcon_mm-*
-touch "$stamp-$tier"
+touch "$stamp-$tier-$architectures"
 echo "ready: $environment ($tier)"

@@ -21,6 +21,7 @@ from slotcon_mm.engine.hooks.verify_filling_hook import VerifyFillingHook
 from slotcon_mm.engine.model_of import model_of
 from slotcon_mm.engine.optimizers.schedule import expect_warmup_within
 from slotcon_mm.launch.backbone_checks import try_backbone
+from slotcon_mm.launch.compiled_operators import expect_operators
 from slotcon_mm.launch.configs import HOSTS, is_pretraining
 from slotcon_mm.launch.label_map_checks import try_labeled_samples
 from slotcon_mm.launch.labeled_data import turned_images
@@ -33,6 +34,7 @@ UNBOUNDED = 10**9  # MMEngine's INF, the end of a schedule without one
 def check_start(runner: Runner, filling: Filling | None = None) -> None:
     """ValueError for what would pass unseen or fail late: too few images, a long warm-up, another model's weights."""
     model = model_of(runner)
+    expect_operators(model, runner.cfg.get("default_scope"))
     if filling:
         filling.check(model)
         runner.register_hook(VerifyFillingHook(filling))
@@ -120,6 +122,7 @@ def say_what_schedules_miss(runner: Runner) -> None:
 
 def check_test(runner: Runner) -> None:
     """ValueError unless labels fit, and the checkpoint the whole model: MMEngine leaves at random what it lacks."""
-    try_labeled_samples(runner.test_loop.dataloader.dataset)
     model = model_of(runner)
+    expect_operators(model, runner.cfg.get("default_scope"))
+    try_labeled_samples(runner.test_loop.dataloader.dataset)
     check_fit(model.state_dict(), state_dict_of(load_from_safe_local(runner.cfg.load_from, "cpu")), every=True)

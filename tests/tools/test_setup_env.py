@@ -18,7 +18,7 @@ def checkout(tmp_path: Path) -> Path:
     """What set-up reads, without an environment."""
     root = tmp_path / "checkout"
     (root / "tools").mkdir(parents=True)
-    for name in ("tools/setup_env.sh", "tools/constraints.txt", "setup.py"):
+    for name in ("tools/setup_env.sh", "tools/gpu_support.sh", "tools/constraints.txt", "setup.py"):
         shutil.copy(REPOSITORY / name, root / name)
     return root
 
@@ -31,8 +31,27 @@ def stand_in(folder: Path, name: str, script: str) -> Path:
     return path
 
 
+def gpus(checkout: Path, *, driver: str, capabilities: list[str]) -> None:
+    """A driver that shows these GPUs."""
+    answers = f'*driver*) echo {driver} ;; *cap*) printf "%s\\n" {" ".join(capabilities)} ;; *) echo NVIDIA X ;;'
+    stand_in(checkout.parent / "bin", "nvidia-smi", f'case "$1" in {answers} esac')
+
+
+def ask(checkout: Path, question: str, **environment: str) -> str:
+    """What the functions of gpu_support.sh answer, without a word on stderr."""
+    hidden = ("CUDA_VISIBLE_DEVICES", "TORCH_CUDA_ARCH_LIST")
+    env = {name: value for name, value in os.environ.items() if name not in hidden}
+    env["PATH"] = f"{checkout.parent / 'bin'}:{env['PATH']}"
+    script = f'set -euo pipefail; . "{checkout}/tools/gpu_support.sh"; {question}'
+    result = subprocess.run(
+        ["bash", "-c", script], env={**env, **environment}, capture_output=True, text=True, timeout=60
+    )
+    assert result.stderr == ""
+    return result.stdout.strip() if result.returncode == 0 else f"exit code {result.returncode}"
+
+
 def set_up(checkout: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
-    hidden = ("PYTHON", "VIRTUAL_ENV", "CONDA_PREFIX", "CUDA_VISIBLE_DEVICES")
+    hidden = ("PYTHON", "VIRTUAL_ENV", "CONDA_PREFIX", "CUDA_VISIBLE_DEVICES", "TORCH_CUDA_ARCH_LIST")
     env = {name: value for name, value in os.environ.items() if name not in hidden}
     env["PATH"] = f"{checkout.parent / 'bin'}:{env['PATH']}"
     env["SLOTCON_CACHE"] = str(checkout.parent / "cache")
@@ -67,6 +86,7 @@ def test_a_missing_venv_module_is_answered_and_nothing_half_made_stays(checkout)
         ("x.cpp:3: fatal error: Python.h: No such file or directory", "python3-dev"),
         ("Temporary failure in name resolution", "the package index was not reached"),
         ("c++: fatal error: Killed signal terminated program cc1plus", "MAX_JOBS"),
+        ("xcrun: error: invalid active developer path", "xcode-select --install"),
     ],
 )
 def test_a_failed_step_is_explained_and_its_log_shown(checkout, output, answer):
@@ -82,11 +102,22 @@ def test_a_failed_step_is_explained_and_its_log_shown(checkout, output, answer):
     assert answer in result.stderr.splitlines()[-1]
 
 
-def test_an_old_driver_stops_before_anything_is_installed(checkout):
+@pytest.mark.parametrize("visible", [None, "0", "3,1", "GPU-8932f937"])
+def test_an_old_driver_stops_before_anything_is_installed(checkout, visible):
     stand_in(checkout.parent / "bin", "nvidia-smi", "echo 535.104.05")
-    result = set_up(checkout)
-    assert "expected NVIDIA driver 580 or newer" in result.stderr
+    result = set_up(checkout, **({} if visible is None else {"CUDA_VISIBLE_DEVICES": visible}))
+    assert "expected NVIDIA driver 580 or newer for torch 2.11.0 (CUDA 13), got 535.104.05" in result.stderr
     assert "CUDA_VISIBLE_DEVICES=-1" in result.stderr
+    assert not (checkout / ".venv").exists()
+
+
+def test_a_gpu_without_kernels_stops_before_anything_is_installed(checkout):
+    gpus(checkout, driver="580.65.06", capabilities=["7.0"])
+    result = set_up(checkout)
+    assert "expected a GPU of compute capability 7.5 or newer for torch 2.11.0 (CUDA 13), got NVIDIA X (7.0)" in (
+        result.stderr
+    )
+    assert "torch==2.10.0 and torchvision==0.25.0" in result.stderr
     assert not (checkout / ".venv").exists()
 
 
@@ -105,6 +136,131 @@ def test_an_unknown_argument_shows_the_usage(checkout):
     result = set_up(checkout, "everything")
     assert result.returncode == 2
     assert "usage: bash tools/setup_env.sh" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("driver", "capabilities", "torch", "answer"),
+    [
+        ("580.65.06", ["9.0"], "2.11.0", None),
+        ("535.104.05", ["8.0"], "2.10.0", None),  # what is advised for this driver is then taken
+        ("580.65.06", ["7.0"], "2.10.0", None),  # and for this GPU
+        ("580.65.06", ["6.1"], "2.10.0+cu126", None),
+        ("580.65.06", ["3.5", "12.0"], "2.11.0", None),  # an old GPU beside, for the screen
+        ("580.65.06", ["7.0"], "2.11.0+cpu", None),
+        ("535.104.05", ["8.0"], "2.11.0", "or write torch==2.10.0 and torchvision==0.25.0 (CUDA 12.8)"),
+        ("470.57.02", ["8.0"], "2.11.0", "got 470.57.02: update it, or set CUDA_VISIBLE_DEVICES=-1"),
+        ("470.57.02", ["8.0"], "2.10.0", "driver 525 or newer for torch 2.10.0"),
+        ("580.65.06", ["6.1"], "2.11.0", "torch==2.10.0+cu126"),
+        ("580.65.06", ["6.0"], "2.10.0", "capability 7.0 or newer for torch 2.10.0 (CUDA 12.8)"),
+    ],
+)
+def test_driver_and_gpu_are_held_against_the_pinned_torch(checkout, driver, capabilities, torch, answer):
+    gpus(checkout, driver=driver, capabilities=capabilities)
+    said = ask(checkout, f"check_gpus {torch}")
+    assert said == "" if answer is None else answer in said
+
+
+def test_no_gpu_no_driver_and_hidden_gpus_ask_for_nothing(checkout):
+    assert ask(checkout, "check_gpus 2.11.0; wanted_architectures 2.11.0", PATH="/usr/bin:/bin") == "cpu"
+    stand_in(checkout.parent / "bin", "nvidia-smi", "echo NVIDIA-SMI has failed; exit 9")
+    assert ask(checkout, "check_gpus 2.11.0; wanted_architectures 2.11.0") == "cpu"
+    gpus(checkout, driver="470.57.02", capabilities=["7.0"])
+    for value in ("-1", "", "NoDevFiles"):
+        question = "check_gpus 2.11.0; wanted_architectures 2.11.0"
+        assert ask(checkout, question, CUDA_VISIBLE_DEVICES=value) == "cpu"
+
+
+def test_operators_are_built_for_the_gpus_that_there_are(checkout):
+    gpus(checkout, driver="580.65.06", capabilities=["9.0", "8.0", "9.0", "3.5"])
+    assert ask(checkout, "wanted_architectures 2.11.0") == "8.0,9.0"
+    assert ask(checkout, "wanted_architectures 2.11.0", TORCH_CUDA_ARCH_LIST="9.0+PTX;8.6") == "8.6,9.0+PTX"
+
+
+@pytest.mark.parametrize(
+    ("built", "wanted", "serves"),
+    [
+        ("8.0,9.0", "9.0", True), ("9.0", "8.0,9.0", False), ("cpu", "9.0", False), ("9.0", "cpu", True),
+        ("cpu", "cpu", True), ("9.0+PTX", "9.0", True), ("12.0", "2.0", False),
+    ],
+)  # fmt: skip
+def test_what_was_built_elsewhere_serves_if_it_covers_this_machine(checkout, built, wanted, serves):
+    assert (ask(checkout, f"covers {built} {wanted}") == "") == serves
+
+
+def test_an_environment_of_a_login_node_is_not_taken_for_one_with_cuda(checkout):
+    """And one that was set up on a GPU serves the login node."""
+    python = 'printf "%s\\n" "$*" >>calls; exit 1'
+    (checkout / ".venv/bin").mkdir(parents=True)
+    stand_in(checkout / ".venv/bin", "python", python)
+    files = ("constraints.txt", "setup_env.sh", "gpu_support.sh")
+    content = (
+        b"".join((checkout / "tools" / name).read_bytes() for name in files) + (checkout / "setup.py").read_bytes()
+    )
+    checksum = subprocess.run(["cksum"], input=content, capture_output=True, check=True).stdout.decode().strip()
+    stamp = checkout / f".venv/.slotcon_mm-{checksum.replace(' ', '-')}-det,seg-cpu"
+    stamp.touch()
+    assert set_up(checkout, "det,seg").returncode == 0
+    gpus(checkout, driver="580.65.06", capabilities=["9.0"])
+    assert set_up(checkout, "base").returncode == 0  # it needs no operators
+    assert not (checkout / "calls").exists()
+    assert set_up(checkout, "det,seg").returncode != 0
+    assert "pip" in (checkout / "calls").read_text()
+    stamp.rename(stamp.with_name(stamp.name.replace("-cpu", "-8.0,9.0")))
+    assert set_up(checkout, "det,seg").returncode == 0
+    assert set_up(checkout, "det,seg", CUDA_VISIBLE_DEVICES="-1").returncode == 0
+
+
+PYTHON_WITH_TORCH = """
+case "$*" in
+    *"import sys, torch"*) echo "cp311 2.10.0 12.8 8.0,9.0" ;;
+    tools/build_jobs.py) echo 3 ;;
+    *" wheel --verbose "*)
+        env | grep -E "^(CUDA_HOME|MAX_JOBS|TORCH_CUDA_ARCH_LIST)=" >>calls
+        while [ "$1" != --wheel-dir ]; do shift; done
+        touch "$2/mmcv-2.1.0.whl" ;;
+esac
+"""
+
+
+@pytest.fixture
+def with_cuda_12(checkout: Path) -> Path:
+    """As far as a set-up has come when it builds operators: a torch of CUDA 12.8, two kinds of GPU, no nvcc."""
+    (checkout / ".venv/bin").mkdir(parents=True)
+    stand_in(checkout / ".venv/bin", "python", PYTHON_WITH_TORCH)
+    pins = checkout / "tools/constraints.txt"
+    pins.write_text(pins.read_text().replace("torch==2.11.0", "torch==2.10.0"))
+    gpus(checkout, driver="535.104.05", capabilities=["9.0", "8.0"])
+    stand_in(checkout.parent / "bin", "nvcc", "exit 1")
+    return checkout
+
+
+def test_cuda_12_without_an_nvcc_is_answered(with_cuda_12):
+    result = set_up(with_cuda_12, "det,seg", CUDA_HOME="/nowhere")
+    assert result.returncode != 0
+    last = result.stderr.splitlines()[-1]
+    assert "expected an nvcc of CUDA 12, which mmcv's operators for torch 2.10.0 need, got none" in last
+    assert "CUDA_HOME" in last
+    assert not list((with_cuda_12.parent / "cache").rglob("*.whl"))
+
+
+def test_a_wheel_is_built_for_these_gpus_and_kept_under_their_name(with_cuda_12, tmp_path):
+    toolkit = tmp_path / "toolkit"
+    script = f'if [ "$1" = --version ]; then echo "release 12.8, V12.8.93"; else echo "#$ TOP={toolkit}" >&2; fi'
+    toolkit.mkdir()
+    stand_in(toolkit / "bin", "nvcc", script)
+    result = set_up(with_cuda_12, "det,seg", CUDA_HOME=str(toolkit))
+    assert result.returncode == 0, result.stderr
+    [wheel] = (with_cuda_12.parent / "cache").rglob("*.whl")
+    assert wheel.parent.name == "cp311-torch2.10.0-mmcv2.1.0-cuda12.8-sm8.0,9.0"
+    given = dict(line.split("=", 1) for line in (with_cuda_12 / "calls").read_text().splitlines())
+    assert given == {"CUDA_HOME": str(toolkit), "MAX_JOBS": "3", "TORCH_CUDA_ARCH_LIST": "8.0;9.0"}
+    assert [path.name.endswith("-det,seg-8.0,9.0") for path in (with_cuda_12 / ".venv").glob(".slotcon_mm-*")] == [True]
+
+
+def test_other_versions_of_torch_contradict_no_constraint():
+    """cuda-bindings and others differ with torch's CUDA; torch itself says which."""
+    names = [line.partition("==")[0] for line in (REPOSITORY / "tools/constraints.txt").read_text().splitlines()]
+    assert not [name for name in names if name.startswith(("cuda-", "nvidia-", "triton"))]
 
 
 def test_every_constraint_is_an_exact_version():
