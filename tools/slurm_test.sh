@@ -7,7 +7,7 @@ here=$(dirname "${BASH_SOURCE[0]}")
 . "$here/find_python.sh"
 gpus=${GPUS:-8} per_node=${GPUS_PER_NODE:-8}
 [ "$gpus" -ge "$per_node" ] || per_node=$gpus
-read -ra extra <<<"${SRUN_ARGS:-}"
+read -ra extra <<<"${SRUN_ARGS:-}"  # may be empty, which bash before 4.4 takes for unset
 exec srun --partition "$1" --job-name "$2" --gres "gpu:$per_node" --ntasks "$gpus" --ntasks-per-node "$per_node" \
-    --cpus-per-task "${CPUS_PER_TASK:-10}" --kill-on-bad-exit=1 "${extra[@]}" \
+    --cpus-per-task "${CPUS_PER_TASK:-10}" --kill-on-bad-exit=1 ${extra[@]+"${extra[@]}"} \
     "$PYTHON" -u "$here/test.py" "$3" "$4" --launcher slurm "${@:5}"

@@ -16,13 +16,13 @@ gpus=${GPUS:-8} per_node=${GPUS_PER_NODE:-8}
 [ "$gpus" -ge "$per_node" ] || per_node=$gpus
 resources=(--partition "$partition" --job-name "$job" --gres "gpu:$per_node" --ntasks "$gpus"
     --ntasks-per-node "$per_node" --cpus-per-task "${CPUS_PER_TASK:-10}")
-read -ra extra <<<"${SRUN_ARGS:-}"
+read -ra extra <<<"${SRUN_ARGS:-}"  # may be empty, which bash before 4.4 takes for unset
 train=("$PYTHON" -u "$here/train.py" "$config" --work-dir "$work_dir" --launcher slurm "$@")
 if [ "${REQUEUE:-0}" = 1 ]; then
     mkdir -p "$work_dir"
     printf -v command '%q ' srun --kill-on-bad-exit=1 "${train[@]}" --resume auto --checkpoint-minutes 30
     command+=$'\ncode=$?\n[ "$code" != 75 ] || scontrol requeue "$SLURM_JOB_ID"\nexit "$code"'
-    exec sbatch "${resources[@]}" "${extra[@]}" --requeue --signal=USR1@120 --open-mode append \
+    exec sbatch "${resources[@]}" ${extra[@]+"${extra[@]}"} --requeue --signal=USR1@120 --open-mode append \
         --output "$work_dir/slurm-%j.out" --wrap "$command"
 fi
-exec srun "${resources[@]}" --kill-on-bad-exit=1 "${extra[@]}" "${train[@]}"
+exec srun "${resources[@]}" --kill-on-bad-exit=1 ${extra[@]+"${extra[@]}"} "${train[@]}"

@@ -86,7 +86,8 @@ def write_outputs(folder: Path, stem: str, prediction: dict[str, Any], overlay: 
         path = folder / f"{stem}-{digest}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
     image = path.with_name(f"{path.name.removesuffix('.json')}.png")
-    cv2.imwrite(str(image), cv2.cvtColor(overlay, cv2.COLOR_RGB2BGR))
+    # not imwrite, which fails without a word: on a full disk, and on Windows for names of other than its own code page
+    image.write_bytes(cv2.imencode(".png", cv2.cvtColor(overlay, cv2.COLOR_RGB2BGR))[1].tobytes())
     path.write_text(json.dumps(as_coco(prediction)))
     return image
 

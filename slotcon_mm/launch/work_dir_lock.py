@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 import socket
+import sys
 from pathlib import Path
 from typing import IO
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
 
 __all__ = ["lock_work_dir"]
 
@@ -19,13 +24,16 @@ def lock_work_dir(work_dir: str | Path) -> IO[str] | None:
     A POSIX record lock: the system frees it on SIGKILL, worker processes do not inherit it, and NFS has it.
 
     Returns:
-        The open file that holds the lock; None where the file system has no locks.
+        The open file that holds the lock; None where the file system or Windows has no such locks.
 
     Raises:
         ValueError: Another training holds it; its process and machine are named.
     """
     folder = Path(work_dir)
     folder.mkdir(parents=True, exist_ok=True)
+    if fcntl is None:
+        print(f"warning: nothing keeps a second training out of {work_dir} on this system", file=sys.stderr)
+        return None
     file = open(folder / NAME, "a+", encoding="utf-8")  # noqa: SIM115 - stays open as long as the process
     try:
         fcntl.lockf(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

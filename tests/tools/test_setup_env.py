@@ -257,6 +257,27 @@ def test_a_wheel_is_built_for_these_gpus_and_kept_under_their_name(with_cuda_12,
     assert [path.name.endswith("-det,seg-8.0,9.0") for path in (with_cuda_12 / ".venv").glob(".slotcon_mm-*")] == [True]
 
 
+# of what setup_env.sh may call, that which macOS has
+ON_A_MAC = """
+awk basename bash cat cksum cut df dirname env grep head ln ls mkdir mktemp mv rm sed sleep sort tail touch tr
+"""
+
+
+def test_a_mac_has_all_that_set_up_calls(checkout, tmp_path):
+    (checkout / ".venv/bin").mkdir(parents=True)
+    script = PYTHON_WITH_TORCH.replace("cp311 2.10.0 12.8 8.0,9.0", "cp311 2.11.0 cpu cpu")
+    stand_in(checkout / ".venv/bin", "python", script)
+    tools = tmp_path / "mac"
+    tools.mkdir()
+    for name in ON_A_MAC.split():
+        (tools / name).symlink_to(str(shutil.which(name)))
+    result = set_up(checkout, "det,seg", PATH=str(tools))
+    assert result.returncode == 0, result.stderr
+    assert "not found" not in result.stdout + result.stderr
+    assert "ready:" in result.stdout
+    assert set_up(checkout, "det,seg", PATH=str(tools)).stdout == ""
+
+
 def test_other_versions_of_torch_contradict_no_constraint():
     """cuda-bindings and others differ with torch's CUDA; torch itself says which."""
     names = [line.partition("==")[0] for line in (REPOSITORY / "tools/constraints.txt").read_text().splitlines()]

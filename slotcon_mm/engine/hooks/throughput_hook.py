@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 import sys
 import time
 from typing import Any
@@ -15,6 +14,11 @@ from mmengine.runner import Runner
 from slotcon_mm.checkpoints.run_facts import batch_size_of
 from slotcon_mm.registry import HOOKS
 
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
+
 __all__ = ["ThroughputHook"]
 
 
@@ -22,7 +26,8 @@ __all__ = ["ThroughputHook"]
 class ThroughputHook(Hook):
     """Logs ``images_per_second`` over all processes, and on a CPU ``memory``, this process's peak in MB.
 
-    MMEngine logs a device's memory by itself. An image is one of the dataset, that is, two views.
+    MMEngine logs a device's memory by itself; Windows does not tell the peak. An image is one of the dataset, that is,
+    two views.
     """
 
     priority = "VERY_HIGH"
@@ -37,7 +42,7 @@ class ThroughputHook(Hook):
         images = batch_size_of(runner.train_dataloader) * get_world_size()
         runner.message_hub.update_scalar("train/images_per_second", images / (now - self.last))
         self.last = now
-        if not torch.cuda.is_available():
+        if resource is not None and not torch.cuda.is_available():
             runner.message_hub.update_scalar("train/memory", peak_memory_mb())
 
 
