@@ -8,10 +8,10 @@ from typing import Any
 from torch import Tensor
 
 from slotcon_mm.checkpoints.plain_config import read_plain_config
-from slotcon_mm.checkpoints.resnet_depth import resnet_depth
+from slotcon_mm.checkpoints.registered import build_registered
 from slotcon_mm.checkpoints.safe_loading import state_dict_of
+from slotcon_mm.checkpoints.standard_resnet import backbone_of_shapes
 from slotcon_mm.models.algorithms.slotcon import SlotCon
-from slotcon_mm.registry import MODELS
 
 __all__ = ["build_from_checkpoint"]
 
@@ -22,7 +22,8 @@ def build_from_checkpoint(checkpoint: Mapping[str, Any]) -> SlotCon:
     The architecture is that of the config in ``meta``; a converted file has none, and its ResNet is read off shapes.
 
     Raises:
-        ValueError: The weights are not those of a pretraining, or do not fill the model.
+        ValueError: The weights are not those of a pretraining, or do not fill the model, or its config names what is
+            not registered.
     """
     weights = state_dict_of(checkpoint)
     if "teacher.neck.prototypes" not in weights:
@@ -33,20 +34,18 @@ def build_from_checkpoint(checkpoint: Mapping[str, Any]) -> SlotCon:
     text = (checkpoint.get("meta") or {}).get("cfg")
     config = read_plain_config(text)["model"] if text else config_of_shapes(weights)
     config.pop("init_cfg", None)
-    model = MODELS.build({"_scope_": "mmpretrain", **config})
+    model = build_registered(config, "mmpretrain")
     model.load_state_dict(weights, strict=True)
     return model.eval()
 
 
 def config_of_shapes(weights: Mapping[str, Tensor]) -> dict[str, Any]:
     """The config of a plain ResNet's SlotCon."""
-    depth = resnet_depth([name.removeprefix("backbone.") for name in weights if name.startswith("backbone.")])
     hidden, in_channels = weights["neck.projector.0.weight"].shape[:2]
     K, D = weights["neck.prototypes"].shape
-    stem = weights["backbone.conv1.weight"].shape[0]
     return dict(
         type="slotcon_mm.SlotCon",
-        backbone=dict(type="ResNet", depth=depth, stem_channels=stem, base_channels=stem),
+        backbone=backbone_of_shapes(weights, "backbone."),
         neck=dict(
             type="slotcon_mm.GroupingNeck", in_channels=in_channels, hidden_channels=hidden, out_channels=D,
             num_prototypes=K,

@@ -1,0 +1,138 @@
+"""Which network weights are of, beyond what the tensors show; files carry it as plain values in ``meta``."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+import torchvision
+
+from slotcon_mm.checkpoints.layer_facts import read_layers
+from slotcon_mm.checkpoints.pixel_facts import read_pixels
+from slotcon_mm.checkpoints.plain_config import read_plain_config
+from slotcon_mm.checkpoints.plain_values import plain_values
+from slotcon_mm.checkpoints.registered import build_registered, class_of
+
+__all__ = ["NETWORK", "NO_FACTS", "facts_in", "facts_of_checkpoint", "facts_of_config", "facts_of_torchvision"]
+
+NETWORK = "network"  # key in a checkpoint's meta
+NO_FACTS = "it carries no config"
+# of a backbone's config: what changes no feature
+WITHOUT_EFFECT = (
+    "init_cfg",
+    "pretrained",
+    "frozen_stages",
+    "norm_eval",
+    "with_cp",
+    "out_indices",
+    "zero_init_residual",
+)
+# torchvision's ResNets and ResNeXts, in OpenMMLab's words
+THEIR_RESNET = dict(
+    strides=[1, 2, 2, 2], dilations=[1, 1, 1, 1], style="pytorch", deep_stem=False, avg_down=False,
+    norm_cfg=dict(type="BN"),
+)  # fmt: skip
+# kinds of the parts of noted facts
+PARTS = {"layers": dict, "strides": list, "pixels": dict, "backbone": dict}
+
+
+def facts_of_config(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Of the backbone that a config of any OpenMMLab package builds, and of the pixels that it is shown.
+
+    The network is built and run once (``read_layers``), so that they hold for any backbone and spelling of a config.
+
+    Returns:
+        Plain values: ``layers``, ``strides``, ``pixels`` and ``backbone``, its config with the defaults of its class.
+
+    Raises:
+        ValueError: There is no backbone, or it cannot be built here.
+    """
+    model, scope = config.get("model") or {}, str(config.get("default_scope") or "mmpretrain")
+    if not model.get("backbone"):
+        raise ValueError(f"expected a model with a backbone, got {model.get('type', 'a config')} without one")
+    shared_head = (model.get("roi_head") or {}).get("shared_head")
+    try:
+        backbone = build_registered(without_weights(model["backbone"]), scope)
+        last_stage = build_registered(without_weights(shared_head), scope) if shared_head else None
+        layers, strides = read_layers(backbone, last_stage)
+        pixels = read_pixels(config, scope)
+        full = with_defaults(model["backbone"], scope)
+    except Exception as error:  # of a network that anybody may have written
+        reason = f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error) else 'no reason given'}"
+        raise ValueError(f"its network cannot be built and tried here ({reason})") from error
+    return dict(layers=layers, strides=strides, pixels=pixels, backbone=full)
+
+
+def facts_of_checkpoint(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
+    """What a file notes, or else what the config in it makes.
+
+    Raises:
+        ValueError: It has neither, or its network cannot be built here.
+    """
+    noted = facts_in(checkpoint)
+    if noted is not None:
+        return noted
+    text = (checkpoint.get("meta") or {}).get("cfg")
+    if not isinstance(text, str):
+        raise ValueError(NO_FACTS)
+    return facts_of_config(read_plain_config(text))
+
+
+def facts_in(checkpoint: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What a file notes itself: in ``meta``, or beside the versions that torch keeps with a module's tensors."""
+    versions = getattr(checkpoint, "_metadata", None) or {}
+    for place in (checkpoint.get("meta"), versions.get("")):
+        noted = place.get(NETWORK) if isinstance(place, Mapping) else None
+        if isinstance(noted, dict) and all(isinstance(noted.get(name), kind) for name, kind in PARTS.items()):
+            return noted
+    return None
+
+
+def facts_of_torchvision(name: str) -> dict[str, Any]:
+    """Of a network of torchvision with its newest weights; ``resnet50``, say.
+
+    Raises:
+        ValueError: torchvision has no such network.
+    """
+    with torch.random.fork_rng(devices=[]):
+        network = torchvision.models.get_model(name, weights=None)
+    transforms = torchvision.models.get_model_weights(name).DEFAULT.transforms()
+    layers, _ = read_layers(network)
+    pixels = dict(
+        mean=[255 * value for value in transforms.mean], std=[255 * value for value in transforms.std], channels="RGB"
+    )
+    return dict(layers=layers, strides=[], pixels=pixels, backbone=dict(THEIR_RESNET) if "resn" in name else {})
+
+
+def without_weights(part: Mapping[str, Any]) -> dict[str, Any]:
+    """A part's config that loads nothing."""
+    return {name: value for name, value in part.items() if name not in ("init_cfg", "pretrained")}
+
+
+def with_defaults(backbone: Mapping[str, Any], scope: str) -> dict[str, Any]:
+    """What decides its features, plain values only; the arguments that are left out have their defaults."""
+    found: dict[str, Any] = {}
+    for ancestor in class_of(backbone, scope).__mro__:
+        for name, argument in inspect.signature(ancestor.__init__).parameters.items():
+            if argument.default is not argument.empty:
+                found.setdefault(name, argument.default)
+        if not takes_any_keyword(ancestor):
+            break
+    found = {name: value for name, value in {**found, **backbone}.items() if name not in WITHOUT_EFFECT}
+    return plain_values(plain_dicts(found))
+
+
+def takes_any_keyword(kind: type) -> bool:
+    """Whether its arguments go on to the class that it inherits from."""
+    return any(
+        argument.kind is argument.VAR_KEYWORD for argument in inspect.signature(kind.__init__).parameters.values()
+    )
+
+
+def plain_dicts(node: Any) -> Any:
+    """With Python's own dicts in place of a config's."""
+    if isinstance(node, Mapping):
+        return {name: plain_dicts(value) for name, value in node.items()}
+    return [plain_dicts(value) for value in node] if isinstance(node, list | tuple) else node

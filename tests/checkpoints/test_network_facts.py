@@ -1,0 +1,91 @@
+"""Which network weights are of: noted in files, or made of the config in them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import torch
+from mmengine.config import Config
+
+from slotcon_mm.checkpoints.network_changes import changes_in_network
+from slotcon_mm.checkpoints.network_facts import (
+    NETWORK,
+    facts_in,
+    facts_of_checkpoint,
+    facts_of_config,
+    facts_of_torchvision,
+)
+from slotcon_mm.checkpoints.plain_values import is_plain
+from slotcon_mm.checkpoints.safe_loading import load_from_safe_local
+
+BACKBONE = dict(type="ResNet", depth=18, base_channels=8, stem_channels=8, strides=(1, 2, 1, 1))
+
+
+def pretraining(**backbone: Any) -> dict[str, Any]:
+    return dict(default_scope="mmpretrain", model=dict(type="slotcon_mm.SlotCon", backbone={**BACKBONE, **backbone}))
+
+
+def test_facts_are_plain_and_survive_a_file(tmp_path):
+    facts = facts_of_config(Config(pretraining()))
+    assert is_plain(facts)
+    torch.save(dict(state_dict={}, meta={NETWORK: facts}), tmp_path / "a.pth")
+    assert facts_of_checkpoint(load_from_safe_local(str(tmp_path / "a.pth"))) == facts
+
+
+def test_the_config_in_a_checkpoint_makes_the_facts_of_the_config():
+    config = Config(pretraining(norm_cfg=dict(type="SyncBN", eps=1e-3)))
+    assert facts_of_checkpoint(dict(meta=dict(cfg=config.pretty_text))) == facts_of_config(config)
+
+
+def test_facts_hold_the_arguments_that_decide_features_with_their_defaults():
+    backbone = facts_of_config(pretraining(frozen_stages=2, init_cfg=dict(type="Pretrained", checkpoint="x")))[
+        "backbone"
+    ]
+    assert backbone["strides"] == [1, 2, 1, 1]
+    assert (backbone["dilations"], backbone["style"], backbone["avg_down"]) == ([1, 1, 1, 1], "pytorch", False)
+    assert backbone.keys().isdisjoint({"frozen_stages", "init_cfg", "out_indices", "norm_eval"})
+
+
+def test_arguments_that_go_on_to_the_class_below_have_their_defaults():
+    assert facts_of_config(pretraining(type="ResNetV1c"))["backbone"]["dilations"] == [1, 1, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "reason"),
+    [
+        (dict(meta={}), "carries no config"),
+        ({"conv1.weight": torch.ones(1)}, "carries no config"),
+        (dict(meta=None), "carries no config"),
+        (dict(meta=dict(cfg="import os")), "assignments of plain values"),
+        (dict(meta=dict(cfg="model = dict(type='X', backbone=dict(type='os.system', command='false'))")), "registered"),
+        (dict(meta=dict(cfg="model = dict(type='X', backbone=dict(type='MyOwnNet'))")), "MyOwnNet"),
+        (dict(meta=dict(cfg="model = dict(type='X')")), "without one"),
+        (dict(meta=dict(cfg="runner = 1")), "a config without one"),
+        (dict(meta={NETWORK: dict(layers=3)}), "carries no config"),
+    ],
+    ids=str,
+)
+def test_where_it_is_unknown_the_reason_is_said(checkpoint, reason):
+    with pytest.raises(ValueError, match=reason):
+        facts_of_checkpoint(checkpoint)
+
+
+def test_a_network_of_torchvision_is_that_of_an_mm_config():
+    config = Config(pretraining(depth=50, strides=(1, 2, 2, 2), base_channels=64, stem_channels=64))
+    assert changes_in_network(facts_of_torchvision("resnet50"), facts_of_config(config)) == []
+    with pytest.raises(ValueError, match="Unknown model"):
+        facts_of_torchvision("resnet7")
+
+
+def test_a_state_dict_of_torch_alone_notes_nothing():
+    assert facts_in(torch.nn.Linear(1, 1).state_dict()) is None
+
+
+def test_reading_facts_leaves_random_numbers_and_config_alone():
+    config = Config(pretraining(init_cfg=dict(type="Pretrained", checkpoint="x")))
+    text, before = config.pretty_text, torch.get_rng_state()
+    facts_of_config(config)
+    facts_of_torchvision("resnet18")
+    assert torch.get_rng_state().equal(before)
+    assert config.pretty_text == text
