@@ -39,6 +39,12 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
         help="whose backbone a downstream model takes (default: the teacher's)",
     )
     parser.add_argument(
+        "--strict-pretrained",
+        action="store_true",
+        help="stop, instead of warning, if the config makes another network of the weights of --pretrained than they "
+        "were trained in (strides, norms, pixels, ...), or if it is unknown which one that was",
+    )
+    parser.add_argument(
         "--checkpoint-minutes",
         type=float,
         metavar="M",

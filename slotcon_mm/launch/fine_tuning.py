@@ -45,8 +45,8 @@ def mask_rcnn(pretrained: str, data_root: Path, work_dir: Path, seed: int, num_l
         loader.dataset.update(data_root=str(data_root), metainfo=dict(classes=classes))
     config.val_evaluator.ann_file = config.test_evaluator.ann_file = str(annotations)
     config.train_dataloader.dataset.indices = num_labeled
-    _, filling = use_pretrained(config, pretrained, None)
-    runner = build_runner(config, [])
+    notes, filling = use_pretrained(config, pretrained, None)
+    runner = build_runner(config, notes)
     check_start(runner, filling)
     runner.train()
     scores = runner.message_hub.log_scalars

@@ -17,6 +17,7 @@ from slotcon_mm.launch.console import ConsoleHook, show_user_lines
 from slotcon_mm.launch.cpu_fallbacks import adapt_to_cpu
 from slotcon_mm.launch.device import has_accelerator
 from slotcon_mm.launch.labeled_data import prepare_labeled_data
+from slotcon_mm.launch.network_checks import say
 from slotcon_mm.launch.tolerant_log import say_once_when_log_files_fail
 from slotcon_mm.launch.worker_signals import WorkerStart
 
@@ -39,7 +40,7 @@ class ConsoleRunner(Runner):
 
 
 def build_runner(config: Config, notes: list[str]) -> Runner:
-    """A runner for this machine; ``notes`` and what the CPU needs are logged, a line each."""
+    """A runner for this machine; ``notes`` and what the CPU needs are logged, a ``Caution`` as a warning."""
     if not has_accelerator():
         notes = notes + adapt_to_cpu(config)
     notes = notes + prepare_labeled_data(config)
@@ -51,5 +52,5 @@ def build_runner(config: Config, notes: list[str]) -> Runner:
         notes = notes + compile_networks(model_of(runner), config.get("compile"))
         runner.cfg.compile = False  # MMEngine would compile the whole step, and each step anew
     for note in notes:
-        runner.logger.info(note)
+        say(runner.logger, note)
     return runner

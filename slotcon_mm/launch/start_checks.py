@@ -25,6 +25,7 @@ from slotcon_mm.launch.compiled_operators import expect_operators
 from slotcon_mm.launch.configs import HOSTS, is_pretraining
 from slotcon_mm.launch.label_map_checks import try_labeled_samples
 from slotcon_mm.launch.labeled_data import turned_images
+from slotcon_mm.launch.network_checks import compare_networks, say
 
 __all__ = ["check_start", "check_test"]
 
@@ -125,4 +126,9 @@ def check_test(runner: Runner) -> None:
     model = model_of(runner)
     expect_operators(model, runner.cfg.get("default_scope"))
     try_labeled_samples(runner.test_loop.dataloader.dataset)
-    check_fit(model.state_dict(), state_dict_of(load_from_safe_local(runner.cfg.load_from, "cpu")), every=True)
+    path = runner.cfg.load_from
+    checkpoint = load_from_safe_local(path, "cpu")
+    check_fit(model.state_dict(), state_dict_of(checkpoint), every=True)
+    if runner.cfg.model.get("backbone"):
+        for note in compare_networks(runner.cfg, f"the checkpoint {path}", path, checkpoint=checkpoint):
+            say(runner.logger, note)

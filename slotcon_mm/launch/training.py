@@ -55,12 +55,15 @@ def prepare_training(args: argparse.Namespace) -> Start:
     notes += make_resumable(config, minutes=args.checkpoint_minutes)
     filling = None
     if args.pretrained:
-        note, filling = use_pretrained(config, args.pretrained, args.pretrained_source)
-        notes.append(note)
-    elif args.pretrained_source:
-        raise ValueError("expected --pretrained CKPT_OR_WORKDIR with --pretrained-source, got none")
+        started, filling = use_pretrained(
+            config, args.pretrained, args.pretrained_source, strict=args.strict_pretrained
+        )
+        notes += started
+    elif args.pretrained_source or args.strict_pretrained:
+        option = "--pretrained-source" if args.pretrained_source else "--strict-pretrained"
+        raise ValueError(f"expected --pretrained CKPT_OR_WORKDIR with {option}, got none")
     else:
-        notes.append(describe_start(config))
+        notes += describe_start(config)
     return Start(config, [*filter(None, notes)], filling)
 
 

@@ -22,8 +22,7 @@ def test_a_downstream_backbone_starts_from_a_work_dirs_newest_checkpoint(tmp_pat
     state = {f"{p}conv1.weight": torch.ones(1) for p in ("teacher.backbone.", "backbone.")}
     torch.save(dict(state_dict=state), tmp_path / "epoch_2.pth")
     config = segmentor()
-    note, filling = use_pretrained(config, str(tmp_path), source)
-    assert note is None
+    _, filling = use_pretrained(config, str(tmp_path), source)
     checkpoint = str(tmp_path / "epoch_2.pth")
     assert config.model.backbone.init_cfg == dict(type="Pretrained", checkpoint=checkpoint, prefix=prefix)
     assert "pretrained" not in config.model
@@ -40,22 +39,22 @@ def test_an_export_has_no_prefix_and_none_is_given(tmp_path):
 
 def test_scratch_takes_away_what_the_config_would_load():
     config = segmentor(init_cfg=dict(type="Pretrained", checkpoint="torchvision://resnet50"))
-    assert "no --pretrained: the backbone starts from x" in describe_start(config)
-    note, filling = use_pretrained(config, "scratch", None)
-    assert "random weights" in note
+    assert describe_start(config) == ["no --pretrained: the backbone starts from x, as the config says"]
+    notes, filling = use_pretrained(config, "scratch", None)
+    assert notes == ["--pretrained scratch: the backbone starts from random weights"]
     assert filling is None
     assert config.model.backbone.init_cfg is None
     with pytest.raises(ValueError, match="scratch, which loads nothing"):
         use_pretrained(config, "scratch", "student")
-    assert "starts from random weights" in describe_start(config)
+    assert describe_start(config) == ["no --pretrained: the backbone starts from random weights"]
 
 
 def test_pretraining_fills_both_and_so_takes_no_source(tmp_path):
     path = tmp_path / "epoch_1.pth"
     torch.save({}, path)
     config = Config(dict(model=dict(type="slotcon_mm.SlotCon")))
-    note, filling = use_pretrained(config, str(path), None)
-    assert "student and teacher start from" in note
+    notes, filling = use_pretrained(config, str(path), None)
+    assert "student and teacher start from" in notes[0]
     assert filling is None
     assert (config.load_from, config.resume) == (str(path), False)
     with pytest.raises(ValueError, match="with a downstream config only"):
