@@ -13,16 +13,22 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
+
+from torch import Tensor
 
 import slotcon_mm  # noqa: F401
 from slotcon_mm.checkpoints.backbone import SOURCES, backbone_of
 from slotcon_mm.checkpoints.detectron2 import describe_use_in_detectron2
 from slotcon_mm.checkpoints.formats import FORMATS, export_backbone
 from slotcon_mm.checkpoints.latest import resolve_checkpoint
+from slotcon_mm.checkpoints.network_facts import NETWORK, facts_of_checkpoint
 from slotcon_mm.checkpoints.official import from_official, load_official, to_official
 from slotcon_mm.checkpoints.publish import publish, write_weights
 from slotcon_mm.checkpoints.safe_loading import load_from_safe_local, state_dict_of
+from slotcon_mm.checkpoints.standard_resnet import departures
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -52,27 +58,51 @@ def main() -> None:
 
 
 def convert(args: argparse.Namespace) -> str:
-    """Does what was asked; returns the line that says so."""
+    """Does what was asked; returns the lines that say so."""
     source = resolve_checkpoint(args.source_file, "SRC")
     if args.command == "from-official":
         converted = from_official(load_official(source))
         sha256 = write_weights(converted, args.target_file)
         return f"{args.target_file}: {len(converted['state_dict'])} tensors, sha256 {sha256}"
     checkpoint = load_from_safe_local(str(source), "cpu")
+    network, notes = network_of(checkpoint)
     if args.command == "to-official":
-        official = to_official(checkpoint)
+        official = to_official(checkpoint, network)
+        notes += other_features(network, backbone_of(checkpoint).tensors, "the authors' code")
         sha256 = write_weights(official, args.target_file)
-        return f"{args.target_file}: {len(official['model'])} tensors, sha256 {sha256}"
-    if args.command == "publish":
-        target, sha256 = publish(dict(checkpoint, state_dict=state_dict_of(checkpoint)), args.target_file)
-        return f"{target}: {len(state_dict_of(checkpoint))} tensors, sha256 {sha256}"
-    backbone = backbone_of(checkpoint, args.source)
-    exported = export_backbone(backbone.tensors, source=backbone.source, step=backbone.step, file_format=args.format)
-    sha256 = write_weights(exported, args.target_file)
-    said = f"{args.target_file}: {len(backbone.tensors)} tensors ({backbone.describe()}), sha256 {sha256}"
-    if args.format == "detectron2":
-        said += "\n" + describe_use_in_detectron2(backbone.tensors, checkpoint, str(args.target_file))
-    return said
+        done = f"{args.target_file}: {len(official['model'])} tensors, sha256 {sha256}"
+    elif args.command == "publish":
+        meta = {**checkpoint.get("meta", {}), **({NETWORK: network} if network else {})}
+        target, sha256 = publish(dict(checkpoint, state_dict=state_dict_of(checkpoint), meta=meta), args.target_file)
+        done = f"{target}: {len(state_dict_of(checkpoint))} tensors, sha256 {sha256}"
+    else:
+        backbone = backbone_of(checkpoint, args.source)
+        exported = export_backbone(
+            backbone.tensors, source=backbone.source, step=backbone.step, file_format=args.format, network=network
+        )
+        if args.format == "detectron2":
+            notes.insert(0, describe_use_in_detectron2(backbone.tensors, checkpoint, str(args.target_file)))
+        if args.format != "mm":
+            notes += other_features(network, backbone.tensors, args.format)
+        sha256 = write_weights(exported, args.target_file)
+        done = f"{args.target_file}: {len(backbone.tensors)} tensors ({backbone.describe()}), sha256 {sha256}"
+    return "\n".join([done, *notes])
+
+
+def network_of(checkpoint: Mapping[str, Any]) -> tuple[dict[str, Any] | None, list[str]]:
+    """Facts for the file's ``meta``; or the line that says why there are none."""
+    try:
+        return facts_of_checkpoint(checkpoint), []
+    except ValueError as error:
+        return None, [f"the file does not say which network its weights are of: {error}"]
+
+
+def other_features(network: Mapping[str, Any] | None, tensors: Mapping[str, Tensor], library: str) -> list[str]:
+    """A line of warning where a library's ResNet is not the network of the weights."""
+    changes = departures(network, tensors) if network else []
+    if not changes:
+        return []
+    return [f"warning: {library} makes other features of these weights unless told otherwise: {'; '.join(changes)}"]
 
 
 if __name__ == "__main__":

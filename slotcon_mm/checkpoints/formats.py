@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import re
+from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
 
 from torch import Tensor
+
+from slotcon_mm.checkpoints.network_facts import NETWORK
 
 __all__ = ["FORMATS", "export_backbone", "is_plain_resnet"]
 
@@ -36,21 +39,31 @@ def is_plain_resnet(tensors: Mapping[str, Any]) -> bool:
 
 
 def export_backbone(
-    tensors: Mapping[str, Tensor], *, source: str, step: int | None, file_format: str
+    tensors: Mapping[str, Tensor],
+    *,
+    source: str,
+    step: int | None,
+    file_format: str,
+    network: dict[str, Any] | None = None,
 ) -> dict[str, Any]:
     """What to save.
+
+    ``meta`` says which network the weights are of. torchvision's and timm's form has no place for it but the versions
+    that torch keeps with a ``state_dict``, where loading passes over it.
 
     Args:
         tensors: Of a ResNet, by the names of its ``state_dict()``.
         source: Whose weights: teacher or student.
         step: Of the pretraining.
         file_format: One of ``FORMATS``.
+        network: Facts of the network (``network_facts.py``), if they are known.
 
     Raises:
         ValueError: Another kind of backbone in a format that has names for ResNets only.
     """
+    noted = {} if network is None else {NETWORK: network}
     if file_format == "mm":
-        return dict(state_dict=dict(tensors), meta=dict(source=source, step=step))
+        return dict(state_dict=dict(tensors), meta=dict(source=source, step=step, **noted))
     if not is_plain_resnet(tensors):
         strange = [name for name in tensors if not NAME.fullmatch(name)]
         raise ValueError(
@@ -58,9 +71,11 @@ def export_backbone(
             "the format mm takes any backbone"
         )
     if file_format != "detectron2":
-        return dict(tensors)
+        weights: Any = OrderedDict(tensors)
+        weights._metadata = OrderedDict({"": dict(version=1, **noted)})
+        return weights
     renamed = {detectron2_name(name): value for name, value in tensors.items()}
-    return dict(model=renamed, __author__=f"SlotCon ({source})", matching_heuristics=True)
+    return dict(model=renamed, __author__=f"SlotCon ({source})", matching_heuristics=True, meta=noted)
 
 
 def detectron2_name(name: str) -> str:

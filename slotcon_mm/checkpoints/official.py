@@ -1,4 +1,4 @@
-"""The authors' checkpoints (https://github.com/CVMI-Lab/SlotCon) and this package's: names, and nothing but names."""
+"""The authors' checkpoints (https://github.com/CVMI-Lab/SlotCon) and this package's: tensors by other names."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ import torch
 from torch import Tensor
 
 from slotcon_mm.checkpoints.formats import export_backbone, is_plain_resnet
+from slotcon_mm.checkpoints.network_facts import NETWORK, facts_in
 from slotcon_mm.checkpoints.safe_loading import load_from_safe_local, state_dict_of
+from slotcon_mm.checkpoints.standard_resnet import standard_facts
 from slotcon_mm.checks import listing
 
 __all__ = ["from_official", "load_official", "to_official"]
@@ -49,7 +51,8 @@ def load_official(path: str | Path) -> dict[str, Any]:
 def from_official(official: Mapping[str, Any]) -> dict[str, Any]:
     """A pretraining checkpoint of this package; or an export, where the file holds a backbone only.
 
-    Optimizer, scheduler and scaler are left out: they belong to the other code's order of parameters.
+    ``meta`` says which network the weights are of: the authors train torchvision's ResNets. Optimizer, scheduler and
+    scaler are left out: they belong to the other code's order of parameters.
 
     Raises:
         ValueError: A name on either side has no counterpart.
@@ -57,15 +60,31 @@ def from_official(official: Mapping[str, Any]) -> dict[str, Any]:
     weights = official.get("model", state_dict_of(official))
     backbone = {strip(name, BACKBONE_WRAPPERS): value for name, value in weights.items()}
     if is_plain_resnet(backbone):
-        return export_backbone(backbone, source="teacher", step=None, file_format="mm")
+        network = facts_in(official) or facts_by_shapes(backbone, "")
+        return export_backbone(backbone, source="teacher", step=None, file_format="mm", network=network)
     state = rename({strip(name, (WRAPPER,)): value for name, value in weights.items()}, [(b, a) for a, b in RULES])
     step = official.get("step", (official.get("scheduler") or {}).get("last_epoch", 0))
     state[STEPS] = torch.tensor(step, dtype=torch.long)
-    return dict(state_dict=state, meta=dict(epoch=official.get("epoch", 0), iter=step, converted_from="official"))
+    network = facts_in(official) or facts_by_shapes(state, "backbone.")
+    noted = {} if network is None else {NETWORK: network}
+    meta = dict(epoch=official.get("epoch", 0), iter=step, converted_from="official", **noted)
+    return dict(state_dict=state, meta=meta)
 
 
-def to_official(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
-    """``model``, ``epoch`` and ``step``, as the authors' evaluation and transfer scripts read them.
+def facts_by_shapes(weights: Mapping[str, Tensor], prefix: str) -> dict[str, Any] | None:
+    """None of what is no ResNet of the authors' kind."""
+    try:
+        return standard_facts(weights, prefix)
+    except ValueError:
+        return None
+
+
+def to_official(checkpoint: Mapping[str, Any], network: dict[str, Any] | None = None) -> dict[str, Any]:
+    """``model``, ``epoch`` and ``step``, as the authors' evaluation and transfer scripts read them; and ``meta``.
+
+    Args:
+        checkpoint: Of a pretraining.
+        network: Facts of its network, if they are known.
 
     Raises:
         ValueError: A name on either side has no counterpart.
@@ -73,7 +92,8 @@ def to_official(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
     weights = dict(state_dict_of(checkpoint))
     step = int(weights.pop(STEPS, 0))
     model = {WRAPPER + name: value for name, value in rename(weights, RULES).items()}
-    return dict(model=model, epoch=checkpoint.get("meta", {}).get("epoch", 0), step=step)
+    noted = {} if network is None else {NETWORK: network}
+    return dict(model=model, epoch=checkpoint.get("meta", {}).get("epoch", 0), step=step, meta=noted)
 
 
 def rename(weights: Mapping[str, Tensor], rules: Any) -> dict[str, Tensor]:

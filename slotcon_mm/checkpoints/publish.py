@@ -40,7 +40,7 @@ def publish(checkpoint: Mapping[str, Any], path: Path) -> tuple[Path, str]:
 
 def serialized(contents: Mapping[str, Any]) -> bytes:
     buffer = io.BytesIO()  # in a file, torch would write the file's name too, and with it change the sha256
-    torch.save(dict(contents), buffer)
+    torch.save(contents, buffer)
     return buffer.getvalue()
 
 

@@ -6,7 +6,11 @@ import pytest
 import torch
 import torchvision
 
-from slotcon_mm.checkpoints.formats import export_backbone, is_plain_resnet
+from slotcon_mm.checkpoints.formats import FORMATS, export_backbone, is_plain_resnet
+from slotcon_mm.checkpoints.network_facts import facts_in
+from slotcon_mm.checkpoints.publish import write_weights
+from slotcon_mm.checkpoints.safe_loading import load_from_safe_local
+from slotcon_mm.checkpoints.standard_resnet import standard_facts
 
 
 def resnet(name: str = "resnet50") -> dict[str, torch.Tensor]:
@@ -53,3 +57,23 @@ def test_other_backbones_are_refused_where_names_are_a_resnets(file_format):
     assert not is_plain_resnet(strange)
     with pytest.raises(ValueError, match=f"torchvision's stem for the format {file_format}, got stem.0.weight"):
         export_backbone(strange, source="teacher", step=0, file_format=file_format)
+
+
+@pytest.mark.parametrize("file_format", FORMATS)
+def test_every_format_says_which_network_its_weights_are_of(file_format, tmp_path):
+    weights = resnet("resnet18")
+    network = standard_facts(weights)
+    exported = export_backbone(weights, source="teacher", step=1, file_format=file_format, network=network)
+    write_weights(exported, tmp_path / "b.pth")
+    loaded = load_from_safe_local(str(tmp_path / "b.pth"))
+    assert facts_in(loaded) == network
+    if file_format == "torchvision":
+        model = torchvision.models.resnet18()
+        model.fc = torch.nn.Identity()
+        model.load_state_dict(loaded, strict=True)
+
+
+@pytest.mark.parametrize("file_format", FORMATS)
+def test_without_facts_nothing_is_noted(file_format):
+    exported = export_backbone(resnet("resnet18"), source="teacher", step=1, file_format=file_format)
+    assert facts_in(exported) is None

@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 import pytest
 import torch
 
+from slotcon_mm.checkpoints.network_facts import NETWORK, facts_in
 from slotcon_mm.checkpoints.official import from_official, load_official, to_official
 from slotcon_mm.models import SlotCon
 
@@ -130,3 +131,25 @@ def test_what_has_no_counterpart_is_listed():
     del lacking["model"]["module.center"]
     with pytest.raises(ValueError, match="without a counterpart: none; missing: center"):
         from_official(lacking)
+
+
+@pytest.mark.parametrize("whole", [True, False])
+def test_converted_weights_are_said_to_be_of_torchvisions_resnet(whole):
+    source = official() if whole else {f"module.encoder_k.{k}": v for k, v in model().backbone.state_dict().items()}
+    network = facts_in(from_official(source))
+    assert [network["layers"][f"layer{stage}.1.conv2"]["step"] for stage in "1234"] == [4, 8, 16, 32]
+    assert network["layers"]["bn1"] == dict(kind="batch norm", eps=1e-5)
+    assert network["pixels"] == dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], channels="RGB")
+
+
+def test_a_network_that_is_not_the_authors_stays_what_it_is_both_ways():
+    network = facts_in(from_official(official()))
+    network["strides"] = [8]
+    there = to_official(dict(state_dict=model().state_dict()), network)
+    assert facts_in(there) == network
+    assert from_official(there)["meta"][NETWORK] == network
+
+
+def test_a_backbone_of_an_unknown_depth_is_converted_without_facts():
+    odd = {name: value for name, value in model().backbone.state_dict().items() if not name.startswith("layer4.1")}
+    assert facts_in(from_official(odd)) is None

@@ -12,6 +12,10 @@ import torchvision
 from helpers import ToolResult, run_tool
 from mmpretrain.models import ResNet
 
+from slotcon_mm.checkpoints.formats import FORMATS
+from slotcon_mm.checkpoints.network_facts import facts_in
+from slotcon_mm.checkpoints.safe_loading import load_from_safe_local
+
 
 def convert(*arguments: object) -> ToolResult:
     return run_tool("tools/convert_checkpoint.py", *map(str, arguments))
@@ -85,3 +89,39 @@ def test_errors_are_one_line(run, tmp_path):
         assert done.code == 1
         assert done.last_line().startswith("error: expected")
         assert message in done.last_line()
+
+
+@pytest.fixture(scope="module")
+def stride_8(run, tmp_path_factory) -> Path:
+    """The checkpoint of a pretraining at stride 8, which says so by its config."""
+    config = (
+        "default_scope = 'mmpretrain'\n"
+        "model = dict(type='slotcon_mm.SlotCon', backbone=dict(type='ResNet', depth=18, strides=(1, 2, 1, 1)))"
+    )
+    checkpoint = torch.load(run / "epoch_4.pth", weights_only=True)
+    checkpoint["meta"]["cfg"] = config
+    path = tmp_path_factory.mktemp("stride-8") / "epoch_4.pth"
+    torch.save(checkpoint, path)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("command", "options"),
+    [("publish", ()), ("to-official", ()), *(("backbone", ("--format", one)) for one in FORMATS)],
+    ids=str,
+)
+def test_every_written_file_carries_the_network_of_its_weights(stride_8, tmp_path, command, options):
+    done = convert(command, stride_8, tmp_path / "w.pth", *options)
+    assert done.code == 0, done.said
+    (path,) = tmp_path.glob("w*.pth")
+    network = facts_in(load_from_safe_local(str(path)))
+    assert network["layers"]["layer4.1.conv2"]["step"] == 8
+    leaves_our_hands = command == "to-official" or bool(options and options[1] != "mm")
+    assert ("makes other features of these weights" in done.said) is leaves_our_hands
+    if leaves_our_hands:
+        assert "32 instead of 8 in layer4.0.conv2" in done.said
+
+
+def test_a_file_that_does_not_say_its_network_is_said_in_a_line(run, tmp_path):
+    done = convert("backbone", run, tmp_path / "b.pth")
+    assert "does not say which network its weights are of: it carries no config" in done.said
