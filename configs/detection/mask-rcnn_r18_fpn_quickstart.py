@@ -1,7 +1,9 @@
 """Mask R-CNN for two CPU cores and minutes: what ``tools/quickstart.sh --transfer`` trains on 200 generated scenes.
 
 The backbone is that of configs/slotcon_r18_quickstart.py, a quarter of ResNet-18's width; pyramid and heads have a
-quarter of theirs.
+quarter of theirs. Its last two stages keep stride 8 as in pretraining, so that they compute the pretraining's features.
+The pyramid adds levels of one stride without enlarging them, as DetNet's does (Li et al., ECCV 2018,
+https://arxiv.org/abs/1804.06215); anchors and the levels that regions go to are sized as in a usual pyramid.
 """
 
 _base_ = "./mask-rcnn_r50_fpn_1x_coco.py"
@@ -10,14 +12,19 @@ data_root = "data/scenes/"
 metainfo = dict(classes=("person", "animal", "car", "boat", "house", "tree", "ball", "crate", "lamp", "vase", "chair"))
 
 channels, num_classes = 64, 11
+strides = [4, 8, 8, 8]  # of the four stages
 model = dict(
-    backbone=dict(depth=18, base_channels=16, stem_channels=16),
+    backbone=dict(depth=18, base_channels=16, stem_channels=16, strides=(1, 2, 1, 1)),
     neck=dict(in_channels=[16, 32, 64, 128], out_channels=channels),
-    rpn_head=dict(in_channels=channels, feat_channels=channels),
+    rpn_head=dict(
+        in_channels=channels,
+        feat_channels=channels,
+        anchor_generator=dict(strides=[*strides, 16], base_sizes=[4, 8, 16, 32, 64]),
+    ),
     roi_head=dict(
-        bbox_roi_extractor=dict(out_channels=channels),
+        bbox_roi_extractor=dict(out_channels=channels, featmap_strides=strides),
         bbox_head=dict(in_channels=channels, conv_out_channels=channels, fc_out_channels=256, num_classes=num_classes),
-        mask_roi_extractor=dict(out_channels=channels),
+        mask_roi_extractor=dict(out_channels=channels, featmap_strides=strides),
         mask_head=dict(in_channels=channels, conv_out_channels=channels, num_classes=num_classes),
     ),
     # small images of few things: fewer regions
