@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from slotcon_mm.evaluation import confusion_matrix, match_one_to_one, score_matched
 from slotcon_mm.evaluation.clustering import kmeans
+from slotcon_mm.models.preprocessing.view_preprocessor import ViewPreprocessor
 
 __all__ = ["cluster_score", "extract", "knn_score", "labels_on_grid", "probe_score", "to_input"]
 
@@ -121,5 +122,5 @@ def rows_of(features_NDHW: Tensor) -> Tensor:
 
 
 def to_input(images: np.ndarray) -> Tensor:
-    """(B, 3, H, W) floats of about unit variance."""
-    return (torch.from_numpy(images).permute(0, 3, 1, 2).float() - 115) / 57
+    """(B, 3, H, W) floats of RGB images (B, H, W, 3) in 8 bits, normalized as in pretraining."""
+    return ViewPreprocessor()(dict(inputs=torch.from_numpy(images).permute(0, 3, 1, 2)))["inputs"]

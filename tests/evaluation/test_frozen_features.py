@@ -57,3 +57,12 @@ def test_pixels_without_a_label_teach_nothing():
     assert len(rows) == len(targets) == 48
     assert torch.equal(targets, labels_on_grid(labels[1:], (6, 8)).flatten())
     assert torch.equal(rows, features[1].permute(1, 2, 0).flatten(0, 1))
+
+
+def test_networks_are_shown_pixels_as_pretraining_shows_them():
+    from slotcon_mm.evaluation.frozen_features import to_input
+
+    images = np.random.default_rng(0).integers(0, 256, (2, 4, 6, 3), dtype=np.uint8)
+    mean, std = np.array([0.485, 0.456, 0.406]), np.array([0.229, 0.224, 0.225])
+    expected = ((images / 255 - mean) / std).transpose(0, 3, 1, 2)
+    np.testing.assert_allclose(to_input(images).numpy(), expected, rtol=1e-4, atol=1e-5)
