@@ -164,10 +164,11 @@ def region_options(config: Config, options: Mapping[str, Any]) -> dict[str, Any]
 
 
 def is_list_of_levels(strides: Any, levels: list[int]) -> bool:
-    """Whether they are those of the backbone's feature maps, or of ones that a neck adds beyond them."""
+    """Whether they are those of the backbone's last feature maps, perhaps with larger ones that a neck adds."""
     if not isinstance(strides, list | tuple) or not all(isinstance(one, int) for one in strides):
         return False
-    return any(one in levels for one in strides) and all(one in levels or one > levels[-1] for one in strides)
+    own = [one for one in strides if one <= levels[-1]]
+    return bool(own) and own == levels[-len(own) :]
 
 
 def dicts_below(node: Any, place: str) -> Iterator[tuple[str, Mapping[str, Any]]]:

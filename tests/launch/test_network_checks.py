@@ -12,6 +12,7 @@ from mmengine.config import Config
 
 from slotcon_mm.launch.network_checks import Caution, compare_networks
 from slotcon_mm.launch.overrides import merge_overrides
+from slotcon_mm.launch.restoring_options import is_list_of_levels
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 SMALL = dict(depth=50, base_channels=8, stem_channels=8)
@@ -120,6 +121,29 @@ def test_anchors_keep_their_sizes_where_a_pyramids_strides_are_restored():
     anchors = config.model.rpn_head.anchor_generator
     assert (anchors.strides, anchors.base_sizes) == ([4, 8, 8, 8, 16], [4, 8, 16, 32, 64])
     assert config.model.roi_head.mask_roi_extractor.featmap_strides == [4, 8, 8, 8]
+
+
+def test_heads_that_count_on_the_restored_strides_already_are_left_alone():
+    name = "detection/mask-rcnn_r18_fpn_quickstart"
+    config, checkpoint = Config.fromfile(CONFIGS / f"{name}.py"), Config.fromfile(CONFIGS / "slotcon_r18_quickstart.py")
+    config.model.backbone.strides = (1, 2, 2, 2)
+    (note,) = compare(config, dict(meta=dict(cfg=checkpoint.pretty_text)))
+    assert note.endswith("restore it by --cfg-options 'model.backbone.strides=[1,2,1,1]'")
+
+
+@pytest.mark.parametrize(
+    ("strides", "levels", "found"),
+    [
+        ([4, 8, 16, 32, 64], [4, 8, 16, 32], True),
+        ([8, 16, 32, 64, 128], [4, 8, 16, 32], True),  # a pyramid without the first level
+        ([16], [16], True),
+        ([4, 8, 8, 8, 16], [4, 8, 16, 32], False),
+        ((1, 2, 2, 2), [4, 8, 16, 32], False),
+        ([[4, 4]], [4], False),
+    ],
+)
+def test_lists_of_levels_are_known_by_their_strides(strides, levels, found):
+    assert is_list_of_levels(strides, levels) is found
 
 
 def test_what_no_option_restores_is_told_by_its_values(monkeypatch):
