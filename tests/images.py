@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +16,7 @@ from PIL import Image
 GRADIENT = np.linspace(0, 255, 40).astype(np.uint8)[None].repeat(30, axis=0)
 RED = Image.new("RGB", (40, 30), (250, 10, 5))
 
-__all__ = ["GRADIENT", "READABLE", "RED", "UNREADABLE", "encoded", "large_image"]
+__all__ = ["GRADIENT", "READABLE", "RED", "UNREADABLE", "encoded", "large_image", "netpbm", "tiff"]
 
 
 def encoded(image: Image.Image, file_format: str, **options: Any) -> bytes:
@@ -38,6 +39,56 @@ def large_image(width: int, height: int) -> bytes:
     return small[:12] + header + zlib.crc32(header).to_bytes(4, "big") + small[33:]
 
 
+def tiff(values: bytes, width: int, height: int, *, order: str = "<", bits: int = 8, **tags: int) -> bytes:
+    """An uncompressed TIFF of one strip; tags: channels, photometric, sample_format, orientation, big."""
+    channels, is_big = tags.get("channels", 1), tags.get("big", 0)
+    number, size = ("Q", 8) if is_big else ("I", 4)
+    fields = {
+        256: ("I", [width]), 257: ("I", [height]), 258: ("H", [bits] * channels), 259: ("H", [1]),
+        262: ("H", [tags.get("photometric", 1 if channels == 1 else 2)]), 273: (number, [0]),
+        277: ("H", [channels]), 278: ("I", [height]), 279: ("I", [len(values)]),
+        339: ("H", [tags.get("sample_format", 1)] * channels),
+    }  # fmt: skip
+    if "orientation" in tags:
+        fields[274] = ("H", [tags["orientation"]])
+    start = 16 if is_big else 8
+    count = struct.pack(order + ("Q" if is_big else "H"), len(fields))
+    end = start + len(count) + len(fields) * (4 + 2 * size) + size
+    long = b"".join(
+        b"" if len(items) * struct.calcsize(form) <= size else struct.pack(order + form * len(items), *items)
+        for form, items in (fields[tag] for tag in sorted(fields))
+    )
+    fields[273] = (number, [end + len(long)])
+    entries, placed = b"", end
+    for tag in sorted(fields):
+        form, items = fields[tag]
+        content = struct.pack(order + form * len(items), *items)
+        if len(content) > size:
+            content, placed = struct.pack(order + number, placed), placed + len(content)
+        kind = {"H": 3, "I": 4, "Q": 16}[form]
+        entries += struct.pack(order + "HH" + number, tag, kind, len(items)) + content.ljust(size, b"\0")
+    mark = b"II" if order == "<" else b"MM"
+    head = struct.pack(order + "HHHQ", 43, 8, 0, 16) if is_big else struct.pack(order + "HI", 42, 8)
+    return mark + head + count + entries + bytes(size) + long + values
+
+
+def packed(values_HW: np.ndarray, bits: int) -> bytes:
+    """Rows of numbers of so many bits, one after the other."""
+    planes = (values_HW[..., None] >> np.arange(bits - 1, -1, -1)) & 1
+    return np.packbits(planes.reshape(len(values_HW), -1).astype(np.uint8), axis=1).tobytes()
+
+
+def netpbm(values: np.ndarray, white: int) -> bytes:
+    kind, big = ("P6" if values.ndim == 3 else "P5"), ("u1" if white < 256 else ">u2")
+    return (
+        f"{kind}\n# a comment 1 2\n{values.shape[1]} {values.shape[0]}\n{white}\n".encode()
+        + values.astype(big).tobytes()
+    )
+
+
+WIDE = GRADIENT.astype(np.uint16) * 257
+COLORED = np.full((30, 40, 3), (250, 10, 5)) * 257
+
 # name: content, (height, width), a pixel's color
 READABLE: dict[str, tuple[bytes, tuple[int, int], tuple[int, int, int] | None]] = {
     "color.jpg": (encoded(RED, "JPEG"), (30, 40), (250, 10, 5)),
@@ -58,6 +109,28 @@ READABLE: dict[str, tuple[bytes, tuple[int, int], tuple[int, int, int] | None]] 
     "really-a-png.jpg": (encoded(RED, "PNG"), (30, 40), (250, 10, 5)),
     "one.png": (encoded(Image.new("RGB", (1, 1), (1, 2, 3)), "PNG"), (1, 1), (1, 2, 3)),
     "line.png": (encoded(Image.new("RGB", (300, 1), (1, 2, 3)), "PNG"), (1, 300), (1, 2, 3)),
+    "color.tif": (encoded(RED, "TIFF"), (30, 40), (250, 10, 5)),
+    "compressed.TIFF": (encoded(RED, "TIFF", compression="tiff_lzw"), (30, 40), (250, 10, 5)),
+    "cmyk.tif": (encoded(Image.new("CMYK", (40, 30), (0, 255, 255, 0)), "TIFF"), (30, 40), (255, 0, 0)),
+    "turned.tif": (encoded(RED, "TIFF", tiffinfo={274: 6}), (40, 30), (250, 10, 5)),
+    "pages.tif": (
+        encoded(RED, "TIFF", save_all=True, append_images=[Image.new("RGB", (9, 9))]),
+        (30, 40),
+        (250, 10, 5),
+    ),
+    "sixteen-bit.tif": (tiff(WIDE.astype(">u2").tobytes(), 40, 30, order=">", bits=16), (30, 40), None),
+    "sixteen-bit-color.tif": (
+        tiff(COLORED.astype("<u2").tobytes(), 40, 30, bits=16, channels=3),
+        (30, 40),
+        (250, 10, 5),
+    ),
+    "big.tif": (tiff(WIDE.astype("<u2").tobytes(), 40, 30, bits=16, big=1), (30, 40), None),
+    "twelve-bit.tif": (tiff(packed(WIDE >> 4, 12), 40, 30, bits=12), (30, 40), None),
+    "color.bmp": (encoded(RED, "BMP"), (30, 40), (250, 10, 5)),
+    "color.ppm": (netpbm(COLORED >> 8, 255), (30, 40), (250, 10, 5)),
+    "sixteen-bit.ppm": (netpbm(COLORED, 65535), (30, 40), (250, 10, 5)),
+    "twelve-bit.pgm": (netpbm(WIDE >> 4, 4095), (30, 40), None),
+    "six-bit.pgm": (netpbm(GRADIENT >> 2, 63), (30, 40), None),
     os.fsdecode(b"not-utf8-\xe9.jpg"): (encoded(RED, "JPEG"), (30, 40), (250, 10, 5)),
 }
 
@@ -75,6 +148,14 @@ UNREADABLE: dict[str, tuple[Callable[[Path], Any], str]] = {
     "text.png": (write(b"no image"), "cut off, or no image"),
     "page.jpg": (write(b"<html><body>404</body></html>"), "cut off, or no image"),
     "empty.jpg": (lambda path: path.touch(), "empty"),
+    "cut-off.tif": (write(encoded(Image.fromarray(GRADIENT), "TIFF")[:-700]), "cut off, or no image"),
+    "cut-off.bmp": (write(encoded(Image.fromarray(GRADIENT), "BMP")[:-700]), "cut off, or no image"),
+    "cut-off.ppm": (write(netpbm(COLORED >> 8, 255)[:-700]), "cut off, or no image"),
+    "float.tif": (write(encoded(Image.fromarray(GRADIENT.astype(np.float32)), "TIFF")), "32-bit floating-point values"),
+    "signed.tif": (write(tiff(WIDE.tobytes(), 40, 30, bits=16, sample_format=2)), "16-bit signed values"),
+    "five-channels.tif": (write(tiff(bytes(6000), 40, 30, channels=5)), "5 channels of 8 bits"),
+    "white-is-zero.tif": (write(tiff(WIDE.tobytes(), 40, 30, bits=16, photometric=0)), "of which 0 is white"),
+    "large.tif": (write(tiff(b"", 20_000, 20_000, bits=16, channels=3)), "pixels, at most 178956970 are read"),
     "large.png": (write(large_image(20_000, 20_000)), "pixels, at most 178956970 are read"),
     "bomb.png": (write(large_image(65_000, 65_000)), "pixels, at most 178956970 are read"),
     "pipe.jpg": (os.mkfifo, "it is no file"),

@@ -27,6 +27,9 @@ def parse_arguments() -> argparse.Namespace:
         help="pixels of the shorter side in the network (default: 320 for a training's views of 224)",
     )
     parser.add_argument("--batch-size", type=int, default=8, help="images that are read at a time (default: 8)")
+    parser.add_argument(
+        "--bit-depth", type=int, help="bits that 16-bit images use, such as 12 (default: as the training read them)"
+    )
     parser.add_argument("--device", help="cpu, cuda:0, ... (default: a CUDA device if there is one)")
     return parser.parse_args()
 
@@ -38,7 +41,8 @@ def main() -> None:
 
 def run(args: argparse.Namespace) -> None:
     try:
-        inferencer = SlotInferencer(args.weights, device=args.device, size=args.size or "views")
+        options = {} if args.bit_depth is None else dict(bit_depth=args.bit_depth)
+        inferencer = SlotInferencer(args.weights, device=args.device, size=args.size or "views", **options)
         results = list(inferencer.write(args.images, args.out_dir, batch_size=args.batch_size))
     except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")

@@ -17,8 +17,9 @@ import slotcon_mm  # noqa: F401
 from slotcon_mm.checkpoints.build import build_from_checkpoint
 from slotcon_mm.checkpoints.latest import resolve_checkpoint
 from slotcon_mm.checkpoints.safe_loading import load_from_safe_local
-from slotcon_mm.checkpoints.view_size import view_size_of_checkpoint
+from slotcon_mm.checkpoints.view_size import bit_depth_of_checkpoint, view_size_of_checkpoint
 from slotcon_mm.datasets.label_sets import LABEL_SETS
+from slotcon_mm.datasets.white_value import expect_bit_depth
 from slotcon_mm.inference.fill_gallery import fill_gallery, read_square
 from slotcon_mm.launch.console import hosts_kept_quiet
 from slotcon_mm.launch.device import default_device
@@ -34,6 +35,9 @@ def parse_arguments() -> argparse.Namespace:
     )
     parser.add_argument("--top", type=int, default=8, help="images to show for each prototype (default: 8)")
     parser.add_argument("--size", type=int, help="pixels of the middle square (default: those of the training's views)")
+    parser.add_argument(
+        "--bit-depth", type=int, help="bits that 16-bit images use, such as 12 (default: as the training read them)"
+    )
     parser.add_argument("--labels", help="folder of label maps, a PNG for each image")
     parser.add_argument("--label-set", choices=[*LABEL_SETS], help="what the values of the label maps mean")
     parser.add_argument("--batch-size", type=int, default=32, help="images at a time (default: 32)")
@@ -60,10 +64,12 @@ def run(args: argparse.Namespace) -> None:
         checkpoint = resolve_checkpoint(args.weights, "WEIGHTS")
         loaded = load_from_safe_local(str(checkpoint), "cpu")
         size = view_size_of_checkpoint(loaded) if args.size is None else args.size
+        bit_depth = bit_depth_of_checkpoint(loaded) if args.bit_depth is None else args.bit_depth
+        expect_bit_depth(bit_depth)
         model = build_from_checkpoint(loaded).to(args.device or default_device())
         gallery, unreadable = fill_gallery(
             model, args.images, top=args.top, size=size, batch_size=args.batch_size, workers=args.workers,
-            labels=args.labels, label_set=args.label_set,
+            labels=args.labels, label_set=args.label_set, bit_depth=bit_depth,
         )  # fmt: skip
     except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")
@@ -72,7 +78,7 @@ def run(args: argparse.Namespace) -> None:
     page = write_gallery(
         gallery,
         args.out_dir,
-        read=lambda path: read_square(path, size, exif=not args.labels),
+        read=lambda path: read_square(path, size, exif=not args.labels, bit_depth=bit_depth),
         class_names=names,
         title=title,
     )

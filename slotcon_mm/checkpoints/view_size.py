@@ -1,4 +1,4 @@
-"""The size of the views that a training shows: images are best shown to its network at that scale."""
+"""How a training saw its images, which its network is best shown others by: the views' size, and the bit depth."""
 
 from __future__ import annotations
 
@@ -7,7 +7,15 @@ from typing import Any
 
 from slotcon_mm.checkpoints.plain_config import read_plain_config
 
-__all__ = ["USUAL", "view_size_of_checkpoint", "view_size_of_config", "views_of_checkpoint", "views_of_config"]
+__all__ = [
+    "USUAL",
+    "bit_depth_of_checkpoint",
+    "bit_depth_of_config",
+    "view_size_of_checkpoint",
+    "view_size_of_config",
+    "views_of_checkpoint",
+    "views_of_config",
+]
 
 USUAL = 224  # the paper's
 
@@ -19,8 +27,7 @@ def view_size_of_checkpoint(checkpoint: Mapping[str, Any]) -> int:
 
 def views_of_checkpoint(checkpoint: Mapping[str, Any]) -> tuple[int, int]:
     """As ``views_of_config``, of the config in a checkpoint's ``meta``."""
-    text = (checkpoint.get("meta") or {}).get("cfg")
-    return views_of_config(read_plain_config(text)) if text else (USUAL, USUAL)
+    return views_of_config(config_of(checkpoint))
 
 
 def view_size_of_config(config: Mapping[str, Any]) -> int:
@@ -30,16 +37,32 @@ def view_size_of_config(config: Mapping[str, Any]) -> int:
 
 def views_of_config(config: Mapping[str, Any]) -> tuple[int, int]:
     """Height and width of a view, or of the images that a linear probe is trained on."""
-    return _find(config.get("train_dataloader")) or (USUAL, USUAL)
+    size = (find_step(config.get("train_dataloader"), "PairedViews", "CenterCrop") or {}).get("size") or USUAL
+    height, width = size if isinstance(size, list | tuple) else (size, size)
+    return int(height), int(width)
 
 
-def _find(node: Any) -> tuple[int, int] | None:
+def bit_depth_of_checkpoint(checkpoint: Mapping[str, Any]) -> int | None:
+    """Of the config in a checkpoint's ``meta``; None where there is none."""
+    return bit_depth_of_config(config_of(checkpoint))
+
+
+def bit_depth_of_config(config: Mapping[str, Any]) -> int | None:
+    """``bit_depth`` of the ``LoadImage`` of a training's pipeline; None where it is not set."""
+    return (find_step(config.get("train_dataloader"), "LoadImage") or {}).get("bit_depth")
+
+
+def config_of(checkpoint: Mapping[str, Any]) -> Mapping[str, Any]:
+    text = (checkpoint.get("meta") or {}).get("cfg")
+    return read_plain_config(text) if text else {}
+
+
+def find_step(node: Any, *names: str) -> Mapping[str, Any] | None:
+    """The first config of one of these types, whatever its prefix, at any depth."""
     if isinstance(node, Mapping):
-        if str(node.get("type")).rpartition(".")[2] in ("PairedViews", "CenterCrop"):
-            size = node.get("size", USUAL)
-            height, width = size if isinstance(size, list | tuple) else (size, size)
-            return int(height), int(width)
+        if str(node.get("type")).rpartition(".")[2] in names:
+            return node
         node = node.values()
     elif not isinstance(node, list | tuple):
         return None
-    return next(filter(None, map(_find, node)), None)
+    return next((found for found in (find_step(inner, *names) for inner in node) if found is not None), None)

@@ -2,10 +2,13 @@
 
 | kind | result |
 | --- | --- |
-| gray, palette, 16-bit, CMYK, progressive | converted to 8-bit RGB |
+| gray, palette, CMYK, progressive | converted to 8-bit RGB |
+| 16 bits a value | the highest 8 of the ``bit_depth`` that are used; ``UnreadableImageError`` for a higher value |
+| 10 to 14 bits a value by the file's header, another white in a PPM or PGM | white is what the header says |
+| 32 bits, signed or floating-point values, five or more channels (TIFF) | ``UnreadableImageError`` |
 | alpha | left out |
-| EXIF orientation | the image is turned |
-| animated | its first frame |
+| EXIF or TIFF orientation | the image is turned |
+| animated, or of several pages | its first frame or page |
 | wrong extension | read as what it is |
 | 1 x 1, 1 x N | as they are |
 | cut off, empty, no image, no permission, not there, a loop of links, a pipe, a folder | ``UnreadableImageError`` |
@@ -19,18 +22,23 @@ import os
 import re
 import stat
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
 
 import cv2
 import numpy as np
 from PIL import Image
 
 from slotcon_mm.checks import printable
+from slotcon_mm.datasets.tiff_header import read_tiff_header
+from slotcon_mm.datasets.white_value import stated_white, to_8_bits
 
 __all__ = [
     "MOST_PIXELS",
     "UnreadableImageError",
     "decode_image",
     "expect_sane_size",
+    "highest_value",
     "image_bytes",
     "read_image",
 ]
@@ -46,13 +54,18 @@ class UnreadableImageError(ValueError):
     """A file that is no image that this package reads; the message names it, the reason and the fix."""
 
 
-def read_image(path: str, *, exif: bool = True) -> np.ndarray:
-    """(H, W, 3) uint8 RGB, turned as its EXIF orientation says.
+def read_image(path: str, *, exif: bool = True, bit_depth: int | None = None) -> np.ndarray:
+    """(H, W, 3) uint8 RGB.
+
+    Args:
+        path: Of the file.
+        exif: Turn it as its orientation says.
+        bit_depth: How many of 16 bits are used, in files that do not say it; None: all.
 
     Raises:
         UnreadableImageError: See the table above.
     """
-    return decode_image(image_bytes(path), path, exif=exif)
+    return decode_image(image_bytes(path), path, exif=exif, bit_depth=bit_depth)
 
 
 def image_bytes(path: str) -> bytes:
@@ -66,19 +79,68 @@ def image_bytes(path: str) -> bytes:
         raise unreadable(path, error.strerror or str(error)) from error
 
 
-def decode_image(content: bytes, path: str, *, exif: bool = True) -> np.ndarray:
+def decode_image(content: bytes, path: str, *, exif: bool = True, bit_depth: int | None = None) -> np.ndarray:
     """As ``read_image``, from a file's content; ``path`` is for messages."""
+    values, stated = decode_values(content, path, exif=exif)
+    if stated is None and bit_depth is not None:
+        white = 2**bit_depth - 1
+        highest = int(values.max())
+        if highest > white:
+            raise unreadable(path, f"the value {highest} in it, more than bit_depth={bit_depth} holds: raise it")
+    else:
+        white = stated or 65535
+    return to_8_bits(values, white)
+
+
+def highest_value(content: bytes, path: str) -> int:
+    """Of a file that does not say how many of 16 bits are used; 0 for others.
+
+    Raises:
+        UnreadableImageError: See the table above.
+    """
+    if stated_white(content, read_tiff_header(content)) is not None:
+        return 0
+    return int(decode_values(content, path)[0].max())
+
+
+def decode_values(content: bytes, path: str, *, exif: bool = True) -> tuple[np.ndarray, int | None]:
+    """(H, W, 3) RGB, uint8 or uint16, and the number of white where the file says it."""
     expect_sane_size(content, path)
     if not content:
         raise unreadable(path, "empty")
-    flags = READ_RGB if exif else READ_RGB | cv2.IMREAD_IGNORE_ORIENTATION
+    header = read_tiff_header(content)
+    if header is not None:
+        if reason := header.not_read():
+            raise unreadable(path, reason)
+        content = content if exif else header.as_stored(content)  # OpenCV turns a TIFF whatever its flags say
+    white = stated_white(content, header)
+    # OpenCV 5.0 fills 16-bit TIFFs with noise if it is asked for RGB
+    is_rgb = white == 255 and READ_RGB != cv2.IMREAD_COLOR
+    flags = READ_RGB if is_rgb else cv2.IMREAD_COLOR | cv2.IMREAD_ANYDEPTH
+    if not exif:
+        flags |= cv2.IMREAD_IGNORE_ORIENTATION
     try:
-        image = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
+        with opencv_silenced() if header else nullcontext():
+            image = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
     except cv2.error as error:
         raise unreadable(path, "cut off, or no image") from error
     if image is None:
         raise unreadable(path, "cut off, or no image")
-    return image if READ_RGB != cv2.IMREAD_COLOR else cv2.cvtColor(image, cv2.COLOR_BGR2RGB)
+    if image.dtype not in (np.uint8, np.uint16):
+        raise unreadable(path, f"{image.dtype} values, whose black and white the file does not tell")
+    if image.dtype == np.uint8 and (white or 65535) > 255:
+        white = 255  # OpenCV has scaled them
+    return image if is_rgb else cv2.cvtColor(image, cv2.COLOR_BGR2RGB), white
+
+
+@contextmanager
+def opencv_silenced() -> Iterator[None]:
+    """OpenCV prints a line for each tag of a TIFF that it does not know: many for each image of a map or microscope."""
+    level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    try:
+        yield
+    finally:
+        cv2.utils.logging.setLogLevel(level)
 
 
 def expect_sane_size(content: bytes, path: str) -> None:
@@ -90,15 +152,17 @@ def expect_sane_size(content: bytes, path: str) -> None:
 
 def size_in_header(content: bytes) -> tuple[int, int]:
     """Width and height; zeros where Pillow does not know the format (OpenCV may, and has its own limit)."""
+    if header := read_tiff_header(content):  # Pillow does not know all kinds of pixels
+        return header.width, header.height
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            warnings.simplefilter("ignore")  # what is wrong with a file the decoder judges
             with Image.open(io.BytesIO(content)) as image:
                 return image.size
     except Image.DecompressionBombError as error:
         found = re.search(r"\((\d+) pixels\)", str(error))
         return (int(found[1]) if found else MOST_PIXELS + 1), 1
-    except Exception:  # a damaged header can stumble anywhere; the decoder judges
+    except Exception:  # a damaged header can stumble anywhere
         return 0, 0
 
 

@@ -16,6 +16,7 @@ from slotcon_mm.checks import listing, printable
 from slotcon_mm.datasets.image_files import expect_sane_size, image_bytes
 from slotcon_mm.datasets.image_lists import list_images
 from slotcon_mm.datasets.label_sets import LABEL_SETS, LabelSet, classes_of
+from slotcon_mm.datasets.transforms.load_image import check_bit_depth
 from slotcon_mm.registry import DATASETS
 
 __all__ = ["BadLabelMapError", "LabelMapDataset", "is_curated", "read_labels", "read_values"]
@@ -75,6 +76,7 @@ class LabelMapDataset(BaseDataset):
             print_log(
                 f"{len(pairs) - len(labeled)} of {len(pairs)} images have no label map", logger="current", level=30
             )
+        check_bit_depth([pair["img_path"] for pair in labeled], self.pipeline)
         return self.choose(labeled)
 
     def label_map_of(self, image: Path) -> Path:

@@ -12,6 +12,7 @@ from mmengine.dataset import BaseDataset
 from slotcon_mm.checks import RunStoppedError, expect_share, listing
 from slotcon_mm.datasets.image_files import UnreadableImageError
 from slotcon_mm.datasets.image_lists import list_images, read_list
+from slotcon_mm.datasets.transforms.load_image import check_bit_depth
 from slotcon_mm.registry import DATASETS
 
 __all__ = ["UnlabeledImageDataset"]
@@ -19,7 +20,9 @@ __all__ = ["UnlabeledImageDataset"]
 
 @DATASETS.register_module()
 class UnlabeledImageDataset(BaseDataset):
-    """All images (JPEG, PNG, WebP) below ``data_root``, nested or not, as one sorted list; no annotation is read.
+    """All images below ``data_root``, nested or not, as one sorted list; no annotation is read.
+
+    They are JPEG, PNG, WebP, TIFF, BMP and PPM files. Hidden files and folders, and those of systems, are left out.
 
     Args:
         data_root: The folder.
@@ -59,6 +62,7 @@ class UnlabeledImageDataset(BaseDataset):
 
     def load_data_list(self) -> list[dict[str, Any]]:
         paths = read_list(self.ann_file, self.data_root) if self.ann_file else list_images(self.data_root, self.folders)
+        check_bit_depth(paths, self.pipeline)
         return [{"img_path": path} for path in paths]
 
     def prepare_data(self, idx: int) -> Any:

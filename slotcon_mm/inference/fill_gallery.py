@@ -13,6 +13,7 @@ from tqdm import tqdm
 from slotcon_mm.checks import expect_positive
 from slotcon_mm.datasets.image_files import read_image
 from slotcon_mm.datasets.image_lists import list_images
+from slotcon_mm.datasets.image_samples import expect_known_bit_depth
 from slotcon_mm.datasets.label_map_dataset import read_labels
 from slotcon_mm.datasets.label_sets import LABEL_SETS, LabelSet
 from slotcon_mm.datasets.transforms.evaluation_transforms import CenterCrop, ResizeShortSide
@@ -28,12 +29,13 @@ class Squares(Dataset):
     """Middle squares of images, with labels where there are some; what cannot be read comes as its message."""
 
     def __init__(
-        self, folder: str, size: int, labels: str | None, label_set: LabelSet | None, most: int | None
-    ) -> None:
+        self, folder: str, size: int, labels: str | None, label_set: LabelSet | None, most: int | None,
+        bit_depth: int | None,
+    ) -> None:  # fmt: skip
         paths = list_images(folder)
         chosen = np.linspace(0, len(paths) - 1, min(most or len(paths), len(paths))).astype(int)
         self.paths, self.folder, self.size = [paths[i] for i in chosen], Path(folder), size
-        self.labels, self.label_set = labels, label_set
+        self.labels, self.label_set, self.bit_depth = labels, label_set, bit_depth
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -41,7 +43,7 @@ class Squares(Dataset):
     def __getitem__(self, index: int) -> dict[str, Any]:
         path = self.paths[index]
         try:
-            found = dict(img=read_image(path, exif=self.labels is None))
+            found = dict(img=read_image(path, exif=self.labels is None, bit_depth=self.bit_depth))
             map_path = self.label_path(path)
             if map_path and map_path.is_file():
                 assert self.label_set is not None
@@ -58,15 +60,16 @@ def cut(found: dict[str, Any], size: int) -> dict[str, Any]:
     return CenterCrop(size).transform(ResizeShortSide(size).transform(found))
 
 
-def read_square(path: str, size: int, *, exif: bool = True) -> np.ndarray:
+def read_square(path: str, size: int, *, exif: bool = True, bit_depth: int | None = None) -> np.ndarray:
     """The part of an image that was grouped; ``exif=False`` where there were labels."""
-    return cut(dict(img=read_image(path, exif=exif)), size)["img"]
+    return cut(dict(img=read_image(path, exif=exif, bit_depth=bit_depth)), size)["img"]
 
 
 @torch.no_grad()
 def fill_gallery(
     model: SlotCon, folder: str, *, top: int, size: int, batch_size: int, workers: int,
     labels: str | None = None, label_set: str | None = None, most: int | None = None,
+    bit_depth: int | None = None,
 ) -> tuple[Gallery, list[str]]:  # fmt: skip
     """The gallery of a folder's images, and what was said of those that cannot be read.
 
@@ -80,12 +83,15 @@ def fill_gallery(
         labels: Folder of label maps, at the same places.
         label_set: A name of ``LABEL_SETS``.
         most: Images, spread evenly over the folder's sorted list; None: all.
+        bit_depth: Of ``LoadImage``.
     """
     expect_positive(top=top, size=size, batch_size=batch_size)
     classes = LABEL_SETS[label_set] if label_set else None
     K = model.neck.num_prototypes
     gallery = Gallery(K, top, num_classes=len(classes.names) if classes else 0)
-    loader = DataLoader(Squares(folder, size, labels, classes, most), batch_size, num_workers=workers, collate_fn=list)
+    squares = Squares(folder, size, labels, classes, most, bit_depth)
+    expect_known_bit_depth(squares.paths, bit_depth, "Pass --bit-depth BITS")
+    loader = DataLoader(squares, batch_size, num_workers=workers, collate_fn=list)
     unreadable: list[str] = []
     device = next(model.parameters()).device
     with tqdm(total=len(loader.dataset), desc="images") as bar:  # type: ignore[arg-type]

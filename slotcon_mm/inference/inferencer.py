@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -18,9 +19,11 @@ from tqdm import tqdm
 from slotcon_mm.checkpoints.build import build_from_checkpoint
 from slotcon_mm.checkpoints.latest import resolve_checkpoint
 from slotcon_mm.checkpoints.safe_loading import load_from_safe_local
-from slotcon_mm.checkpoints.view_size import views_of_checkpoint
+from slotcon_mm.checkpoints.view_size import bit_depth_of_checkpoint, views_of_checkpoint
 from slotcon_mm.checks import expect_positive, printable
 from slotcon_mm.datasets.image_files import decode_image, read_image
+from slotcon_mm.datasets.image_samples import unknown_bit_depth
+from slotcon_mm.datasets.white_value import expect_bit_depth
 from slotcon_mm.inference.fitting_sizes import group_images
 from slotcon_mm.inference.outputs import Source, list_sources, write_outputs
 from slotcon_mm.launch.device import default_device
@@ -48,6 +51,7 @@ class SlotInferencer(BaseInferencer):
         size: Pixels of the shorter side at which images go through the network; None: as they are; by default the
             scale at which the training's views showed them, 320 for views of 224.
         show_progress: Whether a bar is shown.
+        bit_depth: How many bits of 16-bit images are used; None: 16; by default as the training read them.
     """
 
     def __init__(
@@ -56,10 +60,13 @@ class SlotInferencer(BaseInferencer):
         device: str | None = None,
         size: int | Literal["views"] | None = "views",
         show_progress: bool = True,
+        bit_depth: int | Literal["training's"] | None = "training's",
     ) -> None:
         if isinstance(size, int):
             expect_positive(size=size)
-        self.given_size = size
+        if bit_depth != "training's":
+            expect_bit_depth(bit_depth)
+        self.given_size, self.given_bit_depth = size, bit_depth
         checkpoint = str(resolve_checkpoint(weights, "weights"))
         super().__init__(
             model={},
@@ -73,10 +80,12 @@ class SlotInferencer(BaseInferencer):
         checkpoint = load_from_safe_local(weights, "cpu")
         self.views = views_of_checkpoint(checkpoint)
         self.size = round(SHORTER_SIDE * min(self.views)) if self.given_size == "views" else self.given_size
+        trained = bit_depth_of_checkpoint(checkpoint)
+        self.bit_depth = trained if self.given_bit_depth == "training's" else self.given_bit_depth
         return build_from_checkpoint(checkpoint).to(device)
 
     def _init_pipeline(self, cfg: Any) -> Callable[[Any], dict[str, Any]]:
-        return load_input
+        return partial(load_input, bit_depth=self.bit_depth)
 
     def _init_collate(self, cfg: Any) -> Callable[[list], list]:
         return list
@@ -125,6 +134,9 @@ class SlotInferencer(BaseInferencer):
     def _drawn(
         self, sources: list[Source], batch_size: int, draw: bool, out_dir: str | Path | None
     ) -> Iterator[tuple[dict[str, Any], np.ndarray | None]]:
+        files = [str(source.given) for source in sources if not isinstance(source.given, np.ndarray)]
+        if reason := unknown_bit_depth(files, self.bit_depth):
+            warnings.warn(f"{reason}. Pass bit_depth (--bit-depth of infer.py)", stacklevel=3)
         stream = self.stream([source.given for source in sources], batch_size)
         if self.show_progress:
             stream = iter(tqdm(stream, "images", len(sources)))
@@ -172,7 +184,7 @@ class SlotInferencer(BaseInferencer):
         return dict(predictions=preds, visualization=visualization)
 
 
-def load_input(given: Any) -> dict[str, Any]:
+def load_input(given: Any, bit_depth: int | None = None) -> dict[str, Any]:
     """``name`` and ``image`` (H, W, 3) uint8 RGB; ``name`` and ``error`` for what cannot be read."""
     if isinstance(given, np.ndarray):
         if given.dtype != np.uint8 or given.ndim != 3 or given.shape[2] != 3 or 0 in given.shape:
@@ -181,8 +193,8 @@ def load_input(given: Any) -> dict[str, Any]:
     name = str(given)
     try:
         if "://" in name:
-            return dict(name=name, image=decode_image(get(name), name))
-        return dict(name=name, image=read_image(name))
+            return dict(name=name, image=decode_image(get(name), name, bit_depth=bit_depth))
+        return dict(name=name, image=read_image(name, bit_depth=bit_depth))
     except (ValueError, KeyError, OSError) as error:
         warnings.warn(f"left out: {printable(name)}: {error}", stacklevel=2)
         return dict(name=name, error=str(error))

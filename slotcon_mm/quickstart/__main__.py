@@ -27,6 +27,7 @@ def main() -> None:
     parser.add_argument(
         "--work-dir", type=Path, default=Path("work_dirs/quickstart"), help="default: work_dirs/quickstart"
     )
+    parser.add_argument("--bit-depth", type=int, help="bits that 16-bit images of --data use, such as 12")
     parser.add_argument("--seed", type=int, default=0, help="default: 0")
     parser.add_argument("--epochs", type=int, help="epochs of training (default: the config's)")
     parser.add_argument(
@@ -41,8 +42,9 @@ def main() -> None:
         with hosts_kept_quiet():
             select_device(args.device)
             report = run_quickstart(
-                args.data, args.work_dir, seed=args.seed, epochs=args.epochs, lr=args.lr, transfer=args.transfer
-            )
+                args.data, args.work_dir, seed=args.seed, epochs=args.epochs, lr=args.lr, transfer=args.transfer,
+                bit_depth=args.bit_depth,
+            )  # fmt: skip
     except (ValueError, OSError, RunStoppedError) as error:
         sys.exit(f"error: {error}")
     print(f"report: {report}")

@@ -39,8 +39,9 @@ FCN_STEPS = 700
 
 
 def run_quickstart(
-    data: Path | None, work_dir: Path, *, seed: int, epochs: int | None, lr: float | None, transfer: bool = False
-) -> Path:
+    data: Path | None, work_dir: Path, *, seed: int, epochs: int | None, lr: float | None, transfer: bool = False,
+    bit_depth: int | None = None,
+) -> Path:  # fmt: skip
     """Pretrains and writes checkpoint, curves, scores and the report into ``work_dir``; returns the report's path."""
     if data and transfer:
         raise ValueError("expected --transfer without --data: fine-tuning needs labels, which the scenes have")
@@ -48,8 +49,10 @@ def run_quickstart(
     root = data or work_dir / "scenes"
     if data is None and not (root / "annotations/instances_val2017.json").is_file():
         write_scenes(root, num_train=NUM_TRAIN, num_val=NUM_HELD_OUT, workers=os.cpu_count() or 1)
-    config = make_config(data, root, work_dir, seed=seed, epochs=epochs, lr=lr)
-    shown = read_unlabeled(root, NUM_SHOWN) if data else read_labeled(root, "val2017", NUM_HELD_OUT)
+    config = make_config(data, root, work_dir, seed=seed, epochs=epochs, lr=lr, bit_depth=bit_depth)
+    shown = (
+        read_unlabeled(root, NUM_SHOWN, bit_depth=bit_depth) if data else read_labeled(root, "val2017", NUM_HELD_OUT)
+    )
 
     groups: dict[str, GroupedImages] = {}
     progress = ProgressHook(lambda model: groups.update(before=group_images(model, shown, len(CLASSES))))
@@ -59,7 +62,8 @@ def run_quickstart(
     train(runner)
     groups["after"] = group_images(runner.model, shown, len(CLASSES))
 
-    sheet = make_sheet(runner.model, root if data else root / "val2017", work_dir / "prototypes", labeled=not data)
+    sheet = make_sheet(runner.model, root if data else root / "val2017", work_dir / "prototypes", labeled=not data,
+                       bit_depth=bit_depth)  # fmt: skip
     rows, table = [], []
     if not data:
         labeled = read_labeled(root, "train2017", NUM_TRAIN)
@@ -81,13 +85,15 @@ def run_quickstart(
 
 
 def make_config(
-    data: Path | None, root: Path, work_dir: Path, *, seed: int, epochs: int | None, lr: float | None
-) -> Config:
+    data: Path | None, root: Path, work_dir: Path, *, seed: int, epochs: int | None, lr: float | None,
+    bit_depth: int | None = None,
+) -> Config:  # fmt: skip
     config = Config.fromfile(CONFIG)
     config.work_dir, config.launcher, config.log_level = str(work_dir), "none", "WARNING"
     config.randomness = dict(seed=seed)
     dataset = config.train_dataloader.dataset
     dataset.data_root = str(root)
+    dataset.pipeline[0].bit_depth = bit_depth
     if data:
         dataset.folders = [""]
         config.model.neck.num_prototypes = PROTOTYPES_WITHOUT_LABELS
@@ -118,17 +124,17 @@ def compare(
     return [Row(name, s.mean_iou, s.pixel_accuracy, "after" in name) for name, s in scores.items() if s is not None]
 
 
-def make_sheet(model: Any, folder: Path, out: Path, *, labeled: bool) -> Path:
+def make_sheet(model: Any, folder: Path, out: Path, *, labeled: bool, bit_depth: int | None = None) -> Path:
     """Writes the page of prototypes into ``out``; returns its contact sheet."""
     model.eval()
     labels = str(folder.parent / "stuffthingmaps/val2017") if labeled else None
     gallery, _ = fill_gallery(
         model, str(folder), top=SHEET_COLUMNS, size=SQUARE, batch_size=20, workers=0, labels=labels,
-        label_set="scenes" if labeled else None, most=NUM_HELD_OUT,
+        label_set="scenes" if labeled else None, most=NUM_HELD_OUT, bit_depth=bit_depth,
     )  # fmt: skip
     write_gallery(
-        gallery, out, read=lambda path: read_square(path, SQUARE, exif=not labeled), class_names=CLASSES,
-        title="Prototypes", sheet_rows=SHEET_ROWS,
+        gallery, out, read=lambda path: read_square(path, SQUARE, exif=not labeled, bit_depth=bit_depth),
+        class_names=CLASSES, title="Prototypes", sheet_rows=SHEET_ROWS,
     )  # fmt: skip
     return out / "sheet.png"
 

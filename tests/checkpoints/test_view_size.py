@@ -6,7 +6,12 @@ import pytest
 from mmengine.config import Config
 from runs import CONFIGS
 
-from slotcon_mm.checkpoints.view_size import view_size_of_checkpoint, view_size_of_config
+from slotcon_mm.checkpoints.view_size import (
+    bit_depth_of_checkpoint,
+    bit_depth_of_config,
+    view_size_of_checkpoint,
+    view_size_of_config,
+)
 
 
 @pytest.mark.parametrize(
@@ -38,3 +43,13 @@ def test_of_rectangular_views_it_is_the_shorter_side():
     config = Config(dict(train_dataloader=dict(dataset=dict(pipeline=pipeline))))
     assert view_size_of_config(config) == 96
     assert view_size_of_checkpoint(dict(meta=dict(cfg=config.pretty_text))) == 96
+
+
+def test_the_bit_depth_of_the_images_is_that_of_the_step_that_loads_them():
+    load = dict(type="slotcon_mm.LoadImage", bit_depth=12)
+    config = Config(dict(train_dataloader=dict(dataset=dict(pipeline=[load, dict(type="slotcon_mm.PairedViews")]))))
+    assert bit_depth_of_config(config) == 12
+    assert bit_depth_of_checkpoint(dict(meta=dict(cfg=config.pretty_text))) == 12
+    load.pop("bit_depth")
+    assert bit_depth_of_config(dict(train_dataloader=dict(dataset=dict(pipeline=[load])))) is None
+    assert bit_depth_of_checkpoint({}) is None

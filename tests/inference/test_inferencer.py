@@ -73,6 +73,33 @@ def test_images_are_shown_at_the_scale_of_the_trainings_views(work_dir, tmp_path
     assert SlotInferencer(tmp_path / "one.pth", device="cpu", size=None).size is None
 
 
+def test_sixteen_bit_images_are_read_by_the_bit_depth_of_the_training_unless_another_is_given(work_dir, tmp_path):
+    checkpoint = torch.load(work_dir / "epoch_1.pth", weights_only=True)
+    pipeline = [dict(type="slotcon_mm.LoadImage", bit_depth=12), dict(type="slotcon_mm.PairedViews", size=64)]
+    config = Config(dict(model=CONFIG, train_dataloader=dict(dataset=dict(pipeline=pipeline))))
+    torch.save({**checkpoint, "meta": dict(cfg=config.pretty_text)}, tmp_path / "one.pth")
+    values = np.random.default_rng(0).integers(0, 4096, (50, 70)).astype(np.uint16)
+    cv2.imwrite(str(tmp_path / "deep.png"), values)
+
+    def seen(**options) -> np.ndarray:
+        inferencer = SlotInferencer(tmp_path / "one.pth", device="cpu", size=64, show_progress=False, **options)
+        return next(inferencer.stream([tmp_path / "deep.png"]))["image"][..., 0]
+
+    np.testing.assert_array_equal(seen(), values >> 4)
+    np.testing.assert_array_equal(seen(bit_depth=14), values >> 6)
+    np.testing.assert_array_equal(seen(bit_depth=None), values >> 8)
+    with pytest.raises(ValueError, match="expected bit_depth as a whole number from 8 to 16, or None, got 4"):
+        seen(bit_depth=4)
+
+
+def test_dark_sixteen_bit_images_are_said_where_nobody_told_their_bit_depth(inferencer, tmp_path):
+    cv2.imwrite(str(tmp_path / "deep.png"), np.full((40, 50), 4000, np.uint16))
+    with pytest.warns(
+        UserWarning, match=r"got 4000 as the highest value .* Pass bit_depth \(--bit-depth of infer.py\)"
+    ):
+        inferencer(tmp_path)
+
+
 def random_image(height: int = 50, width: int = 70, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).integers(0, 256, (height, width, 3), np.uint8)
 

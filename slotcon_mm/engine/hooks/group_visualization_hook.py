@@ -14,7 +14,7 @@ from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.runner import Runner
 
-from slotcon_mm.checkpoints.view_size import view_size_of_config
+from slotcon_mm.checkpoints.view_size import bit_depth_of_config, view_size_of_config
 from slotcon_mm.checks import expect_positive
 from slotcon_mm.datasets.image_files import UnreadableImageError, read_image
 from slotcon_mm.datasets.image_lists import list_images
@@ -52,7 +52,7 @@ class GroupVisualizationHook(Hook):
         count = len(paths) or len(dataset)
         chosen = np.linspace(0, count - 1, min(self.num_images, count)).astype(int)
         chosen_paths = [paths[i] if paths else dataset.get_data_info(int(i))["img_path"] for i in chosen]
-        self.squares = read_squares(chosen_paths, self.size)
+        self.squares = read_squares(chosen_paths, self.size, bit_depth_of_config(runner.cfg))
         self.view_size = view_size_of_config(runner.cfg)
         self.draw(runner)
 
@@ -78,12 +78,12 @@ class GroupVisualizationHook(Hook):
         runner.visualizer.add_image("groups", sheet, step=runner.epoch + 1 if runner.iter else 0)
 
 
-def read_squares(paths: Sequence[str], size: int) -> np.ndarray:
+def read_squares(paths: Sequence[str], size: int, bit_depth: int | None = None) -> np.ndarray:
     """(N, size, size, 3) of those that can be read."""
     squares = []
     for path in paths:
         try:
-            squares.append(middle_square(read_image(path), size))
+            squares.append(middle_square(read_image(path, bit_depth=bit_depth), size))
         except UnreadableImageError as error:
             print_log(f"not drawn: {error}", logger="current", level=30)
     return np.stack(squares) if squares else np.zeros((0, size, size, 3), np.uint8)

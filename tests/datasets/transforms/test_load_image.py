@@ -110,3 +110,30 @@ def test_images_of_any_kind_are_made_into_views(tmp_path):
         found = PairedViews(size=32)(dict(img=read_image(str(tmp_path / name)), img_path=name, sample_idx=0))
         assert [tuple(view.shape) for view in found["inputs"]] == [(3, 32, 32)] * 2
         assert found["data_samples"].img_path == name
+
+
+@pytest.mark.parametrize("bit_depth", [10, 12, 14, 16])
+@pytest.mark.parametrize("ending", [".png", ".tif", ".ppm"])
+def test_of_sixteen_bits_those_that_are_used_decide(tmp_path, bit_depth, ending):
+    values = np.linspace(0, 2**bit_depth - 1, 600).reshape(10, 20, 3).astype(np.uint16)
+    path = str(tmp_path / f"a{ending}")
+    assert cv2.imwrite(path, values[..., ::-1])
+    image = LoadImage(bit_depth=bit_depth)(dict(img_path=path))["img"]
+    np.testing.assert_array_equal(image, values >> (bit_depth - 8))
+    if bit_depth > 10:
+        with pytest.raises(UnreadableImageError, match=rf"value {values.max()} in it, more than bit_depth=10 holds"):
+            read_image(path, bit_depth=10)
+
+
+def test_files_that_tell_their_white_are_read_alike_with_any_bit_depth():
+    for name in ("color.jpg", "palette.png", "twelve-bit.tif", "twelve-bit.pgm", "color.tif", "color.ppm"):
+        content = READABLE[name][0]
+        np.testing.assert_array_equal(decode_image(content, name, bit_depth=9), decode_image(content, name))
+
+
+def test_tags_of_a_tiff_that_opencv_does_not_know_are_no_news(capfd):
+    content = encoded(Image.new("RGB", (8, 8)), "TIFF", tiffinfo={42113: "nodata", 65000: 3})
+    level = cv2.utils.logging.getLogLevel()
+    assert decode_image(content, "a.tif").shape == (8, 8, 3)
+    assert capfd.readouterr().err == ""
+    assert cv2.utils.logging.getLogLevel() == level
