@@ -1,4 +1,4 @@
-"""SlotCon on your own images: every JPEG, PNG and WebP below a folder, no annotation.
+"""SlotCon on your own images: every image below a folder, no annotation.
 
     SLOTCON_DATA=FOLDER tools/dist_train.sh configs/slotcon_r50_folder.py 1
 

@@ -57,6 +57,8 @@ def main() -> None:
     show("cannot be read", report.bad, args.out_dir / "bad.txt")
     show("are odd, and can be read", report.odd, args.out_dir / "odd.txt")
     show("are copies of another", report.duplicates, args.out_dir / "duplicates.txt")
+    if report.too_dark:
+        print(f"{report.too_dark}: --cfg-options train_dataloader.dataset.pipeline.0.bit_depth=BITS")
     kept = report.images - len(report.bad) - len(report.duplicates)
     print(f"{report.images} images, {kept} of them in the clean list: train with --cfg-options")
     print(f"  {shlex.quote(f'train_dataloader.dataset.ann_file={report.clean.resolve()}')}")

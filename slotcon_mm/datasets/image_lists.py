@@ -3,22 +3,69 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 from mmengine.logging import print_log
 
-from slotcon_mm.checks import listing
+from slotcon_mm.checks import listing, printable
+from slotcon_mm.datasets.image_samples import what_is_odd
 
-__all__ = ["list_images", "read_list", "walk_images"]
+__all__ = ["FoundImages", "find_images", "list_images", "read_list"]
 
-EXTENSIONS = (".jpg", ".jpeg", ".png", ".webp")
+EXTENSIONS = (
+    ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm",
+)  # fmt: skip
+# beside images in many datasets, and none themselves
+COMPANIONS = (".txt", ".json", ".jsonl", ".xml", ".csv", ".tsv", ".yaml", ".yml", ".md", ".html", ".pdf", ".py")
+# what file managers, archivers and storage leave in folders; names in lower case
+SYSTEM_NAMES = frozenset(
+    ("@eadir", "@recycle", "#recycle", "#snapshot", "$recycle.bin", "__macosx", "lost+found", "desktop.ini",
+     "ehthumbs.db", "system volume information", "thumbs.db"),
+)  # fmt: skip
+
+
+class FoundImages(NamedTuple):
+    """What lies below a folder.
+
+    Attributes:
+        folder: Its path.
+        images: Sorted paths of files named like images.
+        strange: Of pipes, broken links and the like that are named like images.
+        hidden: Of files and folders that are hidden or a system's, which are not looked into.
+        others: Of each ending of other files, how many; but for ``COMPANIONS``.
+    """
+
+    folder: str
+    images: list[str]
+    strange: list[str]
+    hidden: list[str]
+    others: Counter[str]
+
+    def left_out(self) -> list[str]:
+        """Lines for the log."""
+        lines = []
+        if self.strange:
+            lines.append(f"left out, since they are named like images but are no files: {listing(self.strange)}")
+        if self.hidden:
+            lines.append(
+                f"left out {len(self.hidden)} hidden files and folders, and those of systems: "
+                f"{listing(self.hidden, most=5)}"
+            )
+        if self.others:
+            counts = ", ".join(f"{count} {printable(ending)}" for ending, count in self.others.most_common(8))
+            lines.append(
+                f"left out below {self.folder}, since their endings are not those of images that are read: {counts}"
+            )
+        return lines
 
 
 def list_images(root: str | Path, folders: Sequence[str] = ("",)) -> list[str]:
     """Paths of the images below ``folders`` of ``root``, sorted, so that a seed means the same run everywhere.
 
-    Pipes, broken links and the like are left out, with a warning that names them.
+    What is left out is said, and what is odd about some that are looked at: several pages, label maps.
 
     Raises:
         ValueError: A folder does not exist or cannot be read, or holds no image.
@@ -31,24 +78,31 @@ def list_images(root: str | Path, folders: Sequence[str] = ("",)) -> list[str]:
                 f"expected a folder of images, got {top}, which does not exist: correct the config's data_root, or "
                 "pass --cfg-options train_dataloader.dataset.data_root=FOLDER"
             )
-        entries = list(walk_images(top, set()))
-        found = sorted(path for path, is_file in entries if is_file)
-        strange = sorted(path for path, is_file in entries if not is_file)
-        if strange:
-            print_log(
-                f"left out, since they are named like images but are no files: {listing(strange)}", "current", level=30
-            )
-        if not found:
-            raise ValueError(f"expected images ({', '.join(EXTENSIONS)}) below {top}, got none")
-        paths += found
+        found = find_images(top)
+        notes = found.left_out()
+        if not found.images:
+            raise ValueError("; ".join([f"expected images ({', '.join(EXTENSIONS)}) below {top}, got none", *notes]))
+        for note in [*notes, *what_is_odd(found.images)]:
+            print_log(note, "current", level=30)
+        paths += found.images
     return paths
 
 
-def walk_images(folder: str, seen: set[tuple[int, int]]) -> Iterator[tuple[str, bool]]:
-    """Paths of entries named like images, and whether each is a file.
+def find_images(folder: str) -> FoundImages:
+    """Links to folders are followed, each real folder once, so that a loop of links ends.
 
-    Links to folders are followed, each real folder once, so that a loop of links ends.
+    Raises:
+        ValueError: A folder cannot be read.
     """
+    found = FoundImages(folder, [], [], [], Counter())
+    walk(folder, set(), found)
+    for paths in (found.images, found.strange, found.hidden):
+        paths.sort()
+    return found
+
+
+def walk(folder: str, seen: set[tuple[int, int]], found: FoundImages) -> None:
+    inner: list[os.DirEntry] = []
     try:
         status = os.stat(folder)
         if (status.st_dev, status.st_ino) in seen:
@@ -56,12 +110,22 @@ def walk_images(folder: str, seen: set[tuple[int, int]]) -> Iterator[tuple[str, 
         seen.add((status.st_dev, status.st_ino))
         with os.scandir(folder) as entries:
             for entry in entries:
-                if is_kind(entry, "is_dir"):
-                    yield from walk_images(entry.path, seen)
-                elif entry.name.lower().endswith(EXTENSIONS):
-                    yield entry.path, is_kind(entry, "is_file")
+                name = entry.name.lower()
+                if name[0] == "." or name in SYSTEM_NAMES:
+                    found.hidden.append(entry.path)
+                elif name.endswith(EXTENSIONS) and is_kind(entry, "is_file"):
+                    found.images.append(entry.path)
+                elif is_kind(entry, "is_dir"):
+                    inner.append(entry)
+                elif name.endswith(EXTENSIONS):
+                    found.strange.append(entry.path)
+                elif not name.endswith(COMPANIONS):
+                    found.others[os.path.splitext(name)[1] or "without ending"] += 1
     except PermissionError as error:
         raise ValueError(f"expected a folder that can be read, got {folder} ({error.strerror})") from error
+    # real folders first, in order: which of its paths a linked folder is found by is the same everywhere
+    for entry in sorted(inner, key=lambda entry: (entry.is_symlink(), entry.name)):
+        walk(entry.path, seen, found)
 
 
 def is_kind(entry: os.DirEntry, kind: str) -> bool:

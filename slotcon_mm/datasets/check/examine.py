@@ -10,13 +10,16 @@ from typing import NamedTuple
 
 from PIL import Image
 
-from slotcon_mm.datasets.image_files import UnreadableImageError, decode_image, image_bytes
+from slotcon_mm.datasets.image_files import UnreadableImageError, decode_image, highest_value, image_bytes
 
 __all__ = ["Finding", "examine"]
 
 SMALL_SIDE, LONG_RATIO, LARGE_PIXELS = 32, 4.0, 50_000_000
 ORIENTATION = 0x0112  # EXIF tag
-FORMATS = {".jpg": "JPEG", ".jpeg": "JPEG", ".png": "PNG", ".webp": "WEBP"}
+FORMATS = {
+    ".jpg": "JPEG", ".jpeg": "JPEG", ".jpe": "JPEG", ".jfif": "JPEG", ".png": "PNG", ".webp": "WEBP", ".bmp": "BMP",
+    ".dib": "BMP", ".tif": "TIFF", ".tiff": "TIFF", ".ppm": "PPM", ".pgm": "PPM", ".pbm": "PPM", ".pnm": "PPM",
+}  # fmt: skip
 KINDS = {"L": "gray", "1": "black and white", "P": "palette", "CMYK": "CMYK"}
 
 
@@ -30,6 +33,7 @@ class Finding(NamedTuple):
         problem: Why it cannot be read; empty if it can.
         oddities: What is unusual about a readable one.
         sha256: Of its content; empty where there is none.
+        highest: Value in it, if it has 16 bits and does not say how many are used; else 0.
     """
 
     name: str
@@ -38,6 +42,7 @@ class Finding(NamedTuple):
     problem: str
     oddities: list[str]
     sha256: str
+    highest: int
 
 
 def examine(root: str, name: str) -> Finding:
@@ -49,13 +54,17 @@ def examine(root: str, name: str) -> Finding:
         size, changed = status.st_size, status.st_mtime_ns
         content = image_bytes(path)
     except (UnreadableImageError, OSError) as error:
-        return Finding(name, size, changed, reason_of(error), [], "")
+        return Finding(name, size, changed, reason_of(error), [], "", 0)
     sha256 = hashlib.sha256(content).hexdigest()
     try:
         height, width = decode_image(content, path).shape[:2]
+        highest = highest_value(content, path)
     except UnreadableImageError as error:
-        return Finding(name, size, changed, reason_of(error), [], sha256)
-    return Finding(name, size, changed, "", oddities_of(content, name, width, height), sha256)
+        return Finding(name, size, changed, reason_of(error), [], sha256, 0)
+    oddities = oddities_of(content, name, width, height)
+    if highest:
+        oddities.append(f"16 bits, its highest value is {highest}")
+    return Finding(name, size, changed, "", oddities, sha256, highest)
 
 
 def reason_of(error: Exception) -> str:
@@ -89,12 +98,10 @@ def oddities_of_kind(content: bytes, extension: str) -> list[str]:
         except Exception as error:  # OpenCV read it; Pillow may stumble over anything in it
             return [f"Pillow does not read it: {error}"]
     found = [KINDS[mode]] if mode in KINDS else []
-    if mode.startswith(("I", "F")):
-        found.append("more than 8 bits")
     if alpha:
         found.append("alpha, which is left out")
     if frames > 1:
-        found.append(f"animated: the first of {frames} frames is read")
+        found.append(f"several frames or pages: the first of {frames} is read")
     if orientation != 1:
         found.append("turned by EXIF")
     if FORMATS.get(extension, file_format) != file_format and (file_format, extension) != ("MPO", ".jpg"):

@@ -10,13 +10,15 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from mmengine.logging import print_log
 from tqdm import tqdm
 
 from slotcon_mm.atomic_files import write_atomically
 from slotcon_mm.checks import expect_positive
 from slotcon_mm.datasets.check.examine import Finding, examine
 from slotcon_mm.datasets.check.parallel import map_surviving
-from slotcon_mm.datasets.image_lists import walk_images
+from slotcon_mm.datasets.image_lists import find_images
+from slotcon_mm.datasets.image_samples import too_dark, what_is_odd
 
 __all__ = ["Report", "check_folder"]
 
@@ -31,6 +33,7 @@ class Report(NamedTuple):
         bad: Names of unreadable ones and why; ``bad.txt``.
         odd: Names of unusual ones and why; they stay in the clean list; ``odd.txt``.
         duplicates: A name and that of the first file of the same content; ``duplicates.txt``.
+        too_dark: Why ``bit_depth`` is to be set, if all 16-bit images use fewer bits; else empty.
         clean: The list that ``UnlabeledImageDataset(ann_file=...)`` takes: readable, each content once.
     """
 
@@ -38,6 +41,7 @@ class Report(NamedTuple):
     bad: list[tuple[str, str]]
     odd: list[tuple[str, str]]
     duplicates: list[tuple[str, str]]
+    too_dark: str
     clean: Path
 
 
@@ -77,7 +81,10 @@ def list_names(root: str, folders: Sequence[str]) -> list[str]:
         top = os.path.join(root, folder) if folder else root
         if not os.path.isdir(top):
             raise ValueError(f"expected a folder of images, got {top}, which does not exist")
-        names += [os.path.relpath(path, root) for path in sorted(path for path, _ in walk_images(top, set()))]
+        found = find_images(top)
+        for note in [*found.left_out(), *what_is_odd(found.images)]:
+            print_log(note, "current", level=30)
+        names += [os.path.relpath(path, root) for path in sorted([*found.images, *found.strange])]
     if not names:
         raise ValueError(f"expected images below {root}, got none")
     return names
@@ -104,7 +111,7 @@ def is_current(root: str, finding: Finding) -> bool:
 
 
 def ended_its_process(root: str, name: str) -> Finding:
-    return Finding(name, 0, 0, "reading it ended the process: a crash of the decoder, or out of memory", [], "")
+    return Finding(name, 0, 0, "reading it ended the process: a crash of the decoder, or out of memory", [], "", 0)
 
 
 def write_lists(findings: Sequence[Finding], out_dir: Path) -> Report:
@@ -120,7 +127,8 @@ def write_lists(findings: Sequence[Finding], out_dir: Path) -> Report:
     for name, rows in dict(bad=bad, odd=odd, duplicates=duplicates).items():
         write_atomically(out_dir / f"{name}.txt", lines(f"{one}\t{other}" for one, other in rows))
     write_atomically(out_dir / CLEAN, lines(clean))
-    return Report(len(findings), bad, odd, duplicates, out_dir / CLEAN)
+    too_dark_ones = too_dark([found.highest for found in findings if found.highest])
+    return Report(len(findings), bad, odd, duplicates, too_dark_ones, out_dir / CLEAN)
 
 
 def lines(texts: Iterator[str] | Sequence[str]) -> bytes:

@@ -6,8 +6,10 @@ import json
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
 from images import READABLE, RED, UNREADABLE, encoded
+from PIL import Image
 
 from slotcon_mm.datasets import UnlabeledImageDataset
 from slotcon_mm.datasets.check import check_folder, folder_report
@@ -104,6 +106,21 @@ def test_a_file_that_ends_its_process_is_bad(folder, monkeypatch):
 
     monkeypatch.setattr(folder_report, "map_surviving", loses_the_first)
     assert "ended the process" in dict(report_of(folder).bad)["alpha.png"]
+
+
+def test_sixteen_bit_images_that_use_fewer_are_told_of(tmp_path):
+    for i, most in enumerate((900, 4000)):
+        values = np.full((40, 40), most, np.uint16)
+        (tmp_path / f"{i}.png").write_bytes(encoded(Image.fromarray(values), "PNG"))
+    report = check_folder(str(tmp_path), tmp_path / "out", workers=1, progress=False)
+    assert "got 4000 as the highest value of 2 looked at" in report.too_dark
+    again = check_folder(str(tmp_path), tmp_path / "out", workers=1, progress=False)
+    assert again == report
+
+
+def test_hidden_files_are_no_findings(folder):
+    (folder / "._color.jpg").write_bytes(b"a Mac's notes")
+    assert "._color.jpg" not in dict(report_of(folder).bad)
 
 
 def test_only_the_named_folders_are_looked_at(folder):
