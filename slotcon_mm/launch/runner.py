@@ -18,6 +18,7 @@ from slotcon_mm.launch.cpu_fallbacks import adapt_to_cpu
 from slotcon_mm.launch.device import has_accelerator
 from slotcon_mm.launch.labeled_data import prepare_labeled_data
 from slotcon_mm.launch.network_checks import say
+from slotcon_mm.launch.open_files import allow_open_files
 from slotcon_mm.launch.tolerant_log import say_once_when_log_files_fail
 from slotcon_mm.launch.worker_signals import WorkerStart
 
@@ -43,7 +44,7 @@ def build_runner(config: Config, notes: list[str]) -> Runner:
     """A runner for this machine; ``notes`` and what the CPU needs are logged, a ``Caution`` as a warning."""
     if not has_accelerator():
         notes = notes + adapt_to_cpu(config)
-    notes = notes + prepare_labeled_data(config)
+    notes = notes + prepare_labeled_data(config) + allow_open_files(config)
     runner = RUNNERS.build(config) if config.get("runner_type") else ConsoleRunner.from_cfg(config)
     lines = runner.user_lines if isinstance(runner, ConsoleRunner) else show_user_lines(runner.logger)
     runner.register_hook(ConsoleHook(lines))

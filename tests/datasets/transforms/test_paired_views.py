@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from multiprocessing.reduction import ForkingPickler
+
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mmengine.dataset import default_collate
 from torchvision.transforms.v2 import functional as tv
 
 from slotcon_mm.datasets.transforms.paired_views import PairedViews, cut_view
@@ -38,6 +42,19 @@ def test_a_view_may_be_a_rectangle():
     # neither draws nor geometry depend on the views' size
     assert torch.equal(square["data_samples"].overlap_boxes, wide["data_samples"].overlap_boxes)
     assert torch.equal(square["photometric"]["jitter_factors"], wide["photometric"]["jitter_factors"])
+
+
+@pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="counts open files by Linux's /proc")
+def test_a_worker_hands_over_a_batch_by_as_many_open_files_whatever_its_size():
+    def opened(size: int) -> int:
+        batch = default_collate([sample(index) for index in range(size)])
+        before = len(os.listdir("/proc/self/fd"))
+        message = ForkingPickler.dumps(batch)  # as a worker does
+        assert len(message) > 0
+        return len(os.listdir("/proc/self/fd")) - before
+
+    opened(1)  # opens what serves all messages
+    assert opened(2) == opened(40) > 0
 
 
 def test_draws_are_a_function_of_seed_epoch_and_index():

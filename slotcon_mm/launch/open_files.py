@@ -1,0 +1,52 @@
+"""Open files: a worker hands over each tensor of a batch as one, unless the batch is stacked."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch.multiprocessing import set_sharing_strategy
+
+from slotcon_mm.launch.configs import LOADERS
+
+__all__ = ["allow_open_files"]
+
+TENSORS = 4  # of a sample that is not stacked: an image, boxes, labels, and one more
+BATCHES = 3  # that a process holds at once
+OTHERS = 256  # open files for everything else
+
+
+def allow_open_files(config: Any) -> list[str]:
+    """Raises this process's limit on open files as far as the system allows; its workers inherit that.
+
+    Beyond the limit a worker sends nothing, and its loader waits. Where the limit does not suffice for the largest
+    batch, tensors are shared by names instead (PyTorch's ``file_system`` strategy, which leaves memory behind in
+    /dev/shm if all processes are killed at once).
+
+    Returns:
+        A line for the log where that is so.
+    """
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return []
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    largest = max((unstacked_batch(config.get(name) or {}) for name in LOADERS), default=0)
+    needed = OTHERS + BATCHES * TENSORS * largest
+    if hard == resource.RLIM_INFINITY or needed <= hard:
+        return []
+    set_sharing_strategy("file_system")
+    return [
+        f"ulimit -n allows {hard} open files, and batches of {largest} may need {needed}: loaders share tensors by "
+        "names in /dev/shm instead"
+    ]
+
+
+def unstacked_batch(loader: Any) -> int:
+    """Samples of a loader's batch that its workers hand over one by one; 0 if they stack them."""
+    stacks = str((loader.get("collate_fn") or {}).get("type")).rpartition(".")[2] == "default_collate"
+    if stacks or not loader.get("num_workers"):
+        return 0
+    size = loader.get("batch_size") or 0
+    return sum(size) if isinstance(size, list | tuple) else int(size)

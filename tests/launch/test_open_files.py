@@ -1,0 +1,47 @@
+"""Batches under a low limit on open files."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+resource = pytest.importorskip("resource")
+
+# a loader that hands over each sample's tensor by itself, under a limit that its batches exceed
+SCRIPT = """
+import resource, sys
+import torch
+from mmengine.dataset import pseudo_collate
+from torch.utils.data import DataLoader
+from slotcon_mm.launch.open_files import allow_open_files
+
+batch, soft, hard = map(int, sys.argv[1:])
+resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+loader = dict(batch_size=batch, num_workers=1)
+for note in allow_open_files(dict(train_dataloader=loader)):
+    print(note)
+samples = [dict(inputs=torch.zeros(3, 4, 4)) for _ in range(2 * batch)]
+for found in DataLoader(samples, collate_fn=pseudo_collate, **loader):
+    assert len(found["inputs"]) == batch
+print(torch.multiprocessing.get_sharing_strategy())
+"""
+
+
+def run(batch: int, soft: int, hard: int) -> subprocess.CompletedProcess:
+    arguments = [str(number) for number in (batch, soft, hard)]
+    return subprocess.run([sys.executable, "-c", SCRIPT, *arguments], capture_output=True, text=True, timeout=60)
+
+
+def test_the_limit_is_raised_as_far_as_the_system_allows():
+    assert run(100, 150, 1500).stdout.split() == ["file_descriptor"]
+
+
+def test_where_that_does_not_suffice_tensors_are_shared_by_names_and_it_is_said():
+    found = run(100, 150, 150).stdout.splitlines()
+    assert found == [
+        "ulimit -n allows 150 open files, and batches of 100 may need 1456: loaders share tensors by names in /dev/shm "
+        "instead",
+        "file_system",
+    ]
