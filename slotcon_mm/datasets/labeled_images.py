@@ -53,6 +53,12 @@ def read_labeled(
         image, classes = sample["img"], sample["gt_sem_seg"]
         images.append(cut_middle(image, *size) if size else image)
         labels.append(cut_middle(classes, *size, labels=True) if size else classes)
+    if len({image.shape for image in images}) > 1:
+        odd = next(i for i, image in enumerate(images) if image.shape != images[0].shape)
+        raise ValueError(
+            f"expected images of one size without size=(width, height) that they are cut to, got {images[0].shape[:2]} "
+            f"and {images[odd].shape[:2]} in {dataset.get_data_info(odd)['img_path']}"
+        )
     return LabeledImages(np.stack(images), np.stack(labels))
 
 

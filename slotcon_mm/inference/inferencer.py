@@ -28,6 +28,7 @@ from slotcon_mm.inference.fitting_sizes import group_images
 from slotcon_mm.inference.outputs import Source, list_sources, write_outputs
 from slotcon_mm.launch.device import default_device
 from slotcon_mm.models.functional import upsampled_argmax
+from slotcon_mm.models.one_size import batches_of_one_size
 from slotcon_mm.visualization.overlay import overlay_groups
 
 __all__ = ["SlotInferencer"]
@@ -156,26 +157,24 @@ class SlotInferencer(BaseInferencer):
     def forward(self, inputs: list[dict[str, Any]], **kwargs: Any) -> list[dict[str, Any]]:
         """Predictions of loaded images; those of one size in the network go through it together."""
         device = next(self.model.parameters()).device
-        resized = {i: self._resize(item["image"], device) for i, item in enumerate(inputs) if "image" in item}
-        sizes: dict[tuple[int, ...], list[int]] = {}
-        for index, image in resized.items():
-            sizes.setdefault(tuple(image.shape), []).append(index)
+        readable = [i for i, item in enumerate(inputs) if "image" in item]
+        resized = [self._resize(inputs[i]["image"], device) for i in readable]
         predictions = [dict(item) for item in inputs]
-        for indices in sizes.values():
-            batch = torch.cat([resized.pop(index) for index in indices])
+        for places, batch in batches_of_one_size(resized):
             grouping = group_images(self.model, self.model.data_preprocessor(dict(inputs=batch))["inputs"], self.views)
-            for index, scores, slots in zip(indices, grouping.scores, grouping.slots, strict=True):
+            for place, scores, slots in zip(places, grouping.scores, grouping.slots, strict=True):
+                index = readable[place]
                 # an image at a time: scores of many prototypes at full resolution are large
                 group_map = upsampled_argmax(scores[None], inputs[index]["image"].shape[:2])[0].cpu()
                 predictions[index].update(describe(group_map, slots.cpu()))
         return predictions
 
     def _resize(self, image: np.ndarray, device: torch.device) -> Tensor:
-        """(1, 3, h, w) floats at the network's size."""
+        """(3, h, w) floats at the network's size."""
         pixels = torch.from_numpy(image).to(device).permute(2, 0, 1)[None].float()
         return F.interpolate(
             pixels, input_size(image.shape[0], image.shape[1], self.size), mode="bilinear", antialias=True
-        )
+        )[0]
 
     def visualize(self, inputs: list, preds: Any, **kwargs: Any) -> list[np.ndarray | None]:
         return [overlay_of(prediction) for prediction in preds]

@@ -56,3 +56,10 @@ def test_a_folder_without_label_maps_is_named(tmp_path):
         ValueError, match=r"expected label maps like .*stuffthingmaps/train2017/alone.png, got none for 1 image"
     ):
         read_labeled(tmp_path, "train2017", 4)
+
+
+def test_images_of_several_sizes_that_shall_stay_as_they_are_are_refused(tmp_path):
+    for i, size in enumerate(((64, 48), (64, 48), (40, 32))):
+        write_halves(tmp_path, str(i), *size)
+    with pytest.raises(ValueError, match=r"images of one size .* got \(48, 64\) and \(32, 40\) in .*/2\.png"):
+        read_labeled(tmp_path, "train2017", 3, label_set="coco-stuff-27")

@@ -16,6 +16,7 @@ from slotcon_mm.checks import expect_positive
 from slotcon_mm.engine.model_of import model_of
 from slotcon_mm.evaluation.clustering import kmeans
 from slotcon_mm.models.algorithms.slotcon import SlotCon
+from slotcon_mm.models.one_size import batches_of_one_size
 from slotcon_mm.registry import HOOKS
 
 __all__ = ["PixelClustersHook", "sample_pixels"]
@@ -59,7 +60,11 @@ def sample_pixels(model: SlotCon, loader: Any, each: int, *, seed: int) -> np.nd
     found: list[Tensor] = []
     for batch in loader:
         inputs = model.data_preprocessor(batch, False)["inputs"]
-        features = model.teacher.neck.project(model.teacher.backbone(inputs))
-        for pixels in F.normalize(features.float(), dim=1).flatten(2).transpose(1, 2).cpu():
+        features: dict[int, Tensor] = {}
+        for places, images in batches_of_one_size(inputs):
+            projected = model.teacher.neck.project(model.teacher.backbone(images))
+            features.update(zip(places, F.normalize(projected.float(), dim=1).flatten(2).transpose(1, 2), strict=True))
+        for _, pixels in sorted(features.items()):  # in the order of the images, which the draws follow
+            pixels = pixels.cpu()
             found.append(pixels[torch.randperm(len(pixels), generator=generator)[:each]])
     return torch.cat(found).numpy() if found else np.zeros((0, 1), np.float32)

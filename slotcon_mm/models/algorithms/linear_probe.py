@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -11,9 +12,12 @@ from mmpretrain.structures import DataSample
 from torch import Tensor, nn
 
 from slotcon_mm.models.functional import upsampled_argmax
+from slotcon_mm.models.one_size import batches_of_one_size
 from slotcon_mm.registry import MODELS
 
 __all__ = ["LinearProbe"]
+
+IGNORED = 255  # the label of pixels that do not count
 
 
 @MODELS.register_module()
@@ -50,21 +54,42 @@ class LinearProbe(BaseModel):
         self.backbone.eval()
         return self
 
-    def forward(self, inputs: Tensor, data_samples: list[DataSample] | None = None, mode: str = "tensor") -> Any:
-        """``mode='loss'``: cross entropy with each sample's ``gt_sem_seg``; ``'predict'``: ``group_map``, the class of
-        every pixel; ``'tensor'``: logits (B, C, H, W) at the feature map's size."""
-        with torch.no_grad():
-            features = self.backbone(inputs)[self.in_index]
-        logits = self.classifier(features)
+    def forward(
+        self, inputs: Tensor | Sequence[Tensor], data_samples: list[DataSample] | None = None, mode: str = "tensor"
+    ) -> Any:
+        """Of images (B, 3, H, W), or B images (3, H, W) of different sizes.
+
+        ``mode='loss'``: cross entropy with each sample's ``gt_sem_seg``, a mean over all labeled pixels of the batch;
+        ``'predict'``: ``group_map``, the class of every pixel; ``'tensor'``: logits (B, C, H, W) at the feature map's
+        size, of images of one size."""
         if mode == "tensor":
-            return logits
+            return torch.cat([self._logits(images) for _, images in batches_of_one_size(inputs)])
         if mode == "loss":
-            labels = torch.stack([torch.as_tensor(s.gt_sem_seg) for s in data_samples or []]).to(logits.device).long()
-            full = F.interpolate(logits, size=labels.shape[-2:], mode="bilinear", align_corners=False)
-            return dict(loss=F.cross_entropy(full, labels, ignore_index=255))
-        maps = upsampled_argmax(logits, inputs.shape[-2:])
-        samples = [DataSample() for _ in maps] if data_samples is None else data_samples
-        for sample, group_map in zip(samples, maps, strict=True):
-            sample.set_field(group_map, "group_map")
-            sample.set_field(self.classifier.weight.detach().flatten(1), "prototypes")
+            return dict(loss=self._loss(inputs, data_samples or []))
+        samples = [DataSample() for _ in inputs] if data_samples is None else data_samples
+        for places, images in batches_of_one_size(inputs):
+            for place, group_map in zip(places, upsampled_argmax(self._logits(images), images.shape[-2:]), strict=True):
+                samples[place].set_field(group_map, "group_map")
+                samples[place].set_field(self.classifier.weight.detach().flatten(1), "prototypes")
         return samples
+
+    def _logits(self, images: Tensor) -> Tensor:
+        with torch.no_grad():
+            features = self.backbone(images)[self.in_index]
+        return self.classifier(features)
+
+    def _loss(self, inputs: Tensor | Sequence[Tensor], data_samples: list[DataSample]) -> Tensor:
+        """Means over the images of each size, weighted by the labeled pixels that they are of."""
+        labels = [torch.as_tensor(sample.gt_sem_seg) for sample in data_samples]
+        counts = [int((label != IGNORED).sum()) for label in labels]
+        total = max(1, sum(counts))
+        parts = []
+        for places, images in batches_of_one_size(inputs):
+            logits = self._logits(images)
+            target = torch.stack([labels[place] for place in places]).to(logits.device).long()
+            full = F.interpolate(logits, size=target.shape[-2:], mode="bilinear", align_corners=False)
+            share = sum(counts[place] for place in places) / total
+            # a mean over no pixel is not a number; a sum of none is 0
+            kind = "mean" if share else "sum"
+            parts.append(F.cross_entropy(full, target, ignore_index=IGNORED, reduction=kind) * (share or 1))
+        return torch.stack(parts).sum()

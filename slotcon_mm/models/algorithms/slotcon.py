@@ -25,6 +25,7 @@ from slotcon_mm.models.layers.batch_norm import convert_batch_norms, count_batch
 from slotcon_mm.models.layers.finite_watch import FiniteWatch
 from slotcon_mm.models.layers.mlp import PointwiseConv2d
 from slotcon_mm.models.necks.grouping_neck import Grouping, GroupingNeck
+from slotcon_mm.models.one_size import batches_of_one_size
 from slotcon_mm.registry import MODELS
 
 __all__ = ["SlotCon"]
@@ -152,25 +153,31 @@ class SlotCon(BaseSelfSupervisor):
         return [Grouping(*parts) for parts in zip(*(part.chunk(len(views)) for part in both), strict=True)]
 
     @torch.no_grad()
-    def predict(self, inputs: Tensor, data_samples: list[DataSample] | None = None) -> list[DataSample]:
-        """Groups of the teacher for images (B, 3, H, W).
+    def predict(
+        self, inputs: Tensor | Sequence[Tensor], data_samples: list[DataSample] | None = None
+    ) -> list[DataSample]:
+        """Groups of the teacher for images (B, 3, H, W), or B images (3, H, W) of different sizes.
 
         Each sample gets ``group_map`` (H, W) long, the prototype id of every pixel (scores upsampled bilinearly, then
         argmax), ``slots`` (K, D), ``counted`` (K,) bool, the slots that win a pixel of the feature map, and the
         ``prototypes`` (K, D), the same tensor for all.
         """
-        grouping = self.teacher(inputs)
+        samples = [DataSample() for _ in inputs] if data_samples is None else data_samples
+        for places, images in batches_of_one_size(inputs):
+            self._predict(images, [samples[place] for place in places])
+        return samples
+
+    def _predict(self, images: Tensor, samples: list[DataSample]) -> None:
+        grouping = self.teacher(images)
         scores = grouping.scores
         if self.flip_in_test:
-            scores = (scores + self.teacher(inputs.flip(-1)).scores.flip(-1)) / 2
-        maps = upsampled_argmax(scores, inputs.shape[-2:])
-        samples = [DataSample() for _ in maps] if data_samples is None else data_samples
+            scores = (scores + self.teacher(images.flip(-1)).scores.flip(-1)) / 2
+        maps = upsampled_argmax(scores, images.shape[-2:])
         for sample, group_map, slots, counted in zip(samples, maps, grouping.slots, counted_slots(scores), strict=True):
             sample.set_field(group_map, "group_map")
             sample.set_field(slots, "slots")
             sample.set_field(counted, "counted")
             sample.set_field(self.teacher.neck.prototypes.detach(), "prototypes")
-        return samples
 
 
 def lay_out_channels_last(model: SlotCon) -> None:

@@ -54,7 +54,8 @@ class ViewPreprocessor(BaseDataPreprocessor):
 
     def forward(self, data: dict[str, Any], training: bool = False) -> dict[str, Any]:
         """Views (a list of uint8 (B, 3, H, W), with ``photometric`` draws) or images (B, 3, H, W), or a list of B
-        (3, H, W), RGB in 0-255, to normalized floats. Views without draws are only normalized."""
+        (3, H, W), RGB in 0-255, to normalized floats. Views without draws are only normalized; images of different
+        sizes stay a list."""
         inputs = data["inputs"]
         with torch.autocast(self.mean.device.type, enabled=False):
             if "photometric" in data:
@@ -62,9 +63,15 @@ class ViewPreprocessor(BaseDataPreprocessor):
             elif isinstance(inputs, list | tuple) and inputs[0].dim() == 4:
                 finished = [self._normalize(self._to_unit_range(view)) for view in inputs]
             else:
-                images = torch.stack(list(inputs)) if isinstance(inputs, list | tuple) else inputs
-                finished = self._normalize(self._to_unit_range(images))
+                finished = self._finish_images(inputs)
         return dict(inputs=finished, data_samples=data.get("data_samples"))
+
+    def _finish_images(self, inputs: Any) -> Any:
+        if isinstance(inputs, list | tuple):
+            if len({image.shape for image in inputs}) > 1:
+                return [self._normalize(self._to_unit_range(image)) for image in inputs]
+            inputs = torch.stack(list(inputs))
+        return self._normalize(self._to_unit_range(inputs))
 
     def _to_unit_range(self, images: Tensor) -> Tensor:
         return images.to(self.mean.device, non_blocking=self._non_blocking).to(self.mean.dtype) / 255

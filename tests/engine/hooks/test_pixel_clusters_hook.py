@@ -59,6 +59,16 @@ def test_the_teacher_groups_by_the_centroids_from_then_on():
         assert float(torch.nn.functional.cosine_similarity(mean, centroids[k], dim=0)) > 0.95
 
 
+def test_images_of_different_sizes_give_the_same_pixels_in_batches_as_alone():
+    model = tiny_slotcon().eval()
+    generator = torch.Generator().manual_seed(0)
+    sizes = ((16, 16), (16, 24), (16, 16), (24, 16))
+    images = [torch.randint(0, 256, (3, *size), dtype=torch.uint8, generator=generator) for size in sizes]
+    together = sample_pixels(model, [dict(inputs=images)], 3, seed=0)
+    alone = sample_pixels(model, [dict(inputs=[image]) for image in images], 3, seed=0)
+    np.testing.assert_allclose(together, alone, rtol=1e-5, atol=1e-6)
+
+
 def test_counts_are_positive():
     with pytest.raises(ValueError, match="num_clusters above 0"):
         PixelClustersHook(num_clusters=0)

@@ -15,7 +15,7 @@ def probe() -> LinearProbe:
     return LinearProbe(dict(type="ResNet", depth=18, base_channels=8, stem_channels=8), in_channels=64, num_classes=4)
 
 
-def labeled(labels: Tensor) -> list[DataSample]:
+def labeled(labels: Tensor | list[Tensor]) -> list[DataSample]:
     samples = []
     for label in labels:
         sample = DataSample()
@@ -65,3 +65,33 @@ def test_in_index_chooses_the_feature_map():
     backbone = dict(type="ResNet", depth=18, base_channels=8, stem_channels=8, out_indices=(1, 3))
     model = LinearProbe(backbone, in_channels=16, num_classes=4, in_index=0)
     assert model(torch.randn(1, 3, 64, 64)).shape == (1, 4, 8, 8)
+
+
+SIZES = ((64, 64), (64, 96), (64, 64), (32, 64))
+
+
+def mixed() -> tuple[list[Tensor], list[Tensor]]:
+    generator = torch.Generator().manual_seed(1)
+    images = [torch.randn(3, *size, generator=generator, dtype=torch.double) for size in SIZES]
+    labels = [torch.randint(0, 4, size, generator=generator) for size in SIZES]
+    labels[0][:, :40] = 255
+    labels[3][:] = 255  # an image, and a size, without a label
+    return images, labels
+
+
+def test_images_of_different_sizes_are_predicted_as_each_alone():
+    model, (images, _) = probe().double().eval(), mixed()
+    found = model(images, mode="predict")
+    for image, sample in zip(images, found, strict=True):
+        assert sample.group_map.equal(model(image[None], mode="predict")[0].group_map)
+
+
+def test_the_loss_of_images_of_different_sizes_is_a_mean_over_all_labeled_pixels():
+    model, (images, labels) = probe().double().eval(), mixed()
+    picked = []
+    for image, label in zip(images, labels, strict=True):
+        full = F.interpolate(model(image[None]), label.shape, mode="bilinear").log_softmax(1)
+        picked.append(full.gather(1, label.clamp(max=3)[None, None])[0, 0][label != 255])
+    torch.testing.assert_close(model(images, labeled(labels), mode="loss")["loss"], -torch.cat(picked).mean())
+    no_labels = model(images, labeled([torch.full_like(label, 255) for label in labels]), mode="loss")["loss"]
+    assert float(no_labels.detach()) == 0

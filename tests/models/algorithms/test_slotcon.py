@@ -270,3 +270,15 @@ def test_under_autocast_scores_and_losses_stay_in_fp32_and_near_it(dtype):
         torch.testing.assert_close(result[name], exact[name], rtol=0.05, atol=0.02)
     sum(result[n] for n in ("loss_group", "loss_slot")).backward()
     assert all(p.grad.isfinite().all() for p in model.parameters() if p.requires_grad)
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_images_of_different_sizes_are_grouped_as_each_alone(flip):
+    model = tiny_slotcon(test_cfg=dict(flip=flip)).eval()
+    images = [torch.randn(3, *size, dtype=torch.double) for size in ((16, 16), (16, 24), (16, 16), (24, 16))]
+    found = model(images, mode="predict")
+    for image, sample in zip(images, found, strict=True):
+        (alone,) = model(image[None], mode="predict")
+        assert sample.group_map.equal(alone.group_map)
+        assert sample.counted.equal(alone.counted)
+        torch.testing.assert_close(sample.slots, alone.slots)

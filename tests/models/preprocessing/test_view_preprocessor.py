@@ -81,3 +81,11 @@ def test_its_constants_are_not_in_the_state_dict():
 def test_a_std_of_zero_is_refused():
     with pytest.raises(ValueError, match="positive std"):
         ViewPreprocessor(std=(1, 0, 1))
+
+
+def test_images_of_different_sizes_stay_a_list_each_normalized_as_alone():
+    preprocess = ViewPreprocessor()
+    images = [torch.randint(0, 256, (3, *size), dtype=torch.uint8) for size in ((4, 5), (6, 5), (4, 5))]
+    found = preprocess(dict(inputs=images))["inputs"]
+    for image, normalized in zip(images, found, strict=True):
+        assert normalized.equal(preprocess(dict(inputs=image[None]))["inputs"][0])
