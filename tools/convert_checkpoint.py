@@ -82,7 +82,7 @@ def convert(args: argparse.Namespace) -> str:
         )
         if args.format == "detectron2":
             notes.insert(0, describe_use_in_detectron2(backbone.tensors, checkpoint, str(args.target_file)))
-        if args.format != "mm":
+        elif args.format != "mm":
             notes += other_features(network, backbone.tensors, args.format)
         sha256 = write_weights(exported, args.target_file)
         done = f"{args.target_file}: {len(backbone.tensors)} tensors ({backbone.describe()}), sha256 {sha256}"
