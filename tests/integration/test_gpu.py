@@ -146,7 +146,7 @@ def test_the_whole_training_loop_waits_for_nothing_between_two_log_lines(amp, sc
 @pytest.mark.parametrize("options", [dict(views_in_one_pass=True), dict(channels_last=True)], ids=str)
 def test_layout_and_one_pass_change_nothing_but_rounding(options):
     found = []
-    for given in ({}, options):
+    for given in (dict(views_in_one_pass=False), options):
         set_total_steps()
         model = tiny_slotcon(**given).cuda()
         model.load_state_dict(tiny_slotcon().state_dict())

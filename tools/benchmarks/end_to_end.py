@@ -41,7 +41,6 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=usual_workers(), help="default: one a core, at most 16")
     parser.add_argument("--steps", type=int, help="a measurement (default: 6 on a CPU, 30 on a GPU)")
     parser.add_argument("--rounds", type=int, default=3, help="default: 3")
-    parser.add_argument("--one-pass", action="store_true", help="both views in one pass (not in plain code)")
     parser.add_argument("--prototypes", type=int, default=256, help="default: 256")
     parser.add_argument("--precision", choices=["fp32", "fp16", "bf16"], help="default: fp32 on a CPU, fp16 on a GPU")
     parser.add_argument("--device", default=get_device(), help="default: a GPU if there is one")
@@ -66,7 +65,7 @@ def main() -> None:
     torch.backends.cudnn.benchmark = True
     MessageHub.get_current_instance().update_info("max_iters", TOTAL_STEPS)
     batch = make_batch(args.batch, args.size, pin=args.device != "cpu")
-    ours, plain = our_train_step(args, dict(views_in_one_pass=args.one_pass)), plain_train_step(args)
+    ours, plain = our_train_step(args), plain_train_step(args)
     variants: dict[str, Callable[[], float]] = {
         "plain": lambda: seconds_of(args, plain, plain_loader(args)),
         "slotcon_mm": lambda: seconds_of(args, ours, our_loader(args)),

@@ -2,7 +2,7 @@
 """What a training step launches on a GPU, counted without one: the COCO config's ResNet-50, on a pretended device.
 
 python tools/benchmarks/launches.py                                  # one GPU, fp16
-python tools/benchmarks/launches.py --ranks 8 --precision fp32 --one-pass
+python tools/benchmarks/launches.py --ranks 8 --precision fp32 --two-passes
 
 A launch is an operation that computes; views and empty tensors are none. Bytes are those of all results, which is about
 half of what memory moves. A convolution's backward is one launch here and two or three on a device.
@@ -242,8 +242,8 @@ class Averaging(MMDistributedDataParallel):
             return self.module.train_step(data, optim_wrapper)
 
 
-def count_step(*, ranks: int = 1, precision: str = "fp32", one_pass: bool = False, places: bool = False) -> Tally:
-    """The launches of a step, the first one of a training left out.
+def count_step(*, ranks: int = 1, precision: str = "fp32", one_pass: bool | None = None, places: bool = False) -> Tally:
+    """The launches of a step, the first one of a training left out; ``one_pass`` is ``views_in_one_pass``.
 
     Raises:
         MixedError: An operation mixes devices or types.
@@ -254,7 +254,7 @@ def count_step(*, ranks: int = 1, precision: str = "fp32", one_pass: bool = Fals
     tally = Tally()
     on_host = training_step.make_batch(64, 224, pin=False)  # few images leave out some of the color jitter's launches
     args = argparse.Namespace(depth=50, prototypes=256, device="cuda", precision=precision)
-    changes = dict(views_in_one_pass=True) if one_pass else {}
+    changes = dict(views_in_one_pass=one_pass)
     with (
         mock.patch.object(training_step, "MMDistributedDataParallel", Averaging),
         torch.autograd.set_detect_anomaly(places, check_nan=False),
@@ -274,15 +274,16 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--ranks", type=int, default=1, help="processes that are pretended (default: 1)")
     parser.add_argument("--precision", choices=["fp32", "fp16", "bf16"], default="fp16", help="default: fp16")
-    parser.add_argument("--one-pass", action="store_true", help="views_in_one_pass=True")
+    parser.add_argument("--two-passes", action="store_true", help="views_in_one_pass=False")
     parser.add_argument("--places", type=int, default=20, help="functions listed (default: 20)")
     return parser.parse_args()
 
 
 def main() -> None:
     args = parse_arguments()
-    tally = count_step(ranks=args.ranks, precision=args.precision, one_pass=args.one_pass, places=True)
-    views = "both views in one pass" if args.one_pass else "a pass for each view"
+    one_pass = False if args.two_passes else None
+    tally = count_step(ranks=args.ranks, precision=args.precision, one_pass=one_pass, places=True)
+    views = "a pass for each view" if args.two_passes else "both views in one pass"
     print(f"\nA step of ResNet-50, batch 64 on each of {args.ranks} GPUs, {args.precision}, {views}:\n")
     print("\n".join(report(tally, places=args.places)))
 

@@ -57,24 +57,22 @@ def main() -> None:
     torch.backends.cudnn.benchmark = True
     MessageHub.get_current_instance().update_info("max_iters", args.steps)
     batches = [make_batch(args, first_images(args.folder, 1000), number) for number in range(BATCHES)]
-    curves = {}
-    for precision in args.precisions:
-        args.precision = precision
-        curves[precision] = train(args, batches)
-    first = args.precisions[0]
     last = max(1, args.steps // 10)
     print(f"\nResNet-{args.depth}, batch {args.batch}, {args.steps} steps, lr {args.lr}, {args.device}\n")
     print(
         f"| precision | {' | '.join(LOSSES)} at the first step | {' | '.join(LOSSES)}, mean of the last {last} | mean "
-        f"distance from {first} |\n| --- | --- | --- | --- | --- | --- |"
+        f"distance from {args.precisions[0]} |\n| --- | --- | --- | --- | --- | --- |"
     )
-    for name, curve in curves.items():
-        ends = (*curve[0], *curve[-last:].mean(dim=0), (curve - curves[first]).abs().mean())
-        print(f"| {name} | {' | '.join(f'{float(value):.4f}' for value in ends)} |")
+    curves: dict[str, Tensor] = {}
+    for precision in args.precisions:
+        args.precision = precision
+        curve = curves[precision] = train(args, batches)
+        ends = (*curve[0], *curve[-last:].mean(dim=0), (curve - curves[args.precisions[0]]).abs().mean())
+        print(f"| {precision} | {' | '.join(f'{float(value):.4f}' for value in ends)} |", flush=True)
+        if args.json:
+            losses = {name: found.tolist() for name, found in curves.items()}
+            args.json.write_text(json.dumps(dict(losses=losses, of=LOSSES, machine=machine())) + "\n")
     print("\n" + machine_line())
-    if args.json:
-        losses = {name: curve.tolist() for name, curve in curves.items()}
-        args.json.write_text(json.dumps(dict(losses=losses, of=LOSSES, machine=machine())) + "\n")
 
 
 def train(args: argparse.Namespace, batches: list[Any]) -> Tensor:

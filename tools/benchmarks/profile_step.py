@@ -2,7 +2,7 @@
 """Where a training step's time goes on a GPU: kernels by kind and by name, gaps, and what the host does meanwhile.
 
 python tools/benchmarks/profile_step.py                      # ResNet-50, batch 64, fp16
-python tools/benchmarks/profile_step.py --variant "one pass" --batch 256
+python tools/benchmarks/profile_step.py --variant "two passes" --batch 256
 """
 
 from __future__ import annotations

@@ -21,7 +21,12 @@ from slotcon_mm.models.algorithms.teacher import Teacher
 from slotcon_mm.models.functional import align_to_overlap, counted_slots, shares_region, upsampled_argmax
 from slotcon_mm.models.heads.group_head import GroupLossHead
 from slotcon_mm.models.heads.slot_head import SlotLossHead
-from slotcon_mm.models.layers.batch_norm import convert_batch_norms, count_batches, separate_statistics
+from slotcon_mm.models.layers.batch_norm import (
+    convert_batch_norms,
+    count_batches,
+    inseparable_norms,
+    separate_statistics,
+)
 from slotcon_mm.models.layers.finite_watch import FiniteWatch
 from slotcon_mm.models.layers.mlp import PointwiseConv2d
 from slotcon_mm.models.necks.grouping_neck import Grouping, GroupingNeck
@@ -49,8 +54,9 @@ class SlotCon(BaseSelfSupervisor):
         init_cfg: As in every MMEngine module.
         channels_last: Whether kernels and feature maps lie in memory channel by channel of a pixel: faster
             convolutions, other rounding.
-        views_in_one_pass: Whether both views go through the networks as one batch. Each keeps its own BN statistics,
-            view 1 first, so that it computes what two passes do; it needs half the launches and one more copy a BN.
+        views_in_one_pass: Whether both views go through the networks as one batch; by default on a GPU. Each keeps its
+            own BN statistics, view 1 first, so that it computes what two passes do; it needs fewer launches, half the
+            collectives, and one more copy a BN.
     """
 
     neck: GroupingNeck
@@ -69,7 +75,7 @@ class SlotCon(BaseSelfSupervisor):
         test_cfg: Config | None = None,
         init_cfg: Config | list[Config] | None = None,
         channels_last: bool = False,
-        views_in_one_pass: bool = False,
+        views_in_one_pass: bool | None = None,
     ) -> None:
         expect_share(group_weight=group_weight)
         preprocessor = with_type(data_preprocessor or {}, "slotcon_mm.ViewPreprocessor")
@@ -84,7 +90,13 @@ class SlotCon(BaseSelfSupervisor):
         self.teacher = Teacher(self.backbone, self.neck, teacher_momentum)
         self.watch = FiniteWatch()
         self.batch_norms = convert_batch_norms(self)
-        self.views_in_one_pass = views_in_one_pass
+        others = inseparable_norms(self.backbone, self.neck)
+        if views_in_one_pass and others:
+            raise ValueError(
+                "expected BN of types BN and SyncBN for both views in one pass, got "
+                f"{', '.join(others)}: leave out views_in_one_pass"
+            )
+        self.views_in_one_pass = False if others else views_in_one_pass
         self.micro_batch = MicroBatch()  # a training loop that accumulates gradients sets it before each pass
         if channels_last:
             lay_out_channels_last(self)
@@ -146,9 +158,10 @@ class SlotCon(BaseSelfSupervisor):
 
     def _group(self, network: nn.Module, views: list[Tensor]) -> list[Grouping]:
         """Scores and slots of each view, with each view's own BN statistics, view 1 first."""
-        if not self.views_in_one_pass:
+        in_one_pass = views[0].is_cuda if self.views_in_one_pass is None else self.views_in_one_pass
+        if not in_one_pass:
             return [network(view) for view in views]
-        with separate_statistics(network, len(views)):
+        with separate_statistics(self.batch_norms, len(views)):
             both = network(torch.cat(views))
         return [Grouping(*parts) for parts in zip(*(part.chunk(len(views)) for part in both), strict=True)]
 

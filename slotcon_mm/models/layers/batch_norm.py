@@ -27,6 +27,7 @@ __all__ = [
     "SyncBatchNorm",
     "convert_batch_norms",
     "count_batches",
+    "inseparable_norms",
     "separate_statistics",
 ]
 
@@ -116,7 +117,7 @@ def normalize_views(norm: SyncBatchNorm | BatchNorm2d, x: Tensor) -> Tensor:
     norm._check_input_dim(x)
     normalize = partial(
         F.batch_norm, running_mean=norm.running_mean, running_var=norm.running_var, weight=norm.weight,
-        bias=norm.bias, training=norm.training, momentum=norm.momentum, eps=norm.eps,
+        bias=norm.bias, training=norm.training, momentum=norm.momentum or 0.0, eps=norm.eps,
     )  # fmt: skip
     return by_view(normalize, x, norm.views if norm.training else 1)
 
@@ -163,21 +164,18 @@ def count_batches(norms: Sequence[_BatchNorm], views: int) -> None:
         torch._foreach_add_(counts, views)
 
 
-@contextmanager
-def separate_statistics(module: nn.Module, views: int) -> Iterator[None]:
-    """In this block, training batches hold ``views`` equal parts, one after the other, each with its own statistics.
+def inseparable_norms(*networks: nn.Module) -> list[str]:
+    """Types of batch normalization in these networks that ``separate_statistics`` cannot take."""
+    layers = (layer for network in networks for layer in network.modules() if isinstance(layer, _BatchNorm))
+    return sorted({type(layer).__name__ for layer in layers if not isinstance(layer, SyncBatchNorm | BatchNorm2d)})
 
-    Raises:
-        ValueError: ``module`` has batch normalization of another kind.
-    """
-    norms = [layer for layer in module.modules() if isinstance(layer, _BatchNorm)]
+
+@contextmanager
+def separate_statistics(norms: Sequence[_BatchNorm], views: int) -> Iterator[None]:
+    """In this block, training batches of these layers hold ``views`` equal parts, one after the other, each with its
+    own statistics."""
     for norm in norms:
-        if not isinstance(norm, SyncBatchNorm | BatchNorm2d):
-            raise ValueError(
-                "expected BN of types BN and SyncBN for both views in one pass, got "
-                f"{type(norm).__name__}: set views_in_one_pass=False"
-            )
-        norm.views = views
+        norm.views = views  # type: ignore[assignment]
     try:
         yield
     finally:

@@ -43,10 +43,13 @@ class MaskedNormalization(torch.autograd.Function):
             y_RC = torch.addcmul(bias_C, centered_RC, inverse_C * weight_C)
             ctx.save_for_backward(centered_RC, mask_R, inverse_C, weight_C, rows)
             ctx.mark_non_differentiable(count, mean_C, variance_C)
+            ctx.set_materialize_grads(False)  # no zeros for these
             return y_RC.to(x_RC.dtype), count, mean_C, variance_C
 
     @staticmethod
     def backward(ctx: Any, *gradients: Any) -> Any:
+        if gradients[0] is None:
+            return (None,) * 5
         centered_RC, mask_R, inverse_C, weight_C, rows = ctx.saved_tensors
         with torch.autocast(centered_RC.device.type, enabled=False):
             gradient_RC = full_precision(gradients[0])

@@ -66,8 +66,8 @@ class SyncedNormalization(torch.autograd.Function):
             all_FC = torch.stack([total_C for found in sums for total_C in found[:2]])
             dist.all_reduce(all_FC)
             x_gradient = join(
-                torch.batch_norm_backward_elemt(*part, weight.to(all_FC.dtype), *pair_2C, count_N)
-                for part, pair_2C in zip(parts, all_FC.unflatten(0, (views, 2)), strict=True)
+                torch.batch_norm_backward_elemt(*part, weight.to(all_FC.dtype), total_C, product_C, count_N)
+                for part, total_C, product_C in zip(parts, all_FC[::2], all_FC[1::2], strict=True)
             )
         weight_gradient, bias_gradient = (
             reduce(torch.add, [found[i] for found in sums]) if ctx.needs_input_grad[i - 1] else None for i in (2, 3)

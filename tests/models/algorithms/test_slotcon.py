@@ -77,10 +77,9 @@ def test_one_pass_refuses_other_kinds_of_batch_normalization():
     class OtherNorm(nn.BatchNorm2d):
         pass
 
-    model = tiny_slotcon(norm=OtherNorm, views_in_one_pass=True)
-    views, boxes, flipped = random_batch()
-    with pytest.raises(ValueError, match="got OtherNorm: set views_in_one_pass=False"):
-        model(views, as_samples(boxes, flipped), mode="loss")
+    with pytest.raises(ValueError, match="got OtherNorm: leave out views_in_one_pass"):
+        tiny_slotcon(norm=OtherNorm, views_in_one_pass=True)
+    assert tiny_slotcon(norm=OtherNorm).views_in_one_pass is False
 
 
 def test_ten_training_steps_equal_the_reference():
