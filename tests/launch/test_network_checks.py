@@ -47,44 +47,44 @@ def compare(config: Config, checkpoint: dict[str, Any], *, strict: bool = False)
 
 # of small networks; those of the C4 detector are as wide as its shared head
 CASES = [
-    (SEGMENTOR, STRIDE_8, {}, "16 instead of 8 in layer3.1.conv2", {"strides", "dilations"}),
-    (DETECTOR, {}, {"model.backbone.style": "caffe"}, "8 instead of 4 in layer2.0.conv2", {"style"}),
-    (DETECTOR, {}, CAFFE, "order of channels: BGR instead of RGB", {"mean", "std", "bgr_to_rgb"}),
-    (DETECTOR, {"model.backbone.norm_cfg.eps": 1e-3}, {}, "eps: 1e-05 instead of 0.001 in bn1", {"eps"}),
+    (SEGMENTOR, STRIDE_8, {}, "16 instead of 8 in layer3.1.conv2", ("dilations", "strides")),
+    (DETECTOR, {}, {"model.backbone.style": "caffe"}, "8 instead of 4 in layer2.0.conv2", ("style",)),
+    (DETECTOR, {}, CAFFE, "order of channels: BGR instead of RGB", ("bgr_to_rgb", "mean", "std")),
+    (DETECTOR, {"model.backbone.norm_cfg.eps": 1e-3}, {}, "eps: 1e-05 instead of 0.001 in bn1", ("eps",)),
     (
         DETECTOR,
         {"model.backbone.norm_cfg": dict(type="GN", num_groups=2)},
         {"model.backbone.norm_cfg": dict(type="GN", num_groups=4, eps=1e-3)},
         "group norm of 4 groups instead of group norm of 2 groups",
-        {"norm_cfg"},
+        ("norm_cfg",),
     ),
     (
         DETECTOR,
         {"model.data_preprocessor.mean": [127.5] * 3, "model.data_preprocessor.std": [127.5] * 3},
         {},
         "mean of the pixels",
-        {"mean", "std"},
+        ("mean", "std"),
     ),
     (
         SEGMENTOR,
         {},
         {"model.data_preprocessor.mean": [0.485, 0.456, 0.406], "model.data_preprocessor.std": [0.229, 0.224, 0.225]},
         "(0.229, 0.224, 0.225) instead of (58.395, 57.12, 57.375)",
-        {"mean", "std"},
+        ("mean", "std"),
     ),
-    (DETECTOR, STRIDE_8, {}, "32 instead of 8 in layer4", {"strides", "base_sizes", "featmap_strides"}),
+    (DETECTOR, STRIDE_8, {}, "32 instead of 8 in layer4", ("base_sizes", "featmap_strides", "strides")),
     (
         C4,
         STRIDE_8,
         {},
         "32 instead of 8 in layer4",
-        {"strides", "stride", "base_sizes", "featmap_strides", "output_size"},
+        ("base_sizes", "featmap_strides", "output_size", "stride", "strides"),
     ),
-    (C4, {}, {"model.roi_head.shared_head.style": "caffe"}, "32 instead of 16 in layer4.0.conv2", {"style"}),
+    (C4, {}, {"model.roi_head.shared_head.style": "caffe"}, "32 instead of 16 in layer4.0.conv2", ("style",)),
 ]
 
 
-@pytest.mark.parametrize(("name", "then", "now", "said", "restored"), CASES, ids=lambda value: str(value)[-50:])
+@pytest.mark.parametrize(("name", "then", "now", "said", "restored"), CASES, ids=str)
 def test_another_network_is_one_warning_whose_options_restore_it(name, then, now, said, restored):
     config, checkpoint = target(name, now), pretrained(then, dict(depth=50) if name == C4 else SMALL)
     before = config.pretty_text
@@ -93,7 +93,7 @@ def test_another_network_is_one_warning_whose_options_restore_it(name, then, now
     assert note.startswith("--pretrained run: the weights fit, but")
     assert said in note
     options = shlex.split(note.partition("restore it by --cfg-options ")[2])
-    assert {option.partition("=")[0].rpartition(".")[2] for option in options} == restored
+    assert {option.partition("=")[0].rpartition(".")[2] for option in options} == set(restored)
     assert config.pretty_text == before
     with pytest.raises(ValueError, match="the weights fit, but"):
         compare(config, checkpoint, strict=True)
