@@ -114,6 +114,8 @@ class SlotCon(BaseSelfSupervisor):
         """``mode='loss'``: losses of a batch of pairs; ``'tensor'``: backbone features; ``'predict'``: groups."""
         if mode == "predict":
             return self.predict(inputs, data_samples)
+        if mode == "tensor":
+            separate_statistics(self.batch_norms, 1)
         return super().forward(inputs, data_samples, mode)
 
     def loss(self, inputs: list[Tensor], data_samples: list[DataSample]) -> dict[str, Tensor]:
@@ -159,10 +161,10 @@ class SlotCon(BaseSelfSupervisor):
     def _group(self, network: nn.Module, views: list[Tensor]) -> list[Grouping]:
         """Scores and slots of each view, with each view's own BN statistics, view 1 first."""
         in_one_pass = views[0].is_cuda if self.views_in_one_pass is None else self.views_in_one_pass
+        separate_statistics(self.batch_norms, len(views) if in_one_pass else 1)
         if not in_one_pass:
             return [network(view) for view in views]
-        with separate_statistics(self.batch_norms, len(views)):
-            both = network(torch.cat(views))
+        both = network(torch.cat(views))
         return [Grouping(*parts) for parts in zip(*(part.chunk(len(views)) for part in both), strict=True)]
 
     @torch.no_grad()

@@ -6,8 +6,7 @@ autograd, so that two gloo processes compute what one process does.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import torch
@@ -170,14 +169,11 @@ def inseparable_norms(*networks: nn.Module) -> list[str]:
     return sorted({type(layer).__name__ for layer in layers if not isinstance(layer, SyncBatchNorm | BatchNorm2d)})
 
 
-@contextmanager
-def separate_statistics(norms: Sequence[_BatchNorm], views: int) -> Iterator[None]:
-    """In this block, training batches of these layers hold ``views`` equal parts, one after the other, each with its
-    own statistics."""
+def separate_statistics(norms: Sequence[_BatchNorm], views: int) -> None:
+    """From here on training batches of these layers hold ``views`` equal parts, one after the other, each with its own
+    statistics.
+
+    This has to hold in the backward as well: activation checkpointing (``with_cp``) runs layers again there.
+    """
     for norm in norms:
         norm.views = views  # type: ignore[assignment]
-    try:
-        yield
-    finally:
-        for norm in norms:
-            norm.views = 1  # type: ignore[assignment]

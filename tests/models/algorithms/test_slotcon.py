@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
-
 import pytest
 import torch
 from helpers import TOTAL_STEPS, TinyBackbone, as_samples, random_batch, set_total_steps, tiny_slotcon
 from reference.run import ReferenceRun
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 
 from slotcon_mm.engine.optimizers.lars import LARS
 from slotcon_mm.models import GroupLossHead, SlotCon
@@ -60,8 +59,31 @@ def test_one_pass_and_channels_last_compute_what_two_passes_do(options, norm):
         torch.testing.assert_close(value, plain[name], **EXACT, msg=lambda m, n=name: f"{n}: {m}")
 
 
+def test_one_pass_computes_the_same_gradients_where_the_backward_runs_layers_again():
+    class CheckpointedBackbone(TinyBackbone):
+        def forward(self, x):
+            return checkpoint(super().forward, x.requires_grad_(), use_reentrant=True)
+
+    found = []
+    for one_pass in (True, False):
+        model = tiny_slotcon(views_in_one_pass=one_pass)
+        model.backbone.__class__ = CheckpointedBackbone
+        found.append({name: value for name, value in step_of(model).items() if name.startswith("gradient of")})
+    assert "gradient of backbone.conv1.weight" in found[0]
+    for name, value in found[0].items():
+        torch.testing.assert_close(value, found[1][name], **EXACT, msg=lambda m, n=name: f"{n}: {m}")
+
+
+def test_features_of_a_batch_share_statistics_after_a_step_in_one_pass():
+    model, plain = tiny_slotcon(views_in_one_pass=True), tiny_slotcon(views_in_one_pass=False)
+    images = random_batch(seed=1)[0][0]
+    for one in (model, plain):
+        step_of(one)
+    torch.testing.assert_close(model(images)[0], plain(images)[0], **EXACT)
+
+
 def test_shared_statistics_would_be_seen(monkeypatch):
-    monkeypatch.setattr("slotcon_mm.models.algorithms.slotcon.separate_statistics", lambda *_: nullcontext())
+    monkeypatch.setattr("slotcon_mm.models.algorithms.slotcon.separate_statistics", lambda *_: None)
     ours, plain = step_of(tiny_slotcon(views_in_one_pass=True)), step_of(tiny_slotcon())
     assert not torch.allclose(ours["loss_slot"], plain["loss_slot"])
 
