@@ -68,7 +68,7 @@ def read_tiff_header(content: Any) -> TiffHeader | None:
     """Of a file's content, bytes or a memory map; None for what is no TIFF, or a damaged one."""
     try:
         return parse(content)
-    except (struct.error, KeyError):
+    except (struct.error, KeyError, OverflowError):  # OverflowError: a place beyond any file
         return None
 
 

@@ -19,8 +19,8 @@ from slotcon_mm.launch.summary import summary_of_test, summary_of_training
 
 __all__ = ["ConsoleHook", "HostPrints", "UserLines", "hosts_kept_quiet", "show_user_lines"]
 
-# of a source file's path: which installed package it is part of
-HOSTS = re.compile(r"[/\\](mmengine|mmcv|mmpretrain|mmdet|mmseg|torch|torchvision|pycocotools)[/\\]")
+# of a source file's path: which installed package it is part of; importlib is how mmengine reloads pkg_resources
+HOSTS = re.compile(r"[/\\](mmengine|mmcv|mmpretrain|mmdet|mmseg|torch|torchvision|pycocotools|importlib)[/\\]")
 
 
 class UserLines(logging.Filter):

@@ -45,8 +45,12 @@ def test_without_its_orientation_pixels_come_as_they_are_stored(bits, order, ori
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"II", b"II*\0", b"II*\0\xff\xff\xff\xff", b"\xff\xd8\xff", b"MM\0+" + bytes(12)]
-)
+    "content",
+    [
+        b"", b"II", b"II*\0", b"II*\0\xff\xff\xff\xff", b"\xff\xd8\xff", b"MM\0+" + bytes(12),
+        b"II+\0\x08\0\0\0" + b"\xff" * 8,
+    ],
+)  # fmt: skip
 def test_what_is_no_tiff_or_cut_off_has_no_header(content):
     assert read_tiff_header(content) is None
 

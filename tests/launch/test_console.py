@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 import sys
 import warnings
@@ -139,6 +140,16 @@ def test_warnings_that_are_chatter_go_to_the_file_at_any_time_and_others_are_sho
     assert warnings.showwarning is mine
     assert shown == ["news", chatter]
     assert [line.partition(" UserWarning: ")[0] for line in said(logger)[1]] == [f"{host}:33:", f"{host}:34:"]
+
+
+def test_what_setuptools_says_where_mmengine_loads_it_anew_is_chatter(monkeypatch):
+    pkg_resources = pytest.importorskip("pkg_resources")
+    shown: list[str] = []
+    monkeypatch.setattr(warnings, "showwarning", lambda message, *_: shown.append(str(message)))
+    with warnings.catch_warnings(), hosts_kept_quiet():
+        warnings.simplefilter("always")
+        importlib.reload(pkg_resources)  # as mmengine.utils.is_installed does
+    assert [text for text in shown if text.startswith("pkg_resources is deprecated")] == []
 
 
 def test_everything_is_put_back_after_an_error(capsys):
