@@ -13,6 +13,7 @@ __all__ = ["allow_open_files"]
 TENSORS = 4  # of a sample that is not stacked: an image, boxes, labels, and one more
 BATCHES = 3  # that a process holds at once
 OTHERS = 256  # open files for everything else
+MACOS_MOST = 10_240  # where macOS says that there is no limit, it takes no more (OPEN_MAX in its setrlimit(2))
 
 
 def allow_open_files(config: Any) -> list[str]:
@@ -29,18 +30,28 @@ def allow_open_files(config: Any) -> list[str]:
         import resource
     except ImportError:  # Windows has no such limit
         return []
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    if soft != hard:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    limit = raise_limit(resource)
     largest = max((unstacked_batch(config.get(name) or {}) for name in LOADERS), default=0)
     needed = OTHERS + BATCHES * TENSORS * largest
-    if hard == resource.RLIM_INFINITY or needed <= hard:
+    if limit == resource.RLIM_INFINITY or needed <= limit:
         return []
     set_sharing_strategy("file_system")
     return [
-        f"ulimit -n allows {hard} open files, and batches of {largest} may need {needed}: loaders share tensors by "
+        f"ulimit -n allows {limit} open files, and batches of {largest} may need {needed}: loaders share tensors by "
         "names in /dev/shm instead"
     ]
+
+
+def raise_limit(resource: Any) -> int:
+    """The limit on open files, by Python's ``resource``, as high as the system lets it be."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    for most in (hard, max(soft, MACOS_MOST)):
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+            return most
+        except (ValueError, OSError):  # more than the system takes
+            continue
+    return soft
 
 
 def unstacked_batch(loader: Any) -> int:

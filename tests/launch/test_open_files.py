@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from slotcon_mm.launch.open_files import allow_open_files
+
 resource = pytest.importorskip("resource")
 
 # a loader that hands over each sample's tensor by itself, under a limit that its batches exceed
@@ -45,3 +47,17 @@ def test_where_that_does_not_suffice_tensors_are_shared_by_names_and_it_is_said(
         "instead",
         "file_system",
     ]
+
+
+def test_a_system_that_reports_no_limit_but_takes_a_number_only_gets_a_number(monkeypatch):
+    limits = [256, resource.RLIM_INFINITY]
+
+    def as_on_macos(kind, asked):
+        if not 0 <= asked[0] <= 10_240 or asked[0] == resource.RLIM_INFINITY:
+            raise ValueError("current limit exceeds maximum limit")
+        limits[:] = asked
+
+    monkeypatch.setattr(resource, "getrlimit", lambda kind: tuple(limits))
+    monkeypatch.setattr(resource, "setrlimit", as_on_macos)
+    assert allow_open_files(dict(train_dataloader=dict(batch_size=64, num_workers=1))) == []
+    assert limits == [10_240, resource.RLIM_INFINITY]
