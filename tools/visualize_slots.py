@@ -17,7 +17,7 @@ import slotcon_mm  # noqa: F401
 from slotcon_mm.checkpoints.build import build_from_checkpoint
 from slotcon_mm.checkpoints.latest import resolve_checkpoint
 from slotcon_mm.checkpoints.safe_loading import load_from_safe_local
-from slotcon_mm.checkpoints.view_size import bit_depth_of_checkpoint, view_size_of_checkpoint
+from slotcon_mm.checkpoints.view_size import bit_depth_of_checkpoint, views_of_checkpoint
 from slotcon_mm.datasets.label_sets import LABEL_SETS
 from slotcon_mm.datasets.white_value import expect_bit_depth
 from slotcon_mm.inference.fill_gallery import fill_gallery, read_square
@@ -63,13 +63,14 @@ def run(args: argparse.Namespace) -> None:
     try:
         checkpoint = resolve_checkpoint(args.weights, "WEIGHTS")
         loaded = load_from_safe_local(str(checkpoint), "cpu")
-        size = view_size_of_checkpoint(loaded) if args.size is None else args.size
+        views = views_of_checkpoint(loaded)
+        size = min(views) if args.size is None else args.size
         bit_depth = bit_depth_of_checkpoint(loaded) if args.bit_depth is None else args.bit_depth
         expect_bit_depth(bit_depth)
         model = build_from_checkpoint(loaded).to(args.device or default_device())
         gallery, unreadable = fill_gallery(
             model, args.images, top=args.top, size=size, batch_size=args.batch_size, workers=args.workers,
-            labels=args.labels, label_set=args.label_set, bit_depth=bit_depth,
+            labels=args.labels, label_set=args.label_set, bit_depth=bit_depth, views=views,
         )  # fmt: skip
     except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")

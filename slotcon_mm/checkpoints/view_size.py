@@ -11,8 +11,6 @@ __all__ = [
     "USUAL",
     "bit_depth_of_checkpoint",
     "bit_depth_of_config",
-    "view_size_of_checkpoint",
-    "view_size_of_config",
     "views_of_checkpoint",
     "views_of_config",
 ]
@@ -20,23 +18,13 @@ __all__ = [
 USUAL = 224  # the paper's
 
 
-def view_size_of_checkpoint(checkpoint: Mapping[str, Any]) -> int:
-    """Of the config in a checkpoint's ``meta``; ``USUAL`` where there is none."""
-    return min(views_of_checkpoint(checkpoint))
-
-
 def views_of_checkpoint(checkpoint: Mapping[str, Any]) -> tuple[int, int]:
     """As ``views_of_config``, of the config in a checkpoint's ``meta``."""
     return views_of_config(config_of(checkpoint))
 
 
-def view_size_of_config(config: Mapping[str, Any]) -> int:
-    """Pixels of a view's shorter side by a training's ``PairedViews``; ``USUAL`` where there is none."""
-    return min(views_of_config(config))
-
-
 def views_of_config(config: Mapping[str, Any]) -> tuple[int, int]:
-    """Height and width of a view, or of the images that a linear probe is trained on."""
+    """Height and width of a view, or of a linear probe's training images; ``USUAL`` where there is neither."""
     size = (find_step(config.get("train_dataloader"), "PairedViews", "CenterCrop") or {}).get("size") or USUAL
     height, width = size if isinstance(size, list | tuple) else (size, size)
     return int(height), int(width)

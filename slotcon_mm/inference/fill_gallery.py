@@ -19,6 +19,7 @@ from slotcon_mm.datasets.label_sets import LABEL_SETS, LabelSet
 from slotcon_mm.datasets.transforms.evaluation_transforms import CenterCrop, ResizeShortSide
 from slotcon_mm.evaluation.matching import confusion_matrix
 from slotcon_mm.models.algorithms.slotcon import SlotCon
+from slotcon_mm.models.fitting_sizes import group_at_fitting_size
 from slotcon_mm.models.functional import upsampled_argmax
 from slotcon_mm.visualization.gallery import Gallery
 
@@ -69,7 +70,7 @@ def read_square(path: str, size: int, *, exif: bool = True, bit_depth: int | Non
 def fill_gallery(
     model: SlotCon, folder: str, *, top: int, size: int, batch_size: int, workers: int,
     labels: str | None = None, label_set: str | None = None, most: int | None = None,
-    bit_depth: int | None = None,
+    bit_depth: int | None = None, views: tuple[int, int] | None = None,
 ) -> tuple[Gallery, list[str]]:  # fmt: skip
     """The gallery of a folder's images, and what was said of those that cannot be read.
 
@@ -84,6 +85,7 @@ def fill_gallery(
         label_set: A name of ``LABEL_SETS``.
         most: Images, spread evenly over the folder's sorted list; None: all.
         bit_depth: Of ``LoadImage``.
+        views: Height and width of the training's views, for networks that take no other size; by default the square's.
     """
     expect_positive(top=top, size=size, batch_size=batch_size)
     classes = LABEL_SETS[label_set] if label_set else None
@@ -102,7 +104,8 @@ def fill_gallery(
             if not read:
                 continue
             images = torch.from_numpy(np.stack([item["img"] for item in read])).permute(0, 3, 1, 2).to(device)
-            scores = model.teacher(model.data_preprocessor(dict(inputs=images))["inputs"]).scores
+            normalized = model.data_preprocessor(dict(inputs=images))["inputs"]
+            scores = group_at_fitting_size(model, normalized, views or (size, size)).scores
             for item, scores_Khw in zip(read, scores.cpu(), strict=True):
                 gallery.add(item["path"], scores_Khw.numpy())
                 if "gt_sem_seg" in item:

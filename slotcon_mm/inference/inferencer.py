@@ -24,9 +24,9 @@ from slotcon_mm.checks import expect_positive, printable
 from slotcon_mm.datasets.image_files import decode_image, read_image
 from slotcon_mm.datasets.image_samples import unknown_bit_depth
 from slotcon_mm.datasets.white_value import expect_bit_depth
-from slotcon_mm.inference.fitting_sizes import group_images
 from slotcon_mm.inference.outputs import Source, list_sources, write_outputs
 from slotcon_mm.launch.device import default_device
+from slotcon_mm.models.fitting_sizes import group_at_fitting_size
 from slotcon_mm.models.functional import upsampled_argmax
 from slotcon_mm.models.one_size import batches_of_one_size
 from slotcon_mm.visualization.overlay import overlay_groups
@@ -161,7 +161,8 @@ class SlotInferencer(BaseInferencer):
         resized = [self._resize(inputs[i]["image"], device) for i in readable]
         predictions = [dict(item) for item in inputs]
         for places, batch in batches_of_one_size(resized):
-            grouping = group_images(self.model, self.model.data_preprocessor(dict(inputs=batch))["inputs"], self.views)
+            normalized = self.model.data_preprocessor(dict(inputs=batch))["inputs"]
+            grouping = group_at_fitting_size(self.model, normalized, self.views)
             for place, scores, slots in zip(places, grouping.scores, grouping.slots, strict=True):
                 index = readable[place]
                 # an image at a time: scores of many prototypes at full resolution are large

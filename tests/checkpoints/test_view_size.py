@@ -9,8 +9,8 @@ from runs import CONFIGS
 from slotcon_mm.checkpoints.view_size import (
     bit_depth_of_checkpoint,
     bit_depth_of_config,
-    view_size_of_checkpoint,
-    view_size_of_config,
+    views_of_checkpoint,
+    views_of_config,
 )
 
 
@@ -19,30 +19,27 @@ from slotcon_mm.checkpoints.view_size import (
 )
 def test_the_size_is_that_of_the_config_in_the_checkpoint(config, size):
     config = Config.fromfile(CONFIGS / f"{config}.py")
-    assert view_size_of_config(config) == size
-    assert view_size_of_checkpoint(dict(meta=dict(cfg=config.pretty_text))) == size
+    assert views_of_config(config) == (size, size)
+    assert views_of_checkpoint(dict(meta=dict(cfg=config.pretty_text))) == (size, size)
 
 
 def test_a_wrapped_dataset_is_looked_into():
     views = dict(type="PairedViews", size=96)
     inner = dict(type="slotcon_mm.UnlabeledImageDataset", pipeline=[dict(type="slotcon_mm.LoadImage"), views])
-    assert view_size_of_config(dict(train_dataloader=dict(dataset=dict(type="RepeatDataset", dataset=inner)))) == 96
+    assert views_of_config(dict(train_dataloader=dict(dataset=dict(type="RepeatDataset", dataset=inner)))) == (96, 96)
 
 
 def test_without_a_config_it_is_the_papers():
     assert (
-        view_size_of_checkpoint({})
-        == view_size_of_checkpoint(dict(meta=None))
-        == view_size_of_config(dict(model={}))
-        == 224
+        views_of_checkpoint({}) == views_of_checkpoint(dict(meta=None)) == views_of_config(dict(model={})) == (224, 224)
     )
 
 
-def test_of_rectangular_views_it_is_the_shorter_side():
+def test_of_rectangular_views_it_is_height_and_width():
     pipeline = [dict(type="slotcon_mm.LoadImage"), dict(type="slotcon_mm.PairedViews", size=[96, 192])]
     config = Config(dict(train_dataloader=dict(dataset=dict(pipeline=pipeline))))
-    assert view_size_of_config(config) == 96
-    assert view_size_of_checkpoint(dict(meta=dict(cfg=config.pretty_text))) == 96
+    assert views_of_config(config) == (96, 192)
+    assert views_of_checkpoint(dict(meta=dict(cfg=config.pretty_text))) == (96, 192)
 
 
 def test_the_bit_depth_of_the_images_is_that_of_the_step_that_loads_them():

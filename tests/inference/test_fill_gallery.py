@@ -33,6 +33,17 @@ def test_each_image_is_seen_as_the_model_sees_its_middle_square(model, scenes):
                 assert torch.from_numpy(found.region).equal(winners == k)
 
 
+@pytest.mark.parametrize("takes", [(64, 64), (40, 80)], ids=["multiples of 32", "its views"])
+def test_a_network_that_takes_some_sizes_only_is_shown_one_of_them(model, scenes, takes):
+    def refuse(_, inputs):
+        if tuple(inputs[0].shape[-2:]) != takes:
+            raise RuntimeError("The size of tensor a (13) must match the size of tensor b (12)")
+
+    model.teacher.backbone.register_forward_pre_hook(refuse)
+    gallery, _ = fill(model, scenes / "val2017", views=(40, 80))
+    assert gallery.seen == 6
+
+
 def test_labels_give_purity(model, scenes):
     labels = str(scenes / "stuffthingmaps/val2017")
     gallery, _ = fill(model, scenes / "val2017", labels=labels, label_set="scenes")

@@ -14,11 +14,12 @@ from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.runner import Runner
 
-from slotcon_mm.checkpoints.view_size import bit_depth_of_config, view_size_of_config
+from slotcon_mm.checkpoints.view_size import bit_depth_of_config, views_of_config
 from slotcon_mm.checks import expect_positive
 from slotcon_mm.datasets.image_files import UnreadableImageError, read_image
 from slotcon_mm.datasets.image_lists import list_images
 from slotcon_mm.engine.model_of import model_of
+from slotcon_mm.models.fitting_sizes import group_at_fitting_size
 from slotcon_mm.models.functional import upsampled_argmax
 from slotcon_mm.registry import HOOKS
 from slotcon_mm.visualization.overlay import overlay_groups
@@ -53,7 +54,7 @@ class GroupVisualizationHook(Hook):
         chosen = np.linspace(0, count - 1, min(self.num_images, count)).astype(int)
         chosen_paths = [paths[i] if paths else dataset.get_data_info(int(i))["img_path"] for i in chosen]
         self.squares = read_squares(chosen_paths, self.size, bit_depth_of_config(runner.cfg))
-        self.view_size = view_size_of_config(runner.cfg)
+        self.views = views_of_config(runner.cfg)
         self.draw(runner)
 
     @master_only
@@ -72,7 +73,7 @@ class GroupVisualizationHook(Hook):
 
     def attempt_to_draw(self, runner: Runner) -> None:
         model = model_of(runner)
-        maps = group_maps(model, self.squares, self.view_size)
+        maps = group_maps(model, self.squares, self.views)
         overlays = [overlay_groups(image, groups) for image, groups in zip(self.squares, maps, strict=True)]
         sheet = np.concatenate([np.concatenate(self.squares, axis=1), np.concatenate(overlays, axis=1)])
         runner.visualizer.add_image("groups", sheet, step=runner.epoch + 1 if runner.iter else 0)
@@ -96,14 +97,15 @@ def middle_square(image: np.ndarray, size: int) -> np.ndarray:
 
 
 @torch.no_grad()
-def group_maps(model: Any, images_BHW3: np.ndarray, size: int) -> np.ndarray:
-    """(B, H, W) prototype ids of the teacher in evaluation mode, for squares that it sees at ``size`` pixels."""
+def group_maps(model: Any, images_BHW3: np.ndarray, views: tuple[int, int]) -> np.ndarray:
+    """(B, H, W) prototype ids of the teacher in evaluation mode, for squares seen at the views' shorter side."""
+    size = min(views)
     was_training = model.training
     model.eval()
     try:
         inputs = model.data_preprocessor(dict(inputs=torch.from_numpy(images_BHW3).permute(0, 3, 1, 2)))["inputs"]
         resized = F.interpolate(inputs, (size, size), mode="bilinear", antialias=True)
-        scores = model.teacher(resized).scores
+        scores = group_at_fitting_size(model, resized, views).scores
     finally:
         model.train(was_training)
     return upsampled_argmax(scores, inputs.shape[-2:]).cpu().numpy()

@@ -62,6 +62,20 @@ def test_the_network_sees_images_at_the_size_of_the_views(scenes):
     assert drawn[0][1].shape == (192, 192, 3)
 
 
+def test_a_network_of_a_fixed_size_sees_them_at_that_of_its_views(scenes):
+    drawn: list = []
+    runner = runner_with(scenes, drawn)
+    runner.cfg["train_dataloader"]["dataset"]["pipeline"][0]["size"] = (40, 80)
+
+    def refuse(_, inputs):
+        if tuple(inputs[0].shape[-2:]) != (40, 80):
+            raise AssertionError("Input image size (40*40) doesn't match model (40*80)")
+
+    runner.model.teacher.backbone.register_forward_pre_hook(refuse)
+    GroupVisualizationHook(num_images=2, size=96).before_train(runner)
+    assert drawn[0][1].shape == (192, 192, 3)
+
+
 def test_a_model_that_learned_is_drawn_differently(scenes):
     drawn: list = []
     runner = runner_with(scenes, drawn)

@@ -7,7 +7,7 @@ import torch
 from helpers import TinyBackbone, tiny_slotcon
 from torch import Tensor
 
-from slotcon_mm.inference.fitting_sizes import group_images
+from slotcon_mm.models.fitting_sizes import group_at_fitting_size
 
 
 class Picky(TinyBackbone):
@@ -31,7 +31,7 @@ def model():
 
 def grouped(model, takes, height=50, width=70):
     model.teacher.backbone = Picky(takes)
-    grouping = group_images(model, torch.rand(2, 3, height, width), (64, 128))
+    grouping = group_at_fitting_size(model, torch.rand(2, 3, height, width), (64, 128))
     return model.teacher.backbone.seen, grouping
 
 

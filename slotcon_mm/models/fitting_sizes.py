@@ -9,12 +9,12 @@ from torch import Tensor
 from slotcon_mm.models.algorithms.slotcon import SlotCon
 from slotcon_mm.models.necks.grouping_neck import Grouping
 
-__all__ = ["group_images"]
+__all__ = ["group_at_fitting_size"]
 
 MULTIPLE = 32  # pixels: what networks that halve an image five times and add the results (HRNet) can take
 
 
-def group_images(model: SlotCon, images: Tensor, views: tuple[int, int]) -> Grouping:
+def group_at_fitting_size(model: SlotCon, images: Tensor, views: tuple[int, int]) -> Grouping:
     """The teacher's groups of normalized images (B, 3, H, W).
 
     A network that refuses their size sees them at the next one that it takes: sides that are multiples of ``MULTIPLE``,
