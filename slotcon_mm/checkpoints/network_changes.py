@@ -56,7 +56,7 @@ def changes_in_layer(place: str, old: Mapping[str, Any], new: Mapping[str, Any])
             continue
         if what != "step":
             yield Change(place, what, before, after)
-        elif old["dilation"] != new["dilation"] and old["step_after"] == new["step_after"]:
+        elif old.get("dilation") != new.get("dilation") and old.get("step_after") == new.get("step_after"):
             yield Change(place, "step_after", before, after, slight=True)
         else:
             yield Change(place, what, before, after)

@@ -36,6 +36,7 @@ THEIR_RESNET = dict(
 )  # fmt: skip
 # kinds of the parts of noted facts
 PARTS = {"layers": dict, "strides": list, "pixels": dict, "backbone": dict}
+PIXELS = {"mean", "std", "channels"}
 
 
 def facts_of_config(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -85,9 +86,18 @@ def facts_in(checkpoint: Mapping[str, Any]) -> dict[str, Any] | None:
     versions = getattr(checkpoint, "_metadata", None) or {}
     for place in (checkpoint.get("meta"), versions.get("")):
         noted = place.get(NETWORK) if isinstance(place, Mapping) else None
-        if isinstance(noted, dict) and all(isinstance(noted.get(name), kind) for name, kind in PARTS.items()):
+        if isinstance(noted, dict) and is_complete(noted):
             return noted
     return None
+
+
+def is_complete(noted: Mapping[str, Any]) -> bool:
+    """Whether a file's facts have the form of those that are written here."""
+    return (
+        all(isinstance(noted.get(name), kind) for name, kind in PARTS.items())
+        and all(isinstance(layer, dict) for layer in noted["layers"].values())
+        and noted["pixels"].keys() >= PIXELS
+    )
 
 
 def facts_of_torchvision(name: str) -> dict[str, Any]:

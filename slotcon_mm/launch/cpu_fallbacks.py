@@ -38,7 +38,11 @@ def adapt_processes(config: Config) -> list[str]:
     if not torch.distributed.is_initialized():
         # MMEngine's own start sets a CUDA device; with a group in place it starts none
         torch.distributed.init_process_group("gloo", timeout=timedelta(seconds=PROCESSES_WAIT_SECONDS))
-    given = config.get("model_wrapper_cfg") or dict(type="MMDistributedDataParallel", broadcast_buffers=False)
+    given = config.get("model_wrapper_cfg") or dict(
+        type="MMDistributedDataParallel",
+        broadcast_buffers=False,
+        find_unused_parameters=config.get("find_unused_parameters", False),
+    )
     config.model_wrapper_cfg = {**given, "device_ids": None}
     notes = [f"CPU: {torch.distributed.get_world_size()} processes by gloo instead of NCCL"]
     if is_pretraining(config):

@@ -134,6 +134,14 @@ def test_pixels_are_compared_where_both_are_known(change, found):
     assert [one.what for one in changes_in_network(then, now)] == found
 
 
+def test_a_window_in_place_of_another_kind_of_layer_is_a_change():
+    window = dict(kind="MaxPool2d", kernel=3, step=2, step_after=4, dilation=1, padding=1.0)
+    norm = dict(kind="batch norm", eps=1e-5)
+    then, now = (dict(layers={"pool": layer}, pixels=PIXELS) for layer in (window, norm))
+    for pair in ((then, now), (now, then)):
+        assert {change.what for change in changes_in_network(*pair)} == {"kind", "kernel", "step", "padding", "eps"}
+
+
 def test_a_line_names_one_place_of_each_change_and_counts_the_rest():
     changes = [Change(f"layer3.{i}.conv2", "step", 8, 16) for i in range(3)] + [Change("layer4.0.conv2", "step", 8, 32)]
     (line,) = describe_changes([*changes])

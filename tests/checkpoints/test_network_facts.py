@@ -20,6 +20,7 @@ from slotcon_mm.checkpoints.plain_values import is_plain
 from slotcon_mm.checkpoints.safe_loading import load_from_safe_local
 
 BACKBONE = dict(type="ResNet", depth=18, base_channels=8, stem_channels=8, strides=(1, 2, 1, 1))
+PIXELS = dict(mean=[0.0] * 3, std=[1.0] * 3, channels="RGB")
 
 
 def pretraining(**backbone: Any) -> dict[str, Any]:
@@ -63,6 +64,8 @@ def test_arguments_that_go_on_to_the_class_below_have_their_defaults():
         (dict(meta=dict(cfg="model = dict(type='X')")), "without one"),
         (dict(meta=dict(cfg="runner = 1")), "a config without one"),
         (dict(meta={NETWORK: dict(layers=3)}), "carries no config"),
+        (dict(meta={NETWORK: dict(layers={}, strides=[], pixels={}, backbone={})}), "carries no config"),
+        (dict(meta={NETWORK: dict(layers=dict(conv1=3), strides=[], pixels=PIXELS, backbone={})}), "carries no config"),
     ],
     ids=str,
 )

@@ -38,6 +38,25 @@ def test_sync_bn_of_other_models_becomes_bn_at_every_depth():
     assert not replace_sync_bn(model)
 
 
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, dict(type="MMDistributedDataParallel", broadcast_buffers=False, find_unused_parameters=False)),
+        (
+            dict(find_unused_parameters=True),
+            dict(type="MMDistributedDataParallel", broadcast_buffers=False, find_unused_parameters=True),
+        ),
+        (dict(model_wrapper_cfg=dict(type="Mine")), dict(type="Mine")),
+    ],
+)
+def test_processes_wrap_the_model_as_the_config_says(monkeypatch, given, expected):
+    monkeypatch.setattr("torch.distributed.is_initialized", lambda: True)
+    monkeypatch.setattr("torch.distributed.get_world_size", lambda: 2)
+    config = Config(dict(launcher="pytorch", model=dict(type="x"), **given))
+    adapt_to_cpu(config)
+    assert config.model_wrapper_cfg == dict(expected, device_ids=None)
+
+
 def test_launchers_that_need_a_gpu_are_refused():
     with pytest.raises(ValueError, match="launcher 'pytorch' without an accelerator, got 'slurm'"):
         adapt_to_cpu(Config(dict(launcher="slurm", model=dict(type="x"))))
