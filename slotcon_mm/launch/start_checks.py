@@ -54,6 +54,12 @@ def check_start(runner: Runner, filling: Filling | None = None) -> None:
             "expected train_cfg.by_epoch=True for pretraining, got a loop by iterations: the draws of a sample "
             "depend on the epoch"
         )
+    if is_pretraining(runner.cfg) and runner.cfg.get("sync_bn"):
+        # MMEngine puts torch's layers in place of ours, which know of the two views and of rows that do not count
+        raise ValueError(
+            f"expected no sync_bn for pretraining, got {runner.cfg.sync_bn}: leave it out, and choose the norm by "
+            "model.backbone.norm_cfg=dict(type='SyncBN')"
+        )
     scheduler = runner.cfg.get("param_scheduler")
     if isinstance(scheduler, dict) and scheduler.get("type") == "slotcon_mm.WarmupCosineLR":
         expect_warmup_within(scheduler["warmup"], runner.max_epochs)

@@ -117,6 +117,7 @@ def test_bad_input_is_answered_by_one_clear_line(trained, scenes, tmp_path):
         "expected group_weight in [0, 1], got 2": small(scenes, tmp_path, **{"model.group_weight": 2}),
         "expected a checkpoint of this model": ["--resume", str(trained[0]), *small(scenes, tmp_path, **wider)],
         "got data_root, which nothing reads": small(scenes, tmp_path, data_root="x"),
+        "expected no sync_bn for pretraining, got torch": small(scenes, tmp_path, sync_bn="torch"),
         "lower it by --cfg-options param_scheduler.warmup": small(scenes, tmp_path, **{"param_scheduler.warmup": 5}),
     }
     for message, arguments in cases.items():
