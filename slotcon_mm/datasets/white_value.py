@@ -42,14 +42,20 @@ def stated_white(content: bytes, header: TiffHeader | None) -> int | None:
     if NETPBM.match(content):
         fields = re.sub(rb"#[^\n]*", b"", content[:1024]).split()
         white = int(fields[3]) if len(fields) > 3 and fields[3].isdigit() else 255
+        if content[1:2] in b"23" and white <= 255:  # of numbers in text OpenCV has made white 255
+            return 255
         return None if white == 65535 else max(1, white)
     return 255
 
 
 def to_8_bits(image: np.ndarray, white: int) -> np.ndarray:
-    """Numbers 0 to ``white`` as 0 to 255: the highest 8 bits of those that ``white`` has, where it fills them."""
+    """Numbers 0 to ``white`` as 0 to 255: the highest 8 bits of those that ``white`` has, where it fills them.
+
+    Numbers beyond ``white``, which a damaged file may hold, are white.
+    """
     if white == 255:
         return image.astype(np.uint8, copy=False)
+    image = np.minimum(image, white)
     if white > 255 and white & (white + 1) == 0:
         return (image >> (white.bit_length() - 8)).astype(np.uint8)
     return (image.astype(np.uint32) * 255 // white).astype(np.uint8)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from slotcon_mm.datasets.image_files import decode_image
 from slotcon_mm.datasets.white_value import expect_bit_depth, to_8_bits
 
 
@@ -22,6 +23,22 @@ def test_any_number_can_be_white(white):
     values = np.linspace(0, white, 7).astype(np.uint16)
     np.testing.assert_allclose(to_8_bits(values, white), values / white * 255, atol=1)
     assert to_8_bits(values, white)[-1] == 255
+
+
+@pytest.mark.parametrize("white", [15, 100, 1023, 40_000])
+def test_numbers_beyond_white_are_white(white):
+    values = np.array([0, white, white + 1, white + 90], np.uint16)
+    assert to_8_bits(values, white).tolist() == [0, 255, 255, 255]
+
+
+@pytest.mark.parametrize("white", [1, 100, 255, 300, 1023])
+@pytest.mark.parametrize("kind", ["P2", "P5"])
+def test_gray_is_the_same_from_text_and_from_binary_files(kind, white):
+    values = np.linspace(0, white, 6).astype(int)
+    binary = values.astype("u1" if white < 256 else ">u2").tobytes()
+    text = " ".join(map(str, values)).encode() + b"\n"
+    content = f"{kind}\n3 2\n{white}\n".encode() + (text if kind == "P2" else binary)
+    np.testing.assert_allclose(decode_image(content, "a.pgm")[..., 0].ravel(), values / white * 255, atol=1)
 
 
 @pytest.mark.parametrize("bit_depth", [0, 7, 17, 12.5, "12"])
