@@ -21,7 +21,7 @@ from slotcon_mm.engine.hooks.verify_filling_hook import VerifyFillingHook
 from slotcon_mm.engine.model_of import model_of
 from slotcon_mm.engine.optimizers.schedule import expect_warmup_within
 from slotcon_mm.launch.backbone_checks import try_backbone
-from slotcon_mm.launch.compiled_operators import expect_operators
+from slotcon_mm.launch.compiled_operators import expect_operators, expect_precision
 from slotcon_mm.launch.configs import HOSTS, is_pretraining
 from slotcon_mm.launch.label_map_checks import try_labeled_samples
 from slotcon_mm.launch.labeled_data import turned_images
@@ -36,6 +36,7 @@ def check_start(runner: Runner, filling: Filling | None = None) -> None:
     """ValueError for what would pass unseen or fail late: too few images, a long warm-up, another model's weights."""
     model = model_of(runner)
     expect_operators(model, runner.cfg.get("default_scope"))
+    expect_precision(runner.cfg.get("default_scope"), runner.cfg.get("optim_wrapper") or {})
     if filling:
         filling.check(model)
         runner.register_hook(VerifyFillingHook(filling))

@@ -48,7 +48,7 @@ def prepare_training(args: argparse.Namespace) -> Start:
     if args.resume:
         notes.append(set_resume(config, args.resume))
         if config.resume:
-            meta = load_from_safe_local(config.load_from, "cpu").get("meta", {})
+            meta = load_from_safe_local(config.load_from, "meta").get("meta", {})  # leaves tensors unread
             notes.append(set_seed(config, meta.get("seed")))
             notes += make_resumable(config, resumed_iteration=meta.get("iter", 0), minutes=args.checkpoint_minutes)
             return Start(config, [*filter(None, notes)])

@@ -8,7 +8,7 @@ from mmcv.ops import DeformConv2dPack, RoIAlign
 from torch import nn
 
 from slotcon_mm.launch import compiled_operators
-from slotcon_mm.launch.compiled_operators import expect_operators
+from slotcon_mm.launch.compiled_operators import expect_operators, expect_precision
 
 PLAIN = nn.Sequential(nn.Conv2d(3, 3, 3))
 WITH_OPERATORS = [nn.Sequential(RoIAlign(7)), nn.Sequential(nn.Sequential(DeformConv2dPack(3, 3, 3)))]
@@ -39,3 +39,12 @@ def test_operators_for_cuda_pass_and_models_without_any(monkeypatch):
 def test_on_the_cpu_anything_passes(monkeypatch):
     monkeypatch.setattr(mmcv.ops, "get_compiling_cuda_version", lambda: "not available")
     expect_operators(WITH_OPERATORS[0], "mmdet")
+
+
+@pytest.mark.usefixtures("gpu")
+def test_a_detector_in_bfloat16_is_refused_and_anything_else_passes():
+    with pytest.raises(ValueError, match=r"got bfloat16.*optim_wrapper\.dtype=float16"):
+        expect_precision("mmdet", dict(type="AmpOptimWrapper", dtype="bfloat16"))
+    expect_precision("mmdet", dict(type="AmpOptimWrapper", dtype="float16"))
+    expect_precision("mmdet", dict(type="OptimWrapper"))
+    expect_precision("mmseg", dict(type="AmpOptimWrapper", dtype="bfloat16"))
