@@ -48,7 +48,8 @@ def config_of(checkpoint: Mapping[str, Any]) -> Mapping[str, Any]:
 def find_step(node: Any, *names: str) -> Mapping[str, Any] | None:
     """The first config of one of these types, whatever its prefix, at any depth."""
     if isinstance(node, Mapping):
-        if str(node.get("type")).rpartition(".")[2] in names:
+        kind = node.get("type")  # a name, or in configs of pure Python the class
+        if getattr(kind, "__name__", str(kind)).rpartition(".")[2] in names:
             return node
         node = node.values()
     elif not isinstance(node, list | tuple):

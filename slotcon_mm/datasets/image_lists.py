@@ -51,7 +51,7 @@ class FoundImages(NamedTuple):
             lines.append(f"left out, since they are named like images but are no files: {listing(self.strange)}")
         if self.hidden:
             lines.append(
-                f"left out {len(self.hidden)} hidden files and folders, and those of systems: "
+                f"left out, since they are hidden or a system's own ({len(self.hidden)}): "
                 f"{listing(self.hidden, most=5)}"
             )
         if self.others:

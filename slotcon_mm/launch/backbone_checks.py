@@ -78,6 +78,8 @@ def features_of(backbone: nn.Module, view: tuple[int, int], *, with_gradient: bo
     try:
         with torch.set_grad_enabled(with_gradient):
             return backbone.forward(image)  # not by a call: where it is compiled, that would compile for this view
+    except torch.cuda.OutOfMemoryError:
+        raise
     except (RuntimeError, AssertionError, ValueError, TypeError) as error:
         said = {name: value for name, value in TAKING_SIZES.items() if name in str(error)}
         wanted = [text.format(*view) for text in hints(backbone, said or TAKING_SIZES)]

@@ -39,7 +39,7 @@ def leftovers(node: Mapping[str, Any], kind: str, scope: str | None) -> dict[str
     """Keys that belong to a part's old ``type`` and are to go when it becomes a ``kind``.
 
     These are what ``kind`` does not take. A network or an optimizer of another family takes its own defaults besides:
-    only what it has no default for stays.
+    only what it has no default for stays, and ``norm_cfg`` where its own norm is BN too: synchronized it remains.
 
     Returns:
         For each key, the default of ``kind`` if that is a number, which MMEngine wants to see in the config; else None.
@@ -55,9 +55,15 @@ def leftovers(node: Mapping[str, Any], kind: str, scope: str | None) -> dict[str
         parameters = parameters_of(new)
         if registry in OWN_NUMBERS and not are_related(old, new):
             needed = {name for name, parameter in parameters.items() if parameter.default is parameter.empty}
-            going = [key for key in node if key in going or key not in needed | READ_BY_BUILDERS]
+            staying = needed | READ_BY_BUILDERS | ({"norm_cfg"} if takes_batch_norm(parameters) else set())
+            going = [key for key in node if key in going or key not in staying]
         return {key: number_or_none(parameters[key].default) if key in parameters else None for key in going}
     return {}
+
+
+def takes_batch_norm(parameters: Mapping[str, inspect.Parameter]) -> bool:
+    norm = parameters["norm_cfg"].default if "norm_cfg" in parameters else None
+    return isinstance(norm, Mapping) and norm.get("type") in ("BN", "SyncBN")
 
 
 def number_or_none(value: Any) -> float | None:

@@ -44,7 +44,7 @@ def test_all_kinds_that_are_read_are_listed_whatever_the_case_of_their_endings(t
 def test_hidden_files_and_folders_and_those_of_systems_are_left_out_and_counted(tmp_path, said, name):
     assert names(touch(tmp_path, name, "b.jpg", "deep/c.jpg")) == ["b.jpg", "deep/c.jpg"]
     (line,) = said
-    assert line.startswith("left out 1 hidden files and folders, and those of systems: ")
+    assert line.startswith("left out, since they are hidden or a system's own (1): ")
 
 
 @pytest.mark.parametrize("top", [".cache/data", "@eaDir", "lost+found/x"])

@@ -15,6 +15,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 BENCHMARKS = Path(__file__).parents[2] / "tools/benchmarks"
 HOW = "tools/benchmarks/launches.py says what launches where. If it is worth it, write what was found into MOST"
 
+COUNTED = "2.11"  # another version of torch may launch another number of kernels
 # launches of each phase, collectives and copies from pageable memory: no step may need more
 EVERYWHERE = {"preprocessing": 277, "copy from pageable memory": 6, "teacher's update": 18}
 SCALED = {"optimizer": 109, "finite guard": 36}
@@ -37,6 +38,7 @@ def _scripts_folder(monkeypatch) -> None:
     monkeypatch.syspath_prepend(str(BENCHMARKS))  # as it is for a script that is started
 
 
+@pytest.mark.skipif(not torch.__version__.startswith(COUNTED), reason=f"counts are those of torch {COUNTED}")
 @pytest.mark.parametrize(("ranks", "precision", "one_pass"), MOST, ids=str)
 def test_a_step_mixes_no_devices_or_types_reads_no_value_and_launches_no_more_than_it_did(ranks, precision, one_pass):
     from launches import count_step

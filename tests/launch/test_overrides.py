@@ -137,6 +137,14 @@ def test_a_backbone_of_another_family_takes_nothing_over_and_one_of_the_same_kee
     assert cfg.model.backbone == {**pretraining().model.backbone, "type": "ResNeXt"}
 
 
+@pytest.mark.parametrize(("kind", "norm"), [("HRNet", dict(type="SyncBN")), ("ConvNeXt", None)])
+def test_synchronized_batch_normalization_stays_in_backbones_that_have_batch_normalization(kind, norm):
+    config = Config.fromfile(CONFIGS / "slotcon_r50_folder.py")
+    assert config.model.backbone.norm_cfg.type == "SyncBN"
+    merge_overrides(config, [f"model.backbone.type={kind}"])
+    assert config.model.backbone.get("norm_cfg") == norm
+
+
 def test_schedules_keep_what_both_take():
     cfg = pretraining()
     merge_overrides(cfg, ["param_scheduler.type=CosineAnnealingLR"])

@@ -148,9 +148,11 @@ def convert_batch_norms(module: nn.Module) -> list[_BatchNorm]:
         All layers of ours, whose batches ``count_batches`` counts.
     """
     for layer in module.modules():
+        if isinstance(layer, _BatchNorm) and (layer.momentum is None or not layer.track_running_stats):
+            continue  # its statistics are no moving average
         if isinstance(layer, nn.SyncBatchNorm):
             layer.__class__ = SyncBatchNorm  # type: ignore[assignment]
-        elif type(layer) is nn.BatchNorm2d and layer.track_running_stats and layer.momentum is not None:
+        elif type(layer) is nn.BatchNorm2d:
             layer.__class__ = BatchNorm2d
     return [layer for layer in module.modules() if isinstance(layer, SyncBatchNorm | BatchNorm2d)]
 

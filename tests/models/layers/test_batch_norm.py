@@ -103,9 +103,10 @@ def test_batches_are_counted_where_layers_train():
 
 @pytest.mark.parametrize("arguments", [dict(momentum=None), dict(track_running_stats=False)], ids=str)
 def test_layers_whose_statistics_are_no_moving_average_stay_torchs(arguments):
-    model = nn.Sequential(nn.BatchNorm2d(3, **arguments))
-    assert convert_batch_norms(model) == []
-    assert type(model[0]) is nn.BatchNorm2d
+    for kind in (nn.BatchNorm2d, nn.SyncBatchNorm):
+        model = nn.Sequential(kind(3, **arguments))
+        assert convert_batch_norms(model) == []
+        assert type(model[0]) is kind
 
 
 def test_conversion_keeps_parameters_buffers_and_names():
