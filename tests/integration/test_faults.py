@@ -336,4 +336,4 @@ def test_a_killed_worker_ends_the_run_with_a_message(scenes, tmp_path):
 def test_loaders_and_processes_do_not_wait_for_ever(scenes, tmp_path):
     runner = build_run(QUICKSTART, tmp_path, options=pretraining_options(scenes, **{"train_dataloader.num_workers": 1}))
     assert runner.train_dataloader.timeout == 600
-    assert runner.cfg.env_cfg.dist_cfg.timeout == 600
+    assert runner.cfg.env_cfg.dist_cfg.timeout == 900

@@ -98,14 +98,40 @@ def test_the_gpus_table_stands_beside_the_targets(tmp_path):
 
     rows = [dict(variant="plain", ratio=1.0, median=800), dict(variant="slotcon_mm", ratio=1.7, median=1365)]
     record = dict(rows=rows, peak_memory_gib=dict(plain=8.0, slotcon_mm=6.0))
-    for name in ("step64", "step256"):
-        (tmp_path / f"{name}.json").write_text(json.dumps(record))
+    ceilings = dict(teraflops=790, terabytes_per_second=4.3)  # an H200's: 366 us an image
+    for name, numbers in dict(step64=record, step256=record, ceilings=ceilings).items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(numbers))
     assert list(gpu.findings(tmp_path)) == [
-        ("training step, batch 64, slotcon_mm: x plain", "at least 1.5", "1.70"),
-        ("peak memory, slotcon_mm: x plain", "at most 1.0", "0.75"),
-        ("training step, batch 256, slotcon_mm: x plain", "at least 1.5", "1.70"),
-        ("batch 256, slotcon_mm: share of the eager roofline", "at least 0.5", "0.50 (1365/s)"),
+        ("step64, slotcon_mm: x plain", "at least 1.5", "1.70 (1365 images/s)"),
+        ("step64, slotcon_mm: peak memory, x plain", "at most 1.0", "0.75"),
+        ("step256, slotcon_mm: x plain", "at least 1.5", "1.70 (1365 images/s)"),
+        ("step256, slotcon_mm: share of the eager roofline", "at least 0.5", "0.50 (of 2732 images/s)"),
+        ("step256, slotcon_mm: peak memory, x plain", "at most 1.0", "0.75"),
     ]
+
+
+def test_parts_that_are_measured_are_left_out(tmp_path, monkeypatch, capsys):
+    import gpu
+
+    (tmp_path / "optimizer.json").write_text("{}")
+    monkeypatch.setattr(
+        sys, "argv", ["gpu.py", "images", "--out", str(tmp_path), "--try-on-cpu", "--only", "optimizer"]
+    )
+    gpu.main()
+    assert "| optimizer | measured before |" in capsys.readouterr().out
+
+
+def test_losses_of_a_precision_and_kernels_of_a_step_are_listed(scenes, tmp_path):
+    small = ["--batch", "8", "--depth", "18", "--size", "64", "--device", "cpu", "--json", str(tmp_path / "out.json")]
+    result = run_tool("tools/benchmarks/precision.py", str(scenes / "train2017"), *small, "--steps", "2")
+    assert result.code == 0, result.said
+    record = json.loads((tmp_path / "out.json").read_text())
+    assert len(record["losses"]["fp32"]) == 2
+    assert all(0 < loss < 10 for step in record["losses"]["fp32"] for loss in step)
+    result = run_tool("tools/benchmarks/profile_step.py", *small, "--steps", "1")
+    assert result.code == 0, result.said
+    kinds = json.loads((tmp_path / "out.json").read_text())["kinds"]
+    assert {"batch normalization", "convolutions and matrix products"} <= set(kinds)
 
 
 def test_a_part_that_fails_or_hangs_is_said(tmp_path, monkeypatch):
