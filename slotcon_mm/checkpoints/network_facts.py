@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +13,7 @@ from slotcon_mm.checkpoints.pixel_facts import read_pixels
 from slotcon_mm.checkpoints.plain_config import read_plain_config
 from slotcon_mm.checkpoints.plain_values import plain_values
 from slotcon_mm.checkpoints.registered import build_registered, class_of
+from slotcon_mm.signatures import parameters_of
 
 __all__ = ["NETWORK", "NO_FACTS", "facts_in", "facts_of_checkpoint", "facts_of_config", "facts_of_torchvision"]
 
@@ -123,22 +123,13 @@ def without_weights(part: Mapping[str, Any]) -> dict[str, Any]:
 
 def with_defaults(backbone: Mapping[str, Any], scope: str) -> dict[str, Any]:
     """What decides its features, plain values only; the arguments that are left out have their defaults."""
-    found: dict[str, Any] = {}
-    for ancestor in class_of(backbone, scope).__mro__:
-        for name, argument in inspect.signature(ancestor.__init__).parameters.items():
-            if argument.default is not argument.empty:
-                found.setdefault(name, argument.default)
-        if not takes_any_keyword(ancestor):
-            break
+    found = {
+        name: argument.default
+        for name, argument in parameters_of(class_of(backbone, scope)).items()
+        if argument.default is not argument.empty
+    }
     found = {name: value for name, value in {**found, **backbone}.items() if name not in WITHOUT_EFFECT}
     return plain_values(plain_dicts(found))
-
-
-def takes_any_keyword(kind: type) -> bool:
-    """Whether its arguments go on to the class that it inherits from."""
-    return any(
-        argument.kind is argument.VAR_KEYWORD for argument in inspect.signature(kind.__init__).parameters.values()
-    )
 
 
 def plain_dicts(node: Any) -> Any:

@@ -11,6 +11,7 @@ from mmengine.registry import TRANSFORMS
 from torch import Tensor
 
 from slotcon_mm.checkpoints.registered import build_registered
+from slotcon_mm.config_nodes import dicts_within, short_type
 
 __all__ = ["read_pixels"]
 
@@ -70,21 +71,7 @@ def file_order(steps: list[Mapping[str, Any]], package: str) -> str | None:
 def pipeline_steps(config: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
     """Of the training images, or else of the tested ones."""
     loader = config.get("train_dataloader") or config.get("test_dataloader") or {}
-    yield from typed_within(loader.get("dataset"))
-
-
-def typed_within(node: Any) -> Iterator[Mapping[str, Any]]:
-    if isinstance(node, Mapping):
-        if "type" in node:
-            yield node
-        node = list(node.values())
-    if isinstance(node, list | tuple):
-        for item in node:
-            yield from typed_within(item)
-
-
-def short_type(step: Mapping[str, Any]) -> str:
-    return str(step["type"]).rpartition(".")[2]
+    return (node for _, node in dicts_within(loader.get("dataset")) if "type" in node)
 
 
 def rounded(values: Tensor) -> list[float]:

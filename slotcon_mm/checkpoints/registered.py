@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
@@ -11,6 +11,8 @@ import torch
 from mmengine.registry import MODELS as ROOT_MODELS
 from mmengine.registry import TASK_UTILS, TRANSFORMS, WEIGHT_INITIALIZERS, Registry
 from torch import nn
+
+from slotcon_mm.config_nodes import dicts_within
 
 __all__ = ["build_registered", "class_of"]
 
@@ -28,8 +30,9 @@ def build_registered(config: Mapping[str, Any], scope: str, registry: Registry =
     """
     with registry.switch_scope_and_registry(scope) as own:
         own.import_from_location()
-        for name in types_within(config):
-            expect_registered(name)
+        for _, node in dicts_within(config):
+            if "type" in node:
+                expect_registered(node["type"])
         with torch.random.fork_rng(devices=[]):
             return own.build(dict(config))
 
@@ -40,16 +43,6 @@ def class_of(config: Mapping[str, Any], scope: str) -> type[nn.Module]:
         own.import_from_location()
         expect_registered(config["type"])
         return own.get(config["type"])
-
-
-def types_within(node: Any) -> Iterator[Any]:
-    if isinstance(node, Mapping):
-        if "type" in node:
-            yield node["type"]
-        node = list(node.values())
-    if isinstance(node, list | tuple):
-        for item in node:
-            yield from types_within(item)
 
 
 def expect_registered(name: Any) -> None:

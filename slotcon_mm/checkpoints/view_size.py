@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from slotcon_mm.checkpoints.plain_config import read_plain_config
+from slotcon_mm.config_nodes import dicts_within, short_type
 
 __all__ = [
     "USUAL",
@@ -47,11 +48,4 @@ def config_of(checkpoint: Mapping[str, Any]) -> Mapping[str, Any]:
 
 def find_step(node: Any, *names: str) -> Mapping[str, Any] | None:
     """The first config of one of these types, whatever its prefix, at any depth."""
-    if isinstance(node, Mapping):
-        kind = node.get("type")  # a name, or in configs of pure Python the class
-        if getattr(kind, "__name__", str(kind)).rpartition(".")[2] in names:
-            return node
-        node = node.values()
-    elif not isinstance(node, list | tuple):
-        return None
-    return next((found for found in (find_step(inner, *names) for inner in node) if found is not None), None)
+    return next((found for _, found in dicts_within(node) if short_type(found) in names), None)

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from mmengine.config import Config
 
+from slotcon_mm.config_nodes import dicts_within
 from slotcon_mm.launch.configs import LOADERS, is_pretraining
 from slotcon_mm.launch.resumable import PROCESSES_WAIT_SECONDS
 
@@ -54,10 +55,7 @@ def adapt_processes(config: Config) -> list[str]:
 
 def replace_sync_bn(node: Any) -> bool:
     """Sets every norm of type SyncBN below ``node`` to BN; whether there was one."""
-    found = isinstance(node, dict) and node.get("type") == "SyncBN"
-    if found:
-        node["type"] = "BN"
-    children = node.values() if isinstance(node, dict) else node if isinstance(node, list | tuple) else ()
-    for child in children:
-        found = replace_sync_bn(child) or found
-    return found
+    found = [norm for _, norm in dicts_within(node) if norm.get("type") == "SyncBN"]
+    for norm in found:
+        norm["type"] = "BN"
+    return bool(found)

@@ -6,30 +6,25 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-__all__ = ["annotation_file", "coco_datasets", "dicts_within", "pipelines_of"]
+from slotcon_mm.config_nodes import dicts_within, short_type
+
+__all__ = ["annotation_file", "coco_datasets", "pipelines_of"]
 
 
 def pipelines_of(dataset: Any) -> Iterator[list[Any]]:
     """Those of a dataset's config and of the datasets within it."""
-    return (node["pipeline"] for node in dicts_within(dataset) if isinstance(node.get("pipeline"), list))
+    return (node["pipeline"] for node in datasets_within(dataset) if isinstance(node.get("pipeline"), list))
 
 
-def dicts_within(node: Any) -> Iterator[Any]:
+def datasets_within(dataset: Any) -> Iterator[Any]:
     """A dataset's config and the dicts in it, but for those of pipelines."""
-    if isinstance(node, dict):
-        yield node
-        for key, value in node.items():
-            if key != "pipeline":
-                yield from dicts_within(value)
-    elif isinstance(node, list | tuple):
-        for item in node:
-            yield from dicts_within(item)
+    return (node for _, node in dicts_within(dataset, leave_out="pipeline"))
 
 
 def coco_datasets(dataset: Any) -> Iterator[Any]:
     """A dataset's config and those within it that are of mmdet's CocoDataset."""
-    for node in dicts_within(dataset):
-        if str(node.get("type")).rpartition(".")[2] == "CocoDataset" and node.get("ann_file"):
+    for node in datasets_within(dataset):
+        if short_type(node) == "CocoDataset" and node.get("ann_file"):
             yield node
 
 

@@ -8,6 +8,8 @@ from typing import Any
 
 from mmengine.registry import root
 
+from slotcon_mm.signatures import parameters_of
+
 __all__ = ["leftovers", "strange_arguments"]
 
 # read by what builds a part, not by the part
@@ -87,20 +89,3 @@ def found_in(registry: Any, kind: str, scope: str | None) -> Any:
             return local.get(kind)
     except (RuntimeError, ImportError):  # how MMEngine says that there is none
         return None
-
-
-def parameters_of(part: Any) -> dict[str, inspect.Parameter]:
-    """Of a class or function; ``**kwargs`` of a class stand for what those take that it inherits from."""
-    if not inspect.isclass(part):
-        return dict(inspect.signature(part).parameters)
-    found: dict[str, inspect.Parameter] = {}
-    for kind in part.__mro__[:-1]:
-        if "__init__" not in vars(kind):
-            continue
-        open_ended = [name for name, parameter in found.items() if parameter.kind is parameter.VAR_KEYWORD]
-        for name in open_ended:
-            del found[name]
-        found = {**inspect.signature(kind.__init__).parameters, **found}
-        if all(parameter.kind is not parameter.VAR_KEYWORD for parameter in found.values()):
-            break
-    return found

@@ -36,7 +36,7 @@ def facts_of_file(file: str, checkpoint: Mapping[str, Any] | None = None) -> dic
     if file.startswith(TORCHVISION):
         return facts_of_torchvision(file.removeprefix(TORCHVISION).partition(".")[0])
     if checkpoint is None:
-        checkpoint = CheckpointLoader.load_checkpoint(file, map_location="cpu", logger="silent")
+        checkpoint = CheckpointLoader.load_checkpoint(file, map_location="meta", logger="silent")  # no tensor is read
     return facts_of_checkpoint(checkpoint)
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from torch.multiprocessing import set_sharing_strategy
 
+from slotcon_mm.config_nodes import short_type
 from slotcon_mm.launch.configs import LOADERS
 
 __all__ = ["allow_open_files"]
@@ -56,7 +57,7 @@ def raise_limit(resource: Any) -> int:
 
 def unstacked_batch(loader: Any) -> int:
     """Samples of a loader's batch that its workers hand over one by one; 0 if they stack them."""
-    stacks = str((loader.get("collate_fn") or {}).get("type")).rpartition(".")[2] == "default_collate"
+    stacks = short_type(loader.get("collate_fn") or {}) == "default_collate"
     if stacks or not loader.get("num_workers"):
         return 0
     size = loader.get("batch_size") or 0

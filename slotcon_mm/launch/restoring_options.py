@@ -11,6 +11,7 @@ from mmengine.config import Config
 
 from slotcon_mm.checkpoints.network_changes import Change, changes_in_network
 from slotcon_mm.checkpoints.network_facts import facts_of_config
+from slotcon_mm.config_nodes import dicts_within
 
 __all__ = ["advice", "option_text", "restoring_options"]
 
@@ -143,7 +144,7 @@ def level_options(config: Config, before: list[int], after: list[int]) -> dict[s
     if before == after or len(new) < len(before):
         return {}
     options: dict[str, Any] = {}
-    for place, node in dicts_below(config.model, "model"):
+    for place, node in dicts_within(config.model, "model"):
         for name in LEVELS:
             strides: Any = node.get(name)
             if place == "model.backbone" or not is_list_of_levels(strides, before):
@@ -169,14 +170,3 @@ def is_list_of_levels(strides: Any, levels: list[int]) -> bool:
         return False
     own = [one for one in strides if one <= levels[-1]]
     return bool(own) and own == levels[-len(own) :]
-
-
-def dicts_below(node: Any, place: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """With their dotted paths."""
-    if isinstance(node, Mapping):
-        yield place, node
-        for name, value in node.items():
-            yield from dicts_below(value, f"{place}.{name}")
-    elif isinstance(node, list):
-        for index, value in enumerate(node):
-            yield from dicts_below(value, f"{place}.{index}")

@@ -10,7 +10,7 @@ import pytest
 import torch
 from mmengine.config import Config
 
-from slotcon_mm.launch.network_checks import Caution, compare_networks
+from slotcon_mm.launch.network_checks import Caution, compare_networks, facts_of_file
 from slotcon_mm.launch.overrides import merge_overrides
 from slotcon_mm.launch.restoring_options import is_list_of_levels
 
@@ -169,3 +169,10 @@ def test_torchvisions_weights_are_compared_without_a_download():
     assert compare_networks(Config.fromfile(CONFIGS / f"{C4}.py"), name, name, strict=True) == []
     (note,) = compare_networks(target(DETECTOR, {"model.backbone.style": "caffe"}), name, f"{name}.imagenet1k_v2")
     assert note.endswith("restore it by --cfg-options model.backbone.style=pytorch")
+
+
+@pytest.mark.parametrize("zipped", [True, False], ids=["zipped", "of old versions of torch"])
+def test_the_facts_of_a_file_are_read_without_its_tensors(zipped, tmp_path):
+    path = tmp_path / "run.pth"
+    torch.save(pretrained({}), path, _use_new_zipfile_serialization=zipped)
+    assert facts_of_file(str(path)) == facts_of_file("", pretrained({}))

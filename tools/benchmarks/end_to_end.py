@@ -20,12 +20,10 @@ import torch
 from benchmark_images import views_dataset
 from measure import add_output_argument, fill_defaults, report
 from mmengine.device import get_device
-from mmengine.logging import MessageHub
-from mmengine.registry import init_default_scope
 from mmengine.runner import Runner
 from plain.views import PlainViews
 from torch.utils.data import DataLoader, Dataset, RandomSampler
-from training_step import CHANNELS, TOTAL_STEPS, make_batch, our_train_step, plain_train_step
+from training_step import CHANNELS, make_batch, our_train_step, plain_train_step, set_up
 
 from slotcon_mm.datasets.image_lists import list_images
 
@@ -61,9 +59,7 @@ def usual_workers() -> int:
 
 def main() -> None:
     args = parse_arguments()
-    init_default_scope("mmpretrain")
-    torch.backends.cudnn.benchmark = True
-    MessageHub.get_current_instance().update_info("max_iters", TOTAL_STEPS)
+    set_up()
     batch = make_batch(args.batch, args.size, pin=args.device != "cpu")
     ours, plain = our_train_step(args), plain_train_step(args)
     variants: dict[str, Callable[[], float]] = {

@@ -16,10 +16,8 @@ from benchmark_images import first_images
 from measure import add_output_argument, fill_defaults, machine, machine_line
 from mmengine.dataset import default_collate
 from mmengine.device import get_device
-from mmengine.logging import MessageHub
-from mmengine.registry import init_default_scope
 from torch import Tensor
-from training_step import CHANNELS, our_train_step, pinned
+from training_step import CHANNELS, our_train_step, pinned, set_up
 
 from slotcon_mm.datasets import PairedViews
 from slotcon_mm.datasets.transforms.load_image import LoadImage
@@ -53,9 +51,7 @@ def parse_arguments() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_arguments()
-    init_default_scope("mmpretrain")
-    torch.backends.cudnn.benchmark = True
-    MessageHub.get_current_instance().update_info("max_iters", args.steps)
+    set_up(args.steps)
     batches = [make_batch(args, first_images(args.folder, 1000), number) for number in range(BATCHES)]
     last = max(1, args.steps // 10)
     print(f"\nResNet-{args.depth}, batch {args.batch}, {args.steps} steps, lr {args.lr}, {args.device}\n")

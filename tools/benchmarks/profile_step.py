@@ -16,12 +16,9 @@ from typing import Any
 
 import torch
 from measure import add_output_argument, fill_defaults, machine, machine_line
-from mmengine.device import get_device
-from mmengine.logging import MessageHub
-from mmengine.registry import init_default_scope
 from torch.autograd import DeviceType
 from torch.profiler import ProfilerActivity, profile
-from training_step import CHANNELS, TOTAL_STEPS, VARIANTS, make_batch, our_train_step
+from training_step import VARIANTS, add_step_arguments, make_batch, our_train_step, set_up
 
 # the first pattern that a kernel's name matches is its kind
 KINDS = {
@@ -38,15 +35,10 @@ WARM_UP = 10
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--batch", type=int, help="images (default: 8 on a CPU, 64 on a GPU)")
-    parser.add_argument("--size", type=int, default=224, help="of a view (default: 224)")
-    parser.add_argument("--depth", type=int, choices=CHANNELS, default=50, help="of the ResNet (default: 50)")
-    parser.add_argument("--prototypes", type=int, default=256, help="default: 256")
-    parser.add_argument("--precision", choices=["fp32", "fp16", "bf16"], help="default: fp32 on a CPU, fp16 on a GPU")
+    add_step_arguments(parser)
     parser.add_argument("--variant", choices=VARIANTS, default="slotcon_mm", help="default: slotcon_mm")
     parser.add_argument("--steps", type=int, default=5, help="profiled (default: 5)")
     parser.add_argument("--names", type=int, default=40, help="kernels to list (default: 40)")
-    parser.add_argument("--device", default=get_device(), help="default: a GPU if there is one")
     add_output_argument(parser)
     args = parser.parse_args()
     fill_defaults(args, cpu=dict(batch=8, precision="fp32"), gpu=dict(batch=64, precision="fp16"))
@@ -55,9 +47,7 @@ def parse_arguments() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_arguments()
-    init_default_scope("mmpretrain")
-    torch.backends.cudnn.benchmark = True
-    MessageHub.get_current_instance().update_info("max_iters", TOTAL_STEPS)
+    set_up()
     batch = make_batch(args.batch, args.size, pin=args.device != "cpu")
     step = our_train_step(args, *VARIANTS[args.variant])
     for _ in range(WARM_UP if args.device != "cpu" else 1):

@@ -23,9 +23,7 @@ import torch
 import torch.multiprocessing as mp
 from measure import add_output_argument, alternate, fill_defaults, machine, machine_line
 from mmengine.device import get_device
-from mmengine.logging import MessageHub
-from mmengine.registry import init_default_scope
-from training_step import CHANNELS, TOTAL_STEPS, make_batch, our_train_step
+from training_step import CHANNELS, make_batch, our_train_step, set_up
 
 VALUES: dict[str, dict[str, list[int]]] = {
     "cpu": dict(prototypes=[64, 256, 1024, 4096], batch=[8, 16, 32], size=[96, 160, 224], processes=[1, 2]),
@@ -51,9 +49,7 @@ def parse_arguments() -> argparse.Namespace:
 
 def main() -> None:
     args = parse_arguments()
-    init_default_scope("mmpretrain")
-    torch.backends.cudnn.benchmark = True
-    MessageHub.get_current_instance().update_info("max_iters", TOTAL_STEPS)
+    set_up()
     found: dict[str, dict[int, float]] = {}
     print(
         f"\nSeconds of a step, ResNet-{args.depth}, {args.device}, {args.precision}; where nothing else is said: "
@@ -99,8 +95,7 @@ def on_one_process(rank: int, processes: int, folder: str, args: argparse.Namesp
         rank=rank,
         world_size=processes,
     )
-    init_default_scope("mmpretrain")
-    MessageHub.get_current_instance().update_info("max_iters", TOTAL_STEPS)
+    set_up()
     args.batch //= processes
     step, batch = our_train_step(args, distributed=True), make_batch(args.batch, args.size, pin=False)
     seconds = []

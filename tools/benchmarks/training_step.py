@@ -62,17 +62,12 @@ VARIANTS: dict[str, tuple[dict[str, Any], dict[str, Any] | None]] = {
 
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--batch", type=int, help="images (default: 8 on a CPU, 64 on a GPU)")
-    parser.add_argument("--size", type=int, default=224, help="of a view (default: 224)")
-    parser.add_argument("--depth", type=int, choices=CHANNELS, default=50, help="of the ResNet (default: 50)")
-    parser.add_argument("--prototypes", type=int, default=256, help="default: 256")
-    parser.add_argument("--precision", choices=["fp32", "fp16", "bf16"], help="default: fp32 on a CPU, fp16 on a GPU")
+    add_step_arguments(parser)
     parser.add_argument("--variants", nargs="+", metavar="NAME", default=["plain", "slotcon_mm"], help="see --list")
     parser.add_argument("--list", action="store_true", help="name the variants, and stop")
     parser.add_argument("--steps", type=int, help="a round (default: 1 on a CPU, 8 on a GPU, which they keep busy)")
     parser.add_argument("--rounds", type=int, default=20, help="default: 20")
     parser.add_argument("--seconds", type=float, default=90, help="of a pair: begin no round later (default: 90)")
-    parser.add_argument("--device", default=get_device(), help="default: a GPU if there is one")
     add_output_argument(parser)
     args = parser.parse_args()
     fill_defaults(args, cpu=dict(batch=8, steps=1, precision="fp32"), gpu=dict(batch=64, steps=8, precision="fp16"))
@@ -80,6 +75,23 @@ def parse_arguments() -> argparse.Namespace:
     if unknown:
         parser.error(f"expected variants of {['plain', *VARIANTS]}, got {sorted(unknown)}")
     return args
+
+
+def add_step_arguments(parser: argparse.ArgumentParser) -> None:
+    """Which step: what ``our_train_step`` and ``make_batch`` need. Batch and precision follow the device."""
+    parser.add_argument("--batch", type=int, help="images (default: 8 on a CPU, 64 on a GPU)")
+    parser.add_argument("--size", type=int, default=224, help="of a view (default: 224)")
+    parser.add_argument("--depth", type=int, choices=CHANNELS, default=50, help="of the ResNet (default: 50)")
+    parser.add_argument("--prototypes", type=int, default=256, help="default: 256")
+    parser.add_argument("--precision", choices=["fp32", "fp16", "bf16"], help="default: fp32 on a CPU, fp16 on a GPU")
+    parser.add_argument("--device", default=get_device(), help="default: a GPU if there is one")
+
+
+def set_up(steps: int = TOTAL_STEPS) -> None:
+    """What a training sets in its process; ``steps`` is its length."""
+    init_default_scope("mmpretrain")
+    torch.backends.cudnn.benchmark = True
+    MessageHub.get_current_instance().update_info("max_iters", steps)
 
 
 def main() -> None:
@@ -126,9 +138,7 @@ def print_table(
 
 def build_step(args: argparse.Namespace, name: str) -> Callable[[], object]:
     """What a variant does in a round, with one batch, and before that the settings of its process."""
-    init_default_scope("mmpretrain")
-    torch.backends.cudnn.benchmark = True
-    MessageHub.get_current_instance().update_info("max_iters", TOTAL_STEPS)
+    set_up()
     pin = args.device != "cpu"
     batch: Any = make_batch(args.batch, args.size, pin=pin)
     if name == "plain":

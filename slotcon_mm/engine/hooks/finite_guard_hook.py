@@ -93,10 +93,10 @@ class FiniteGuardHook(Hook):
         scale = getattr(optimizer, "grad_scale", None)
         overflow = getattr(optimizer, "found_inf", None) if hasattr(optimizer, "grad_scale") else None
         good = watch.observed.all()
-        if overflow is None:
+        overflowed = None if overflow is None else overflow > 0
+        if overflowed is None:
             good = good & self.finite_gradients.all()
         else:
-            overflowed = overflow > 0
             self.overflows = torch.where(overflowed, self.overflows + 1, 0)
             harmless = self.overflows <= MOST_OVERFLOWS
             if scale is not None:
@@ -106,7 +106,7 @@ class FiniteGuardHook(Hook):
             self.finite_gradients = self.finite_gradients | (good & overflowed)
         watch.intact &= good
         stands_still = ~watch.intact
-        optimizer.found_inf = (stands_still if overflow is None else stands_still | (overflow > 0)).float()  # type: ignore[attr-defined]
+        optimizer.found_inf = (stands_still if overflowed is None else stands_still | overflowed).float()  # type: ignore[attr-defined]
 
     def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
         self.settle(runner)
