@@ -15,7 +15,15 @@ from slotcon_mm.checkpoints.plain_values import plain_values
 from slotcon_mm.checkpoints.registered import build_registered, class_of
 from slotcon_mm.signatures import parameters_of
 
-__all__ = ["NETWORK", "NO_FACTS", "facts_in", "facts_of_checkpoint", "facts_of_config", "facts_of_torchvision"]
+__all__ = [
+    "NETWORK",
+    "NO_FACTS",
+    "facts_in",
+    "facts_of_checkpoint",
+    "facts_of_config",
+    "facts_of_torchvision",
+    "without_weights",
+]
 
 NETWORK = "network"  # key in a checkpoint's meta
 NO_FACTS = "it carries no config"

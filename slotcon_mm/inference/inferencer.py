@@ -28,15 +28,11 @@ from slotcon_mm.inference.outputs import Source, list_sources, write_outputs
 from slotcon_mm.launch.device import default_device
 from slotcon_mm.models.fitting_sizes import group_at_fitting_size
 from slotcon_mm.models.functional import upsampled_argmax
+from slotcon_mm.models.input_sizes import input_size, usual_size
 from slotcon_mm.models.one_size import batches_of_one_size
 from slotcon_mm.visualization.overlay import overlay_groups
 
 __all__ = ["SlotInferencer"]
-
-# of an image, in sides of a view: a crop of half its area shows it at this scale
-SHORTER_SIDE = 320 / 224
-LONGEST = 4  # times the shorter side: what longer images are squeezed to
-SMALLEST = 32  # a side, in pixels
 
 
 class SlotInferencer(BaseInferencer):
@@ -80,7 +76,7 @@ class SlotInferencer(BaseInferencer):
     def _init_model(self, cfg: Any, weights: str, device: str = "cpu") -> torch.nn.Module:
         checkpoint = load_from_safe_local(weights, "cpu")
         self.views = views_of_checkpoint(checkpoint)
-        self.size = round(SHORTER_SIDE * min(self.views)) if self.given_size == "views" else self.given_size
+        self.size = usual_size(self.views) if self.given_size == "views" else self.given_size
         trained = bit_depth_of_checkpoint(checkpoint)
         self.bit_depth = trained if self.given_bit_depth == "training's" else self.given_bit_depth
         return build_from_checkpoint(checkpoint).to(device)
@@ -198,15 +194,6 @@ def load_input(given: Any, bit_depth: int | None = None) -> dict[str, Any]:
     except (ValueError, KeyError, OSError) as error:
         warnings.warn(f"left out: {printable(name)}: {error}", stacklevel=2)
         return dict(name=name, error=str(error))
-
-
-def input_size(height: int, width: int, size: int | None) -> tuple[int, int]:
-    """Height and width in the network: the shorter side ``size``, the longer at most ``LONGEST`` times as much."""
-    if size is None:
-        return max(height, SMALLEST), max(width, SMALLEST)
-    scale = size / min(height, width)
-    height, width = (max(SMALLEST, min(round(scale * side), LONGEST * size)) for side in (height, width))
-    return height, width
 
 
 def describe(group_map_HW: Tensor, slots_KD: Tensor) -> dict[str, Any]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import TypeVar
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
@@ -9,19 +12,25 @@ from torch import Tensor
 from slotcon_mm.models.algorithms.slotcon import SlotCon
 from slotcon_mm.models.necks.grouping_neck import Grouping
 
-__all__ = ["group_at_fitting_size"]
+__all__ = ["at_fitting_size", "group_at_fitting_size"]
 
 MULTIPLE = 32  # pixels: what networks that halve an image five times and add the results (HRNet) can take
+Result = TypeVar("Result")
 
 
 def group_at_fitting_size(model: SlotCon, images: Tensor, views: tuple[int, int]) -> Grouping:
-    """The teacher's groups of normalized images (B, 3, H, W).
+    """The teacher's groups of normalized images (B, 3, H, W), as ``at_fitting_size``."""
+    return at_fitting_size(model.teacher, images, views, type(model.backbone).__name__)
+
+
+def at_fitting_size(network: Callable[[Tensor], Result], images: Tensor, views: tuple[int, int], name: str) -> Result:
+    """What a network makes of normalized images (B, 3, H, W).
 
     A network that refuses their size sees them at the next one that it takes: sides that are multiples of ``MULTIPLE``,
     else the size of the views that it was trained with.
 
     Raises:
-        ValueError: It takes none of these.
+        ValueError: It takes none of these; ``name`` is the network's.
     """
     height, width = images.shape[-2:]
     up = (-(-height // MULTIPLE) * MULTIPLE, -(-width // MULTIPLE) * MULTIPLE)
@@ -29,12 +38,12 @@ def group_at_fitting_size(model: SlotCon, images: Tensor, views: tuple[int, int]
     for size in dict.fromkeys([(height, width), up, views]):
         fitting = images if size == (height, width) else F.interpolate(images, size, mode="bilinear", antialias=True)
         try:
-            return model.teacher(fitting)
+            return network(fitting)
         except (RuntimeError, AssertionError) as error:
             if isinstance(error, torch.cuda.OutOfMemoryError):
                 raise
             refused = refused or error
-    name, said = type(model.backbone).__name__, " ".join(str(refused).split())
+    said = " ".join(str(refused).split())
     raise ValueError(
         f"expected a network that takes images of {height} x {width}, of sides that are multiples of {MULTIPLE}, or of "
         f"its views' {views[0]} x {views[1]}, got from {name}: {said}"

@@ -25,7 +25,7 @@ from pycocotools import mask as coco_mask
 
 import slotcon_mm
 from slotcon_mm.checkpoints.publish import publish
-from slotcon_mm.inference.inferencer import LONGEST, SMALLEST, SlotInferencer, describe, input_size
+from slotcon_mm.inference.inferencer import SlotInferencer, describe
 from slotcon_mm.registry import MODELS
 
 K = 5
@@ -239,16 +239,6 @@ def test_an_address_that_leads_nowhere_is_named(inferencer):
 def test_other_arrays_are_refused(inferencer, array):
     with pytest.raises(ValueError, match=r"array \(H, W, 3\) of uint8"):
         inferencer(array)
-
-
-@given(st.integers(1, 5000), st.integers(1, 5000), st.one_of(st.none(), st.integers(32, 400)))
-def test_sizes_in_the_network_are_bounded(height, width, size):
-    found = input_size(height, width, size)
-    assert min(found) >= SMALLEST
-    if size:
-        assert max(found) <= LONGEST * size
-        if max(height, width) <= LONGEST * min(height, width):
-            assert min(found) == size
 
 
 def test_the_command_line_groups_a_folder_and_names_what_it_cannot_read(work_dir, tmp_path):

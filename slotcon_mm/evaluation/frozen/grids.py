@@ -1,0 +1,118 @@
+"""A dataset's images, one after the other, as grids of features beside their labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from mmengine.dist import get_dist_info
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+from tqdm import tqdm
+
+from slotcon_mm.evaluation.frozen.networks import FrozenNetwork
+from slotcon_mm.models.input_sizes import input_size, usual_size
+from slotcon_mm.models.one_size import batches_of_one_size
+
+__all__ = ["Grid", "Reading", "cells_of_labels", "each_grid", "nearest_places", "rows_of"]
+
+
+class Reading(NamedTuple):
+    """How images are read and shown to a network.
+
+    Attributes:
+        size: Pixels of the shorter side in the network; None: the scale at which its training showed images.
+        batch_size: Images at a time; it does not change what is measured.
+        workers: Processes that read.
+        progress: Whether a bar is shown, by the first process.
+    """
+
+    size: int | None = None
+    batch_size: int = 16
+    workers: int = 0
+    progress: bool = False
+
+
+class Grid(NamedTuple):
+    """An image.
+
+    Attributes:
+        index: In its dataset.
+        features: (D, h, w), of length 1 over D.
+        scores: (K, h, w), cosines with prototypes, if there are any.
+        labels: (H, W) uint8 classes, 255 where a pixel does not count.
+        instances: (H, W) integers, 0 where there is none; None where the data has none.
+    """
+
+    index: int
+    features: Tensor
+    scores: Tensor | None
+    labels: np.ndarray
+    instances: np.ndarray | None
+
+
+def each_grid(network: FrozenNetwork, dataset: Any, reading: Reading, what: str = "images") -> Iterator[Grid]:
+    """Those of this process: every W-th image of W processes."""
+    rank, world = get_dist_info()
+    mine = range(rank, len(dataset), world)
+    loader = DataLoader(
+        Chosen(dataset, mine), reading.batch_size, num_workers=reading.workers, collate_fn=list,
+        generator=torch.Generator(),  # else it would draw one of the process's random numbers
+    )  # fmt: skip
+    device = next(network.backbone.parameters()).device
+    with tqdm(total=len(mine), desc=what, disable=not reading.progress or rank > 0) as bar:
+        for batch in loader:
+            yield from encoded(network, batch, reading.size or usual_size(network.views), device)
+            bar.update(len(batch))
+
+
+class Chosen(Dataset):
+    """Samples of a dataset at these positions, each with its position."""
+
+    def __init__(self, dataset: Any, positions: Sequence[int]) -> None:
+        self.dataset, self.positions = dataset, positions
+
+    def __len__(self) -> int:
+        return len(self.positions)
+
+    def __getitem__(self, place: int) -> dict[str, Any]:
+        return {**self.dataset[self.positions[place]], "position": self.positions[place]}
+
+
+def encoded(network: FrozenNetwork, samples: list[dict[str, Any]], size: int, device: torch.device) -> Iterator[Grid]:
+    """Grids of samples with ``img`` (H, W, 3) uint8 RGB and ``gt_sem_seg`` (H, W)."""
+    images = [resized(sample["img"], size, device) for sample in samples]
+    grids: dict[int, Grid] = {}
+    for places, batch in batches_of_one_size(images):
+        features, scores = network.encode(batch)
+        for number, place in enumerate(places):
+            sample = samples[place]
+            grids[place] = Grid(
+                sample["position"], features[number], None if scores is None else scores[number],
+                sample["gt_sem_seg"], sample.get("gt_instances"),
+            )  # fmt: skip
+    yield from (grids[place] for place in range(len(samples)))
+
+
+def resized(image_HW3: np.ndarray, size: int, device: torch.device) -> Tensor:
+    """(3, h, w) floats in 0 to 255, as views are resized: bicubic, antialiased."""
+    pixels = torch.from_numpy(np.ascontiguousarray(image_HW3)).to(device).permute(2, 0, 1)[None].float()
+    return F.interpolate(pixels, input_size(*image_HW3.shape[:2], size), mode="bicubic", antialias=True)[0]
+
+
+def cells_of_labels(labels_HW: np.ndarray, grid: Sequence[int]) -> np.ndarray:
+    """(h, w): the label in the middle of each cell."""
+    return labels_HW[np.ix_(*map(nearest_places, grid, labels_HW.shape))]
+
+
+def nearest_places(count: int, others: int) -> np.ndarray:
+    """(count,) which of so many others in the same length lies at the middle of each: nearest-neighbor resizing."""
+    return ((np.arange(count) + 0.5) * others / count).astype(int)
+
+
+def rows_of(features_Dhw: Tensor) -> Tensor:
+    """(h w, D)."""
+    return features_Dhw.flatten(1).T

@@ -1,0 +1,1 @@
+"""Networks of other libraries as backbones that yield a feature map."""
