@@ -12,7 +12,7 @@ import sys
 import slotcon_mm  # noqa: F401
 from slotcon_mm.checks import PreemptedError, RunStoppedError
 from slotcon_mm.datasets.image_files import UnreadableImageError
-from slotcon_mm.datasets.label_map_dataset import BadLabelMapError
+from slotcon_mm.datasets.label_files import BadLabelMapError
 from slotcon_mm.launch.arguments import add_common_arguments, add_training_arguments
 from slotcon_mm.launch.console import hosts_kept_quiet
 from slotcon_mm.launch.launchers import leave_processes

@@ -4,7 +4,12 @@ from slotcon_mm.datasets.label_map_dataset import LabelMapDataset
 from slotcon_mm.datasets.sampling.numbered_batch_sampler import NumberedBatchSampler
 from slotcon_mm.datasets.sampling.seeded_dataset import SeededDataset
 from slotcon_mm.datasets.transforms.check_label_map import CheckLabelMap
-from slotcon_mm.datasets.transforms.evaluation_transforms import CenterCrop, LoadLabels, ResizeShortSide
+from slotcon_mm.datasets.transforms.evaluation_transforms import (
+    CenterCrop,
+    LoadInstances,
+    LoadLabels,
+    ResizeShortSide,
+)
 from slotcon_mm.datasets.transforms.load_image import LoadImage
 from slotcon_mm.datasets.transforms.paired_views import PairedViews
 from slotcon_mm.datasets.unlabeled_image_dataset import UnlabeledImageDataset
@@ -14,6 +19,7 @@ __all__ = [
     "CheckLabelMap",
     "LabelMapDataset",
     "LoadImage",
+    "LoadInstances",
     "LoadLabels",
     "NumberedBatchSampler",
     "PairedViews",

@@ -1,93 +1,153 @@
-"""Images with label maps, to score groups on."""
+"""Images with labels, to score groups on: label maps, or instances of a JSON file in COCO's format."""
 
 from __future__ import annotations
 
-import io
-from collections.abc import Sequence
+import os
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
-from PIL import Image
 
-from slotcon_mm.checks import listing, printable
-from slotcon_mm.datasets.image_files import expect_sane_size, image_bytes
+from slotcon_mm.checks import listing
+from slotcon_mm.datasets.coco_instances import read_coco
 from slotcon_mm.datasets.image_lists import list_images
-from slotcon_mm.datasets.label_sets import LABEL_SETS, LabelSet, classes_of
+from slotcon_mm.datasets.label_files import read_labels
+from slotcon_mm.datasets.label_sets import LabelSet, label_set_of
+from slotcon_mm.datasets.splits import split_at_random
 from slotcon_mm.datasets.transforms.load_image import check_bit_depth
 from slotcon_mm.registry import DATASETS
 
-__all__ = ["BadLabelMapError", "LabelMapDataset", "is_curated", "read_labels", "read_values"]
+__all__ = ["LabelMapDataset", "is_curated", "label_map_path"]
 
 CURATED_SIDE, CURATED_STUFF = 360, 0.75
-
-
-class BadLabelMapError(ValueError):
-    """A label map that cannot be read, or is not of its label set; the message names the file."""
+PARTS = ("train", "held-out")
 
 
 @DATASETS.register_module()
 class LabelMapDataset(BaseDataset):
     """Images below a folder and, for each, its label map, a PNG at the same place below another folder.
 
+    In place of label maps, or besides them, ``ann_file`` may name a JSON file of instances in COCO's format. Without
+    label maps its categories are the classes (``CocoInstances``); with them, it is for ``LoadInstances`` only. Images
+    that it does not list are left out.
+
     Args:
         data_root: Of both.
         data_prefix: ``dict(img_path=..., seg_map_path=...)``, as in mmseg: the folders of images and of 8-bit label
-            maps, below ``data_root``.
-        label_set: A name of ``LABEL_SETS``: what the values mean.
+            maps, below ``data_root``. With ``ann_file`` the second may be left out.
+        label_set: What the values or colors of label maps mean: a name of ``LABEL_SETS``, or a dict as
+            ``label_set_of_dict`` takes it. None where ``ann_file`` tells the classes.
         subset: ``'all'``; ``'curated'``, the published rule for COCO-Stuff (IIC, used by PiCIE and STEGO: both sides at
-            least 360 pixels, at least 75 % of all pixels no thing), found anew from the label maps; or a text file with
-            an image's name, with or without its extension or folder, a line: PiCIE's published list, say.
+            least 360 pixels, at least 75 % of all pixels no thing), found anew from the label maps; a text file with
+            an image's name, with or without its extension or folder, a line: PiCIE's published list, say; or
+            ``dict(part='train', share=0.3, seed=0)``, where ``share`` of the images are held out at random
+            (``split_at_random``) and ``part='held-out'`` are those.
         img_suffix: End of an image's name, before its extension, that its label map has not (``'_leftImg8bit'`` in
             Cityscapes).
         seg_map_suffix: What the label map's name has in its place, with its extension.
         pipeline: Transforms.
+        ann_file: Instances in COCO's format, below ``data_root``; file names in it are paths below the folder of
+            images.
         **kwargs: Of MMEngine's BaseDataset.
     """
 
     def __init__(
-        self, data_root: str, data_prefix: dict[str, str], label_set: str, subset: str = "all", img_suffix: str = "",
-        seg_map_suffix: str = ".png", pipeline: Sequence[Any] = (), **kwargs: Any,
+        self, data_root: str, data_prefix: dict[str, str], label_set: str | Mapping[str, Any] | LabelSet | None = None,
+        subset: str | Mapping[str, Any] = "all", img_suffix: str = "", seg_map_suffix: str = ".png",
+        pipeline: Sequence[Any] = (), ann_file: str = "", **kwargs: Any,
     ) -> None:  # fmt: skip
-        if label_set not in LABEL_SETS:
-            raise ValueError(f"expected a label set of {', '.join(LABEL_SETS)}, got {label_set}")
-        if set(data_prefix) != {"img_path", "seg_map_path"}:
-            raise ValueError(f"expected data_prefix=dict(img_path=..., seg_map_path=...), got {dict(data_prefix)}")
-        self.subset, self.img_suffix, self.seg_map_suffix = subset, img_suffix, seg_map_suffix
-        self.label_set = LABEL_SETS[label_set]
-        metainfo = dict(classes=self.label_set.names)
+        has_maps = "seg_map_path" in data_prefix
+        if not {"img_path"} <= set(data_prefix) <= {"img_path", "seg_map_path"} or not (has_maps or ann_file):
+            raise ValueError(
+                f"expected data_prefix=dict(img_path=..., seg_map_path=...), got {dict(data_prefix)}: only with "
+                "ann_file=JSON may seg_map_path be left out"
+            )
+        self.subset, self.img_suffix, self.seg_map_suffix = as_subset(subset), img_suffix, seg_map_suffix
+        self.instances = read_coco(os.path.join(data_root, ann_file)) if ann_file else None
+        if has_maps:
+            self.label_set = label_set_of(expect_given(label_set))
+        elif label_set is not None:
+            raise ValueError(
+                f"expected no label_set with ann_file={ann_file!r} and without seg_map_path, since the file's "
+                f"categories are the classes, got {label_set!r}"
+            )
+        else:
+            assert self.instances is not None
+            self.label_set = self.instances.label_set()
+        things = tuple(name for name in self.label_set.names if name in self.label_set.things)
         super().__init__(
-            data_root=data_root, data_prefix=dict(data_prefix), metainfo=metainfo, pipeline=list(pipeline), **kwargs
+            data_root=data_root, data_prefix=dict(data_prefix), ann_file=ann_file, pipeline=list(pipeline),
+            metainfo=dict(classes=self.label_set.names, things=things), **kwargs,
+        )  # fmt: skip
+        # given as metainfo it would be taken for a file of class names
+        self._metainfo["subset"] = (
+            subset
+            if isinstance(self.subset, str)
+            else "{part}, {share:g} held out at random (seed {seed})".format(**self.subset)
         )
-        self._metainfo["subset"] = subset  # given as metainfo it would be taken for a file of class names
 
     def load_data_list(self) -> list[dict[str, Any]]:
-        paths = list_images(self.data_prefix["img_path"])
-        pairs = [dict(img_path=path, seg_map_path=str(self.label_map_of(Path(path)))) for path in paths]
-        labeled = [pair for pair in pairs if Path(pair["seg_map_path"]).is_file()]
-        if not labeled:
+        labeled = [dict(img_path=path) for path in list_images(self.data_prefix["img_path"])]
+        if self.instances is not None:
+            labeled = self.with_instances(labeled)
+        if "seg_map_path" in self.data_prefix:
+            labeled = self.with_label_maps(labeled)
+        check_bit_depth([image["img_path"] for image in labeled], self.pipeline)
+        return self.choose(labeled)
+
+    def get_data_info(self, idx: int) -> dict[str, Any]:
+        return dict(super().get_data_info(idx), label_set=self.label_set)
+
+    def with_instances(self, images: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Those that the file lists, with what it says."""
+        assert self.instances is not None
+        listed, name = self.instances.images, self.instances.path
+        found = [{**image, **listed[key]} for image in images if (key := self.place_of(image)) in listed]
+        if not found:
+            raise ValueError(
+                f"expected images that {name} lists, such as {listing([*listed], most=1)}, below "
+                f"{self.data_prefix['img_path']}, got {self.place_of(images[0])} and {len(images) - 1} others, none of "
+                "which it lists: correct data_prefix.img_path or ann_file"
+            )
+        if left := len(images) - len(found):
+            say(f"{left} of {len(images)} images are not listed in {name}, and are left out")
+        if missing := len(listed) - len(found):
+            say(f"{missing} of {len(listed)} images that {name} lists are not below {self.data_prefix['img_path']}")
+        self.instances = None  # they are in the list now, which workers share
+        return found
+
+    def with_label_maps(self, images: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Those that have one, with its path."""
+        roots = self.data_prefix["img_path"], self.data_prefix["seg_map_path"]
+        suffixes = self.img_suffix, self.seg_map_suffix
+        pairs = [dict(image, seg_map_path=label_map_path(image["img_path"], *roots, *suffixes)) for image in images]
+        found = [pair for pair in pairs if os.path.isfile(pair["seg_map_path"])]
+        if not found:
             raise ValueError(
                 f"expected label maps like {pairs[0]['seg_map_path']}, got none for {len(pairs)} images: correct "
                 "data_prefix.seg_map_path or seg_map_suffix"
             )
-        if len(labeled) < len(pairs):
-            print_log(
-                f"{len(pairs) - len(labeled)} of {len(pairs)} images have no label map", logger="current", level=30
-            )
-        check_bit_depth([pair["img_path"] for pair in labeled], self.pipeline)
-        return self.choose(labeled)
+        if len(found) < len(pairs):
+            say(f"{len(pairs) - len(found)} of {len(pairs)} images have no label map")
+        return found
 
-    def label_map_of(self, image: Path) -> Path:
-        inside = image.relative_to(self.data_prefix["img_path"]).parent
-        name = image.stem.removesuffix(self.img_suffix) + self.seg_map_suffix
-        return Path(self.data_prefix["seg_map_path"]) / inside / name
+    def place_of(self, image: dict[str, Any]) -> str:
+        """An image's path below the folder of images, with slashes."""
+        return Path(image["img_path"]).relative_to(self.data_prefix["img_path"]).as_posix()
 
     def choose(self, labeled: list[dict[str, Any]]) -> list[dict[str, Any]]:
         if self.subset == "all":
             return labeled
+        if not isinstance(self.subset, str):
+            names = [self.place_of(image) for image in labeled]
+            parts = split_at_random(names, self.subset["share"], self.subset["seed"])
+            return [labeled[i] for i in parts[PARTS.index(self.subset["part"])]]
         if self.subset == "curated":
+            if "seg_map_path" not in labeled[0]:
+                raise ValueError("expected label maps (data_prefix.seg_map_path) for subset='curated', got instances")
             chosen = [pair for pair in labeled if is_curated(read_labels(pair["seg_map_path"], self.label_set), self)]
         else:
             chosen = self.listed(labeled)
@@ -98,7 +158,10 @@ class LabelMapDataset(BaseDataset):
     def listed(self, labeled: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Those that the text file names: by stem, file name or path, a line each. A line that names none is said."""
         if not Path(self.subset).is_file():
-            raise ValueError(f"expected subset='all', 'curated' or a text file of names, got {self.subset!r}")
+            raise ValueError(
+                f"expected subset='all', 'curated' or a text file of names, got {self.subset!r}: or "
+                "dict(part='train', share=0.3, seed=0)"
+            )
         lines = Path(self.subset).read_text(encoding="utf-8", errors="surrogateescape").splitlines()
         wanted = {line.strip() for line in lines if line.strip()}
         chosen, met = [], set()
@@ -109,13 +172,47 @@ class LabelMapDataset(BaseDataset):
                 chosen.append(pair)
                 met |= names
         if missing := sorted(wanted - met):
-            print_log(
+            say(
                 f"{self.subset}: {len(missing)} of {len(wanted)} names are those of no labeled image: "
-                f"{listing(missing, most=5)}",
-                logger="current",
-                level=30,
+                f"{listing(missing, most=5)}"
             )
         return chosen
+
+
+def label_map_path(image: str, images: str, labels: str, image_suffix: str = "", label_suffix: str = ".png") -> str:
+    """Where the label map of an image below the folder ``images`` is: at the same place below ``labels``."""
+    path = Path(image)
+    name = path.stem.removesuffix(image_suffix) + label_suffix
+    return str(Path(labels) / path.relative_to(images).parent / name)
+
+
+def expect_given(label_set: Any) -> Any:
+    if label_set is None:
+        raise ValueError(
+            "expected label_set, which tells what the values of label maps mean, got none: a preset's name, or "
+            "dict(classes=('a', 'b'), values=[0, 1])"
+        )
+    return label_set
+
+
+def as_subset(given: str | Mapping[str, Any]) -> Any:
+    """A text, or a dict with part, share and seed.
+
+    Raises:
+        ValueError: It is a dict with other keys, or another part.
+    """
+    if not isinstance(given, Mapping):
+        return given
+    if not {"part", "share"} <= set(given) <= {"part", "share", "seed"} or given["part"] not in PARTS:
+        raise ValueError(
+            f"expected subset=dict(part='train' or 'held-out', share=0.3, seed=0), where share is held out, got "
+            f"{dict(given)}"
+        )
+    return dict(part=given["part"], share=given["share"], seed=given.get("seed", 0))
+
+
+def say(line: str) -> None:
+    print_log(line, logger="current", level=30)
 
 
 def is_curated(classes_HW: np.ndarray, dataset: LabelMapDataset) -> bool:
@@ -124,30 +221,3 @@ def is_curated(classes_HW: np.ndarray, dataset: LabelMapDataset) -> bool:
     counts = np.bincount(classes_HW.ravel(), minlength=256)[: len(is_thing)]
     large = min(classes_HW.shape) >= CURATED_SIDE
     return large and classes_HW.size - int(counts[is_thing].sum()) >= CURATED_STUFF * classes_HW.size
-
-
-def read_labels(path: str, label_set: LabelSet) -> np.ndarray:
-    """(H, W) uint8 classes, 255 where a pixel does not count.
-
-    Raises:
-        BadLabelMapError: The file is not a readable label map of that set; it is named.
-    """
-    try:
-        return classes_of(read_values(path), label_set)
-    except ValueError as error:
-        raise BadLabelMapError(f"{printable(path)}: {error}") from None
-
-
-def read_values(path: str) -> np.ndarray:
-    """The numbers in a label map's file: (H, W), of a palette image the indices, as Pascal VOC stores its classes.
-
-    Raises:
-        ValueError: The file cannot be read.
-    """
-    content = image_bytes(path)
-    expect_sane_size(content, path)
-    try:
-        with Image.open(io.BytesIO(content)) as image:
-            return np.array(image).astype(np.uint8) if image.mode == "1" else np.array(image)
-    except Exception as error:  # a damaged file can stumble anywhere
-        raise ValueError(f"expected a readable label map ({error})") from None

@@ -1,72 +1,39 @@
-"""What the values of a label map mean, for each dataset that unsupervised segmentation is scored on."""
+"""What the values of a label map mean: presets of published datasets, and sets that a config gives."""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
+from slotcon_mm.datasets.label_set_dicts import label_set_of_dict
+from slotcon_mm.datasets.label_values import IGNORED, LabelSet, classes_of
 from slotcon_mm.datasets.scenes.objects import THINGS
 from slotcon_mm.datasets.scenes.scene import CLASSES
 
-__all__ = ["IGNORED", "LABEL_SETS", "LabelSet", "classes_of"]
-
-IGNORED = 255
+__all__ = ["IGNORED", "LABEL_SETS", "LabelSet", "classes_of", "label_set_of"]
 
 
-class LabelSet(NamedTuple):
-    """Classes, and the class of each value of an 8-bit label map.
+def label_set_of(given: str | Mapping[str, Any] | LabelSet) -> LabelSet:
+    """A label set as a config gives it: the name of a preset, or the set itself.
 
-    Attributes:
-        names: C of them.
-        table: (256,) uint8, value to class, ``IGNORED`` for values that do not count.
-        things: Names that are things; the others are stuff. Empty: the dataset does not tell.
-        void: Values of pixels that do not count.
-        impossible: Values in the table that no file of this set has.
-        file_kind: What a file of this set is, for messages.
-    """
-
-    names: tuple[str, ...]
-    table: np.ndarray
-    things: frozenset[str] = frozenset()
-    void: tuple[int, ...] = (IGNORED,)
-    impossible: tuple[int, ...] = ()
-    file_kind: str = "the label set"
-
-    def is_known(self) -> np.ndarray:
-        """(256,) bool: values that a file may have."""
-        known = self.table != IGNORED
-        known[list(self.void)] = True
-        known[list(self.impossible)] = False
-        return known
-
-    def is_thing(self) -> np.ndarray:
-        """(C,) bool."""
-        return np.array([name in self.things for name in self.names])
-
-
-def classes_of(labels: np.ndarray, label_set: LabelSet) -> np.ndarray:
-    """A label map (H, W) of 8-bit values as uint8 classes.
+    Args:
+        given: A name of ``LABEL_SETS``, or a dict: see ``label_set_of_dict``.
 
     Raises:
-        ValueError: It is of another kind, or has a value that is neither a class nor void.
+        ValueError: There is no such preset, or the dict is not right.
     """
-    if labels.ndim != 2 or labels.dtype != np.uint8:
-        raise ValueError(f"expected an 8-bit label map of one channel, got {labels.dtype} of shape {labels.shape}")
-    known = label_set.is_known()
-    present = np.flatnonzero(np.bincount(labels.ravel(), minlength=256))
-    if not known[present].all():
+    if isinstance(given, LabelSet):
+        return given
+    if isinstance(given, Mapping):
+        return label_set_of_dict(given)
+    if not isinstance(given, str) or given not in LABEL_SETS:
         raise ValueError(
-            f"expected a label map of {label_set.file_kind}, with the values {ranges(np.flatnonzero(known))}, got the "
-            f"value {present[~known[present]][0]}"
+            f"expected a label set of {', '.join(LABEL_SETS)}, got {given}: or give your own, in a config as "
+            "label_set=dict(classes=('a', 'b'), values=[0, 1]), on the command line as --classes FILE"
         )
-    return label_set.table[labels]
-
-
-def ranges(values: np.ndarray) -> str:
-    """Sorted integers for a message: 0 to 20, 255."""
-    runs = np.split(values, np.flatnonzero(np.diff(values) != 1) + 1)
-    return ", ".join(str(run[0]) if len(run) == 1 else f"{run[0]} to {run[-1]}" for run in runs)
+    return LABEL_SETS[given]
 
 
 def table(values: dict[int, int]) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,8 @@ from mmengine.dist import all_reduce, broadcast_object_list, is_main_process
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import MMLogger, print_log
 
-from slotcon_mm.datasets.label_sets import LABEL_SETS
+from slotcon_mm.checks import listing
+from slotcon_mm.datasets.label_sets import LabelSet, label_set_of
 from slotcon_mm.evaluation.clustering import merge_prototypes, merge_rows
 from slotcon_mm.evaluation.matching import confusion_matrix, match_majority, match_one_to_one, score_matched
 from slotcon_mm.registry import METRICS
@@ -31,7 +32,7 @@ class GroupMetric(BaseMetric):
     classes, and the accuracy on pixels with those labels.
 
     Args:
-        label_set: A name of ``LABEL_SETS``.
+        label_set: As ``LabelMapDataset`` takes it; None: the dataset's classes.
         clusters: How K prototypes become C groups. ``'one-to-one'``: Hungarian matching that keeps most pixels; pixels
             of prototypes that are left over are errors in both measures. ``'kmeans'``: prototypes are merged by k-means
             into C groups, which are matched one to one. ``'many-to-one'``: each prototype stands for the class most of
@@ -45,14 +46,16 @@ class GroupMetric(BaseMetric):
 
     default_prefix = ""
 
-    def __init__(self, label_set: str, clusters: str = "auto", seed: int = 0, prefix: str | None = None) -> None:
+    def __init__(
+        self, label_set: str | Mapping[str, Any] | LabelSet | None = None, clusters: str = "auto", seed: int = 0,
+        prefix: str | None = None,
+    ) -> None:  # fmt: skip
         super().__init__(prefix=prefix)
-        if label_set not in LABEL_SETS:
-            raise ValueError(f"expected a label set of {', '.join(LABEL_SETS)}, got {label_set}")
         if clusters not in CLUSTERS:
             raise ValueError(f"expected clusters to be one of {', '.join(CLUSTERS)}, got {clusters}")
-        self.label_set_name, self.label_set, self.seed = label_set, LABEL_SETS[label_set], seed
-        self.clusters = clusters
+        self.label_set_name = label_set if isinstance(label_set, str) else "own classes"
+        self.given = None if label_set is None else label_set_of(label_set)
+        self.clusters, self.seed = clusters, seed
         self.reset()
 
     def reset(self) -> None:
@@ -70,6 +73,21 @@ class GroupMetric(BaseMetric):
             self.confusion_KC = counts if self.confusion_KC is None else self.confusion_KC + counts
             self.images += 1
             self.sizes.add(groups.shape)
+
+    @property
+    def label_set(self) -> LabelSet:
+        """ValueError unless it is given here or by the dataset, and the same where it is given by both."""
+        classes = (self.dataset_meta or {}).get("classes")
+        if self.given is not None:
+            if classes is not None and tuple(classes) != self.given.names:
+                raise ValueError(
+                    f"expected the classes of the dataset, {listing(classes)}, in GroupMetric, got "
+                    f"{listing(self.given.names)}: leave its label_set out"
+                )
+            return self.given
+        if classes is None:
+            raise ValueError("expected GroupMetric(label_set=...), or a dataset that has one, got none")
+        return label_set_of(dict(classes=classes, things=(self.dataset_meta or {}).get("things")))
 
     @property
     def num_classes(self) -> int:

@@ -14,7 +14,7 @@ from slotcon_mm.checks import expect_positive
 from slotcon_mm.datasets.image_files import read_image
 from slotcon_mm.datasets.image_lists import list_images
 from slotcon_mm.datasets.image_samples import expect_known_bit_depth
-from slotcon_mm.datasets.label_map_dataset import read_labels
+from slotcon_mm.datasets.label_files import read_labels
 from slotcon_mm.datasets.label_sets import LABEL_SETS, LabelSet
 from slotcon_mm.datasets.transforms.evaluation_transforms import CenterCrop, ResizeShortSide
 from slotcon_mm.evaluation.matching import confusion_matrix

@@ -12,8 +12,8 @@ import torch
 from mmengine.config import Config, ConfigDict
 
 from slotcon_mm.checks import printable
-from slotcon_mm.datasets.label_map_dataset import BadLabelMapError, read_values
-from slotcon_mm.datasets.label_sets import IGNORED
+from slotcon_mm.datasets.label_files import BadLabelMapError, read_values
+from slotcon_mm.datasets.label_sets import IGNORED, LabelSet
 from slotcon_mm.launch.configs import LOADERS
 from slotcon_mm.launch.dataset_configs import pipelines_of
 
@@ -41,28 +41,35 @@ def insert_label_map_checks(config: Config) -> None:
 
 
 def try_labeled_samples(dataset: Any) -> None:
-    """Loads a few samples of a dataset with label maps, so that a bad one stops the run before it begins.
+    """Loads a few samples of a dataset with labels, so that a bad one stops the run before it begins.
 
     Raises:
         BadLabelMapError: A label map is not of its classes or its image's size, or all are binary masks of 0 and 255.
     """
-    if not len(dataset) or not has_label_maps(dataset):
+    if not len(dataset) or not hasattr(dataset, "get_data_info"):
         return
+    first = dataset.get_data_info(0) or {}
+    if not (first.get("seg_map_path") or "annotations" in first):
+        return
+    reads_values = bool(first.get("seg_map_path")) and ignores_255(first.get("label_set"))
     values: set[int] = set()
     with generators_kept():
         for index in np.unique(np.linspace(0, len(dataset) - 1, TRIED).astype(int)):
             dataset[int(index)]
-            path = dataset.get_data_info(int(index))["seg_map_path"]
-            values.update(np.unique(read_values(path)).tolist())
+            if reads_values:
+                path = dataset.get_data_info(int(index))["seg_map_path"]
+                values.update(np.unique(read_values(path)).tolist())
     if values == {0, IGNORED}:
         raise BadLabelMapError(
             f"expected label maps with classes, got only the values 0 and {IGNORED} in {printable(path)} and others. "
-            f"{IGNORED} does not count: if it is the object of binary masks, write it as 1"
+            f"{IGNORED} does not count: if it is the object of binary masks, write it as 1, or give LabelMapDataset a "
+            "label_set=dict(classes=('background', 'object'), values=[0, 255], ignore=())"
         )
 
 
-def has_label_maps(dataset: Any) -> bool:
-    return hasattr(dataset, "get_data_info") and bool((dataset.get_data_info(0) or {}).get("seg_map_path"))
+def ignores_255(label_set: LabelSet | None) -> bool:
+    """Whether label maps hold values, of which 255 does not count: so in mmseg, which has no such set."""
+    return label_set is None or (label_set.colors is None and label_set.table[IGNORED] == IGNORED)
 
 
 @contextmanager

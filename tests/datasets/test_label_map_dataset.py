@@ -10,7 +10,8 @@ import pytest
 from PIL import Image
 
 from slotcon_mm.datasets import label_map_dataset
-from slotcon_mm.datasets.label_map_dataset import BadLabelMapError, LabelMapDataset, read_labels
+from slotcon_mm.datasets.label_files import BadLabelMapError, read_labels
+from slotcon_mm.datasets.label_map_dataset import LabelMapDataset
 from slotcon_mm.datasets.label_sets import LABEL_SETS
 
 SKY, PERSON = 156, 0  # stuff and thing

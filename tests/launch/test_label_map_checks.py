@@ -13,7 +13,7 @@ import torch
 from mmengine.config import Config
 
 from slotcon_mm.datasets import LabelMapDataset, LoadImage, LoadLabels
-from slotcon_mm.datasets.label_map_dataset import BadLabelMapError
+from slotcon_mm.datasets.label_files import BadLabelMapError
 from slotcon_mm.datasets.transforms.check_label_map import CheckLabelMap
 from slotcon_mm.launch.label_map_checks import insert_label_map_checks, try_labeled_samples
 

@@ -8,7 +8,7 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 
 from slotcon_mm.checks import printable
-from slotcon_mm.datasets.label_map_dataset import BadLabelMapError
+from slotcon_mm.datasets.label_files import BadLabelMapError
 from slotcon_mm.registry import TRANSFORMS
 
 __all__ = ["CheckLabelMap"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -10,33 +11,73 @@ from PIL import Image
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.functional import resize
 
-from slotcon_mm.checks import expect_positive
-from slotcon_mm.datasets.label_map_dataset import BadLabelMapError, read_labels
-from slotcon_mm.datasets.label_sets import LABEL_SETS
+from slotcon_mm.checks import expect_positive, listing, printable
+from slotcon_mm.datasets.coco_instances import draw_classes, draw_instances
+from slotcon_mm.datasets.label_files import BadLabelMapError, read_labels
+from slotcon_mm.datasets.label_sets import LabelSet, label_set_of
 from slotcon_mm.registry import TRANSFORMS
 
-__all__ = ["CenterCrop", "LoadLabels", "ResizeShortSide"]
+__all__ = ["CenterCrop", "LoadInstances", "LoadLabels", "ResizeShortSide"]
+
+LABELS = ("gt_sem_seg", "gt_instances")
 
 
 @TRANSFORMS.register_module()
 class LoadLabels(BaseTransform):
-    """Reads ``seg_map_path`` into ``gt_sem_seg`` (H, W) uint8 classes; 255 does not count.
+    """Reads ``seg_map_path``, or draws ``annotations`` where there is none, into ``gt_sem_seg`` (H, W) uint8 classes.
+
+    255 does not count.
 
     Args:
-        label_set: A name of ``LABEL_SETS``.
+        label_set: As ``LabelMapDataset`` takes it; None: the dataset's.
     """
 
-    def __init__(self, label_set: str) -> None:
-        self.label_set = LABEL_SETS[label_set]
+    def __init__(self, label_set: str | Mapping[str, Any] | LabelSet | None = None) -> None:
+        self.label_set = None if label_set is None else label_set_of(label_set)
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        labels = read_labels(results["seg_map_path"], self.label_set)
+        label_set = self.label_set or results.get("label_set")
+        if label_set is None:
+            raise ValueError("expected LoadLabels(label_set=...), or a dataset that has one, got none")
+        if "label_set" in results and results["label_set"].names != label_set.names:
+            raise ValueError(
+                f"expected the classes of the dataset, {listing(results['label_set'].names)}, in LoadLabels, got "
+                f"{listing(label_set.names)}: leave its label_set out"
+            )
+        if "seg_map_path" not in results:
+            return {**results, "gt_sem_seg": draw(draw_classes, results)}
+        labels = read_labels(results["seg_map_path"], label_set)
         if labels.shape != results["img"].shape[:2]:
             raise BadLabelMapError(
                 f"expected a label map of {results['img'].shape[:2]} for {results['img_path']}, got {labels.shape} "
                 f"in {results['seg_map_path']}"
             )
         return {**results, "gt_sem_seg": labels}
+
+
+@TRANSFORMS.register_module()
+class LoadInstances(BaseTransform):
+    """Draws ``annotations`` into ``gt_instances`` (H, W) int32: 1, 2, ... in their order, 0 where there is none."""
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        if "annotations" not in results:
+            raise ValueError("expected a dataset with instances, LabelMapDataset(ann_file=JSON), got one without")
+        return {**results, "gt_instances": draw(draw_instances, results)}
+
+
+def draw(how: Callable[..., np.ndarray], results: dict[str, Any]) -> np.ndarray:
+    """What the annotations of an image make; BadLabelMapError names it."""
+    size = results["img"].shape[:2]
+    stated = results["height"] or size[0], results["width"] or size[1]
+    if stated != size:
+        raise BadLabelMapError(
+            f"expected {results['img_path']} of {stated[0]} x {stated[1]} pixels, as its annotations say, got "
+            f"{size[0]} x {size[1]}"
+        )
+    try:
+        return how(results["annotations"], *size)
+    except BadLabelMapError as error:
+        raise BadLabelMapError(f"{printable(results['img_path'])}: {error}") from None
 
 
 @TRANSFORMS.register_module()
@@ -53,8 +94,9 @@ class ResizeShortSide(BaseTransform):
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         results = {**results, "img": self.resize(results["img"], InterpolationMode.BILINEAR)}
-        if "gt_sem_seg" in results:
-            results["gt_sem_seg"] = self.resize(results["gt_sem_seg"], InterpolationMode.NEAREST)
+        for name in LABELS:
+            if name in results:
+                results[name] = self.resize(results[name], InterpolationMode.NEAREST)
         return results
 
     def resize(self, array: np.ndarray, interpolation: InterpolationMode) -> np.ndarray:
@@ -78,6 +120,6 @@ class CenterCrop(BaseTransform):
         top, left = (max(0, round((side - self.size) / 2)) for side in (height, width))
         window = np.s_[top : top + self.size, left : left + self.size]
         cut: dict[str, Any] = {
-            name: np.ascontiguousarray(results[name][window]) for name in ("img", "gt_sem_seg") if name in results
+            name: np.ascontiguousarray(results[name][window]) for name in ("img", *LABELS) if name in results
         }
         return {**results, **cut}
