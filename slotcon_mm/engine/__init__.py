@@ -15,6 +15,7 @@ from slotcon_mm.engine.hooks.step_seed_hook import StepSeedHook
 from slotcon_mm.engine.hooks.teacher_steps_hook import TeacherStepsHook
 from slotcon_mm.engine.hooks.throughput_hook import ThroughputHook
 from slotcon_mm.engine.hooks.unreadable_images_hook import UnreadableImagesHook
+from slotcon_mm.engine.loops.frozen_feature_loop import FrozenFeatureLoop
 from slotcon_mm.engine.loops.placed_epoch_train_loop import PlacedEpochTrainLoop
 from slotcon_mm.engine.loops.placed_iter_train_loop import PlacedIterTrainLoop
 from slotcon_mm.engine.optimizers.lars import LARS
@@ -27,6 +28,7 @@ __all__ = [
     "DeviceScalarsHook",
     "FinalPreciseBNHook",
     "FiniteGuardHook",
+    "FrozenFeatureLoop",
     "GroupVisualizationHook",
     "InterimCheckpointHook",
     "PixelClustersHook",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from slotcon_mm.launch.evaluation_while_training import add_evaluation_arguments
+
 __all__ = ["add_common_arguments", "add_training_arguments"]
 
 
@@ -52,3 +54,4 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--amp", action="store_true", help="train with automatic mixed precision")
     parser.add_argument("--auto-scale-lr", action="store_true", help="scale the learning rate with the whole batch")
+    add_evaluation_arguments(parser)

@@ -3,20 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import timedelta
 from typing import Any
 
 import mmengine
 import numpy as np
 import torch
+from mmengine.dist import init_dist
+from torch import distributed
 
 import slotcon_mm
-from slotcon_mm.evaluation.frozen.evaluate import Choices, LabeledParts, evaluate_network
+from slotcon_mm.evaluation.frozen.evaluate import Choices, evaluate_network
 from slotcon_mm.evaluation.frozen.networks import FrozenNetwork, frozen
+from slotcon_mm.evaluation.frozen.parts import LabeledParts
 from slotcon_mm.evaluation.frozen.table import Row
 from slotcon_mm.evaluation.frozen.weights import network_of_weights
+from slotcon_mm.launch.device import has_accelerator, select_device
+from slotcon_mm.launch.launchers import prepare_process
+from slotcon_mm.launch.resumable import PROCESSES_WAIT_SECONDS
 from slotcon_mm.models.input_sizes import usual_size
 
-__all__ = ["evaluate_weights", "protocol_of"]
+__all__ = ["evaluate_weights", "protocol_of", "start_processes"]
+
+
+def start_processes(launcher: str, local_rank: int, device: str | None) -> str:
+    """Makes this process one of a launcher's; returns the device where it works.
+
+    Raises:
+        ValueError: The launcher's environment lacks what is needed, or torch cannot use the GPU.
+    """
+    select_device(device, gpu=prepare_process(launcher, local_rank))
+    has_gpu = has_accelerator()
+    if launcher != "none" and has_gpu:
+        init_dist(launcher, backend="nccl", timeout=PROCESSES_WAIT_SECONDS)
+    elif launcher == "pytorch":
+        distributed.init_process_group("gloo", timeout=timedelta(seconds=PROCESSES_WAIT_SECONDS))
+    elif launcher != "none":
+        raise ValueError(f"expected launcher 'pytorch' without an accelerator, got '{launcher}'")
+    return "cuda" if has_gpu else "cpu"
 
 
 def evaluate_weights(
@@ -38,21 +62,13 @@ def evaluate_weights(
         ValueError: All weights are tried before the first is measured; one of them does not fill its network.
     """
     networks = {name: network_of_weights(name, backbone=backbone, source=source) for name in weights}
-    different: dict[str, FrozenNetwork] = {}
+    different: dict[str, str] = {}  # a name for each kind of network
     for name, network in networks.items():
-        yield row_of(name, frozen(network, device), parts, choices)
-        different.setdefault(repr((network.build, network.pixels, network.views)), network)
-        networks[name] = network
-    for network in different.values() if random else ():
-        kind = type(network.backbone).__name__
-        name = (
-            "random weights" if len(different) == 1 else f"random weights of {kind}, size {size_of(network, choices)}"
-        )
-        yield random_row(name, network, parts, choices)
-
-
-def row_of(name: str, network: FrozenNetwork, parts: LabeledParts, choices: Choices) -> Row:
-    return Row(name, size_of(network, choices), evaluate_network(network, parts, choices))
+        different.setdefault(repr((network.build, network.pixels, network.views)), name)
+        yield Row(name, size_of(network, choices), evaluate_network(frozen(network, device), parts, choices))
+    for name in different.values() if random else ():
+        title = "random weights" if len(different) == 1 else f"random weights, network of {name}"
+        yield random_row(title, networks[name], parts, choices)
 
 
 def random_row(name: str, network: FrozenNetwork, parts: LabeledParts, choices: Choices) -> Row:

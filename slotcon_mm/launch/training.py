@@ -20,6 +20,7 @@ from slotcon_mm.checks import RunStoppedError
 from slotcon_mm.engine.hooks.interim_checkpoint_hook import signals_noted
 from slotcon_mm.launch.configs import is_pretraining, prepare
 from slotcon_mm.launch.device import has_accelerator
+from slotcon_mm.launch.evaluation_while_training import evaluate_while_training
 from slotcon_mm.launch.kept_memory import keep_freed_memory
 from slotcon_mm.launch.pretrained import describe_start, use_pretrained
 from slotcon_mm.launch.resumable import make_resumable
@@ -40,6 +41,7 @@ class Start(NamedTuple):
 def prepare_training(args: argparse.Namespace) -> Start:
     """As ``prepare``, with the options of train.py."""
     config, said = prepare(args)
+    said += evaluate_while_training(config, args)
     if args.amp:
         turn_on_amp(config)
     if args.auto_scale_lr:

@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import base64
 import html
-import io
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import cv2
-import matplotlib
 import numpy as np
 
 from slotcon_mm.visualization import overlay_groups
 
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
-
-__all__ = ["Row", "write_curves", "write_report"]
+__all__ = ["Row", "write_report"]
 
 STYLE = """
 body { font: 16px/1.5 system-ui, sans-serif; max-width: 1120px; margin: 2rem auto; padding: 0 1rem; color: #222; }
@@ -89,20 +84,6 @@ def transfer_section(rows: Sequence[Sequence[str]], note: str) -> str:
     body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
     head = "".join(f"<th>{name}</th>" for name in ("fine-tuning", "random", "pretrained", "difference"))
     return f"<h2>Transfer</h2><table><tr>{head}</tr>{body}</table><p>{html.escape(note)}</p>"
-
-
-def write_curves(path: Path, curves: Mapping[str, Sequence[float]]) -> None:
-    """A PNG with a panel for each named series over training steps."""
-    figure, axes = plt.subplots(1, len(curves), figsize=(3.6 * len(curves), 2.8), constrained_layout=True)
-    for axis, (name, values) in zip(np.atleast_1d(axes), curves.items(), strict=True):
-        axis.plot(range(1, len(values) + 1), values, linewidth=1, color="#3465a4")
-        axis.set_title(name.replace("_", " "))
-        axis.set_xlabel("step")
-        axis.grid(alpha=0.3)
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=110)
-    plt.close(figure)
-    path.write_bytes(buffer.getvalue())
 
 
 def as_data_url(image: np.ndarray) -> str:

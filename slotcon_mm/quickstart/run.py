@@ -24,8 +24,9 @@ from slotcon_mm.launch.training import train
 from slotcon_mm.quickstart.color_baseline import best_color_kmeans
 from slotcon_mm.quickstart.groups import GroupedImages, group_images
 from slotcon_mm.quickstart.progress_hook import ProgressHook
-from slotcon_mm.quickstart.report import Row, overlays, write_curves, write_report
+from slotcon_mm.quickstart.report import Row, overlays, write_report
 from slotcon_mm.quickstart.transfer import NUM_LABELED, Comparison, compare_transfer
+from slotcon_mm.visualization.curves import write_curves
 from slotcon_mm.visualization.gallery_page import write_gallery
 
 __all__ = ["run_quickstart"]
@@ -71,7 +72,7 @@ def run_quickstart(
         if transfer:
             checkpoint = resolve_checkpoint(work_dir, "--transfer")
             table = compare_transfer(config, checkpoint, root, labeled, shown, len(CLASSES), work_dir)
-    write_curves(work_dir / "curves.png", progress.curves)
+    write_curves(work_dir / "curves.png", progress.curves(), across="step")
     report = work_dir / "report.html"
     write_report(report, rows=rows, columns=make_columns(shown, groups), curves=work_dir / "curves.png", sheet=sheet,
                  transfer=[row.cells() for row in table], transfer_note=describe_transfer(table),

@@ -18,12 +18,12 @@ AREA, RATIO = (0.25, 1.0), (3 / 4, 4 / 3)
 class Augmented(Dataset):
     """The images as they are in epoch 0; later a crop of each, at the size of the whole, mirrored half of the time.
 
-    A crop has a quarter to all of the area; labels and instances follow. The draws depend on (seed, epoch, index)
-    alone. The paper leaves the numbers open; these are this project's.
+    A crop has a quarter to all of the area; labels and instances follow. The draws depend on (epoch, index) alone. The
+    paper leaves the numbers open; these are this project's.
     """
 
-    def __init__(self, dataset: Any, epoch: int, seed: int) -> None:
-        self.dataset, self.epoch, self.seed = dataset, epoch, seed
+    def __init__(self, dataset: Any, epoch: int) -> None:
+        self.dataset, self.epoch = dataset, epoch
 
     def __len__(self) -> int:
         return len(self.dataset)
@@ -34,7 +34,7 @@ class Augmented(Dataset):
             return sample
         image, labels = sample["img"], sample["gt_sem_seg"]
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(int(np.random.SeedSequence((self.seed, self.epoch, index)).generate_state(1)[0]))
+            torch.manual_seed(int(np.random.SeedSequence((self.epoch, index)).generate_state(1)[0]))
             top, left, height, width = RandomResizedCrop.get_params(
                 torch.empty(1, *image.shape[:2]), list(AREA), list(RATIO)
             )

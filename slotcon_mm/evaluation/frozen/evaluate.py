@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
+
+import numpy as np
+import torch
 
 from slotcon_mm.checks import expect_positive
 from slotcon_mm.datasets.label_sets import LabelSet
-from slotcon_mm.evaluation.frozen.grids import Reading, each_grid
-from slotcon_mm.evaluation.frozen.measures import MEASURES, Material
-from slotcon_mm.evaluation.frozen.memory import Memory, fill_memory
+from slotcon_mm.evaluation.frozen.augmented import Augmented
+from slotcon_mm.evaluation.frozen.grids import GridsTwice, Reading, each_grid
+from slotcon_mm.evaluation.frozen.measures import MANY, MEASURES, Material, cluster
+from slotcon_mm.evaluation.frozen.memory import MemorySample
 from slotcon_mm.evaluation.frozen.networks import FrozenNetwork
-from slotcon_mm.evaluation.frozen.sampled_pixels import sample_pixels
+from slotcon_mm.evaluation.frozen.parts import LabeledParts
+from slotcon_mm.evaluation.frozen.sampled_pixels import PixelSample
 from slotcon_mm.evaluation.frozen.scorers import Score
 
-__all__ = ["Choices", "LabeledParts", "evaluate_network"]
+__all__ = ["Choices", "evaluate_network"]
 
-
-class LabeledParts(NamedTuple):
-    """``train`` and ``held_out``: datasets whose samples have ``img`` (H, W, 3) uint8 RGB and ``gt_sem_seg`` (H, W)
-    uint8, for FG-ARI also ``gt_instances`` (H, W); and what their labels mean."""
-
-    train: Any
-    held_out: Any
-    label_set: LabelSet
+CLUSTERS = {"one_each": 1, "many_each": MANY}  # clusters a class
 
 
 class Choices(NamedTuple):
@@ -56,13 +54,21 @@ def evaluate_network(network: FrozenNetwork, parts: LabeledParts, choices: Choic
         ValueError: An unknown measure, or data that a measure cannot be computed from.
     """
     expect_sensible(choices, parts)
-    material = prepare(network, parts, choices)
-    scorers = []
-    for seed in choices.seeds:
-        if "retrieval" in choices.measures:
-            material = material._replace(memory=remember(network, parts, choices, seed))
-        scorers += [(name, MEASURES[name].make(material, seed)) for name in choices.measures]
-    for grid in each_grid(network, parts.held_out, choices.reading, "held-out images"):
+    needed = needs_of(choices, has_prototypes=network.neck is not None)
+    materials = [Material(len(parts.label_set.names), things_of(parts.label_set), temperature_of(network))] * len(
+        choices.seeds
+    )
+    if needed & {"train", "memory"}:
+        materials = learn_from_labels(materials, network, parts, choices, needed)
+    grids = GridsTwice(network, parts.held_out, choices.reading)
+    if needed & set(CLUSTERS):
+        materials = find_clusters(materials, grids, choices, needed)
+    scorers = [
+        (name, MEASURES[name].make(material, seed))
+        for material, seed in zip(materials, choices.seeds, strict=True)
+        for name in choices.measures
+    ]
+    for grid in grids.last_pass("held-out images"):
         for _, scorer in scorers:
             scorer.add(grid)
     found: dict[str, list[Score]] = {name: [] for name in choices.measures}
@@ -71,35 +77,68 @@ def evaluate_network(network: FrozenNetwork, parts: LabeledParts, choices: Choic
     return found
 
 
-def prepare(network: FrozenNetwork, parts: LabeledParts, choices: Choices) -> Material:
-    """Features that all seeds draw from."""
-    neck = network.neck
-    needed = {
-        part
-        for name in choices.measures
-        if neck is None or not MEASURES[name].uses_prototypes
-        for part in MEASURES[name].needs
-    }
-    is_thing = parts.label_set.is_thing()
-    things = tuple(range(len(is_thing))) if not is_thing.any() else tuple(is_thing.nonzero()[0].tolist())
-    return Material(
-        num_classes=len(parts.label_set.names),
-        things=things,
-        temperature=None if neck is None else neck.temperature,
-        train=sample_pixels(
-            network, parts.train, choices.reading, most=choices.pixels, labeled=True, what="training images"
-        ) if "train" in needed else None,
-        held_out=sample_pixels(
-            network, parts.held_out, choices.reading, most=choices.pixels, labeled=False, what="pixels for clusters"
-        ) if "held_out" in needed else None,
-    )  # fmt: skip
+def needs_of(choices: Choices, *, has_prototypes: bool) -> set[str]:
+    """Parts of ``Material`` that the measures are made from."""
+    chosen = [MEASURES[name] for name in choices.measures]
+    return {part for measure in chosen if not (has_prototypes and measure.uses_prototypes) for part in measure.needs}
 
 
-def remember(network: FrozenNetwork, parts: LabeledParts, choices: Choices, seed: int) -> Memory:
-    return fill_memory(
-        network, parts.train, choices.reading, len(parts.label_set.names), size=choices.memory,
-        epochs=choices.augmentation_epochs, seed=seed,
-    )  # fmt: skip
+def things_of(label_set: LabelSet) -> tuple[int, ...]:
+    """Classes that count as objects: the label set's things, or all but a background where it does not tell."""
+    is_thing = label_set.is_thing()
+    if is_thing.any():
+        return tuple(np.flatnonzero(is_thing).tolist())
+    return tuple(number for number, name in enumerate(label_set.names) if name.lower() != "background")
+
+
+def temperature_of(network: FrozenNetwork) -> float | None:
+    return None if network.neck is None else network.neck.temperature
+
+
+def learn_from_labels(
+    materials: list[Material], network: FrozenNetwork, parts: LabeledParts, choices: Choices, needed: set[str]
+) -> list[Material]:
+    """With pixels and, for each seed, a memory of the training images, which pass once an epoch."""
+    count, classes = len(parts.train), len(parts.label_set.names)
+    epochs = choices.augmentation_epochs if "memory" in needed else 1
+    sample = PixelSample(choices.pixels, count, labeled=True)
+    size = choices.memory if "memory" in needed else count
+    memories = [MemorySample(size, count, epochs, classes, seed) for seed in choices.seeds]
+    for epoch in range(epochs):
+        crops = Augmented(parts.train, epoch)
+        what = "training images" + (f", epoch {epoch + 1} of {epochs}" if epochs > 1 else "")
+        for grid in each_grid(network, crops, choices.reading, what):
+            if epoch == 0 and "train" in needed:
+                sample.add(grid)
+            for memory in memories if "memory" in needed else ():
+                memory.add(grid, epoch)
+    train = sample.gather(device_of(network)) if "train" in needed else None
+    return [
+        material._replace(train=train, memory=memory.gather() if "memory" in needed else None)
+        for material, memory in zip(materials, memories, strict=True)
+    ]
+
+
+def find_clusters(materials: list[Material], grids: GridsTwice, choices: Choices, needed: set[str]) -> list[Material]:
+    """With centroids of the held-out images' pixels for each seed; labels are not looked at."""
+    sample = PixelSample(choices.pixels, len(grids.dataset), labeled=False)
+    for grid in grids.first_pass("held-out images, for clusters"):
+        sample.add(grid)
+    pixels = sample.gather(device_of(grids.network))
+    return [
+        material._replace(
+            **{
+                name: cluster(pixels, each * material.num_classes, seed)
+                for name, each in CLUSTERS.items()
+                if name in needed
+            }
+        )
+        for material, seed in zip(materials, choices.seeds, strict=True)
+    ]
+
+
+def device_of(network: FrozenNetwork) -> torch.device:
+    return next(network.backbone.parameters()).device
 
 
 def expect_sensible(choices: Choices, parts: LabeledParts) -> None:

@@ -17,7 +17,7 @@ from slotcon_mm.evaluation.frozen.networks import FrozenNetwork
 from slotcon_mm.models.input_sizes import input_size, usual_size
 from slotcon_mm.models.one_size import batches_of_one_size
 
-__all__ = ["Grid", "Reading", "cells_of_labels", "each_grid", "nearest_places", "rows_of"]
+__all__ = ["Grid", "GridsTwice", "Reading", "cells_of_labels", "each_grid", "nearest_places", "rows_of"]
 
 
 class Reading(NamedTuple):
@@ -53,11 +53,18 @@ class Grid(NamedTuple):
     labels: np.ndarray
     instances: np.ndarray | None
 
+    @property
+    def nbytes(self) -> int:
+        """Memory that it takes."""
+        return sum(part.nbytes for part in self[1:] if part is not None)  # type: ignore[attr-defined]
 
-def each_grid(network: FrozenNetwork, dataset: Any, reading: Reading, what: str = "images") -> Iterator[Grid]:
-    """Those of this process: every W-th image of W processes."""
+
+def each_grid(
+    network: FrozenNetwork, dataset: Any, reading: Reading, what: str = "images", *, start: int = 0
+) -> Iterator[Grid]:
+    """Those of this process, every W-th image of W processes; without the first ``start`` of them."""
     rank, world = get_dist_info()
-    mine = range(rank, len(dataset), world)
+    mine = range(rank, len(dataset), world)[start:]
     loader = DataLoader(
         Chosen(dataset, mine), reading.batch_size, num_workers=reading.workers, collate_fn=list,
         generator=torch.Generator(),  # else it would draw one of the process's random numbers
@@ -67,6 +74,26 @@ def each_grid(network: FrozenNetwork, dataset: Any, reading: Reading, what: str 
         for batch in loader:
             yield from encoded(network, batch, reading.size or usual_size(network.views), device)
             bar.update(len(batch))
+
+
+class GridsTwice:
+    """A dataset's grids for two passes: the first ones are kept, up to ``most_bytes``, and the rest are made again."""
+
+    def __init__(self, network: FrozenNetwork, dataset: Any, reading: Reading, *, most_bytes: int = 2**31) -> None:
+        self.network, self.dataset, self.reading = network, dataset, reading
+        self.free = most_bytes
+        self.kept: list[Grid] = []
+
+    def first_pass(self, what: str) -> Iterator[Grid]:
+        for grid in each_grid(self.network, self.dataset, self.reading, what):
+            self.free -= grid.nbytes
+            if self.free >= 0:
+                self.kept.append(grid)
+            yield grid
+
+    def last_pass(self, what: str) -> Iterator[Grid]:
+        yield from self.kept
+        yield from each_grid(self.network, self.dataset, self.reading, what, start=len(self.kept))
 
 
 class Chosen(Dataset):

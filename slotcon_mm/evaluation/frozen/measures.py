@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from mmengine.dist import broadcast
 from torch import Tensor
 
@@ -21,7 +21,7 @@ from slotcon_mm.evaluation.frozen.votes import Votes, attend, neighbor_votes, pr
 from slotcon_mm.evaluation.matching import match_majority, match_one_to_one
 from slotcon_mm.models.functional import upsampled_argmax
 
-__all__ = ["MEASURES", "Material", "Measure"]
+__all__ = ["MANY", "MEASURES", "Material", "Measure", "cluster"]
 
 CLUSTERED_PIXELS, RESTARTS = 20_000, 3
 MANY = 5  # clusters a class
@@ -37,7 +37,8 @@ class Material(NamedTuple):
         temperature: Of the prototypes; None: the network has none.
         train: Labeled pixels of the training images.
         memory: Patches of the training images.
-        held_out: Pixels of the held-out images, labeled or not, for clusters.
+        one_each: Centroids (C, D) of the held-out images' pixels, a cluster a class.
+        many_each: Centroids (5 C, D), five a class.
     """
 
     num_classes: int
@@ -45,7 +46,8 @@ class Material(NamedTuple):
     temperature: float | None
     train: Pixels | None = None
     memory: Memory | None = None
-    held_out: Pixels | None = None
+    one_each: Tensor | None = None
+    many_each: Tensor | None = None
 
 
 class Measure(NamedTuple):
@@ -89,20 +91,28 @@ def retrieval(material: Material, seed: int) -> Scorer:
     return by_votes(attend(material.memory), material.num_classes)
 
 
-def clusters(material: Material, seed: int, *, each: int = 1) -> Scorer:
-    """One cluster a class, matched one to one; or several a class, each of which stands for its most frequent one."""
-    centroids_GD = centroids(material, seed, each)
+def one_to_one(material: Material, seed: int) -> Scorer:
+    assert material.one_each is not None
+    return by_clusters(material.one_each, material.num_classes, match_one_to_one)
+
+
+def many_to_one(material: Material, seed: int) -> Scorer:
+    assert material.many_each is not None
+    return by_clusters(material.many_each, material.num_classes, match_majority)
+
+
+def by_clusters(centroids_GD: Tensor, num_classes: int, match: Callable[[np.ndarray], np.ndarray]) -> Scorer:
+    """Each pixel belongs to the cluster of the nearest centroid."""
 
     def predict(grid: Grid) -> np.ndarray:
         cells_hw = closest(rows_of(grid.features), centroids_GD).view(grid.features.shape[1:]).cpu().numpy()
         return cells_hw[np.ix_(*map(nearest_places, grid.labels.shape, cells_hw.shape))]
 
-    match = match_one_to_one if each == 1 else match_majority
-    return MapScorer(predict, len(centroids_GD), material.num_classes, match)
+    return MapScorer(predict, len(centroids_GD), num_classes, match)
 
 
 def discovery(material: Material, seed: int) -> Scorer:
-    score, temperature = group_scores(material, seed)
+    score, temperature = group_scores(material)
 
     def measure(grid: Grid) -> float | None:
         masks = group_masks(score(grid), temperature).cpu().numpy()
@@ -112,7 +122,7 @@ def discovery(material: Material, seed: int) -> Scorer:
 
 
 def ari(material: Material, seed: int) -> Scorer:
-    score, _ = group_scores(material, seed)
+    score, _ = group_scores(material)
 
     def measure(grid: Grid) -> float | None:
         assert grid.instances is not None
@@ -122,16 +132,13 @@ def ari(material: Material, seed: int) -> Scorer:
     return ImageScorer(measure)
 
 
-def group_scores(material: Material, seed: int) -> tuple[Callable[[Grid], Tensor], float]:
+def group_scores(material: Material) -> tuple[Callable[[Grid], Tensor], float]:
     """(K, h, w) cosines with the network's prototypes or, where it has none, with centroids; and the temperature."""
     if material.temperature is not None:
         return own_scores, material.temperature
-    centroids_GD = torch.nn.functional.normalize(centroids(material, seed, MANY), dim=1)
-
-    def score(grid: Grid) -> Tensor:
-        return torch.einsum("gd,dhw->ghw", centroids_GD, grid.features)
-
-    return score, TEMPERATURE
+    assert material.many_each is not None
+    directions_GD = F.normalize(material.many_each, dim=1)
+    return lambda grid: torch.einsum("gd,dhw->ghw", directions_GD, grid.features), TEMPERATURE
 
 
 def own_scores(grid: Grid) -> Tensor:
@@ -139,14 +146,11 @@ def own_scores(grid: Grid) -> Tensor:
     return grid.scores
 
 
-def centroids(material: Material, seed: int, each: int) -> Tensor:
-    """(G, D): k-means of held-out pixels, 20,000 of them, with ``each`` clusters a class."""
-    assert material.held_out is not None
-    features_PD = material.held_out.features
-    sample = np.random.default_rng(seed).permutation(len(features_PD))[:CLUSTERED_PIXELS]
-    points = features_PD.cpu().numpy()[sample]
-    found = torch.from_numpy(kmeans(points, each * material.num_classes, seed=seed, restarts=RESTARTS))
-    found = found.to(features_PD)
+def cluster(pixels: Pixels, num_clusters: int, seed: int) -> Tensor:
+    """(G, D) centroids: k-means of 20,000 pixels, the best of three starts; the same on every process."""
+    sample = np.random.default_rng(seed).permutation(len(pixels.features))[:CLUSTERED_PIXELS]
+    points = pixels.features.cpu().numpy()[sample]
+    found = torch.from_numpy(kmeans(points, num_clusters, seed=seed, restarts=RESTARTS)).to(pixels.features)
     broadcast(found)
     return found
 
@@ -160,8 +164,8 @@ MEASURES = {
     "knn": Measure("dense k-NN", ("train",), knn),
     "retrieval": Measure("retrieval", ("memory",), retrieval),
     "probe": Measure("linear probe", ("train",), probe),
-    "kmeans": Measure("k-means", ("held_out",), clusters),
-    "kmeans-x5": Measure("k-means x 5", ("held_out",), partial(clusters, each=MANY)),
-    "discovery": Measure("discovery", ("held_out",), discovery, uses_prototypes=True),
-    "fg-ari": Measure("FG-ARI", ("held_out",), ari, uses_prototypes=True, needs_instances=True),
+    "kmeans": Measure("k-means", ("one_each",), one_to_one),
+    "kmeans-x5": Measure("k-means x 5", ("many_each",), many_to_one),
+    "discovery": Measure("discovery", ("many_each",), discovery, uses_prototypes=True),
+    "fg-ari": Measure("FG-ARI", ("many_each",), ari, uses_prototypes=True, needs_instances=True),
 }

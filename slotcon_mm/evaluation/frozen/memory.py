@@ -5,19 +5,17 @@ Balazevic et al., "Towards In-Context Scene Understanding" (NeurIPS 2023).
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from slotcon_mm.datasets.label_sets import IGNORED
-from slotcon_mm.evaluation.frozen.augmented import Augmented
-from slotcon_mm.evaluation.frozen.grids import Grid, Reading, each_grid, rows_of
-from slotcon_mm.evaluation.frozen.networks import FrozenNetwork
-from slotcon_mm.evaluation.frozen.sampled_pixels import gather_rows
+from slotcon_mm.evaluation.frozen.grids import Grid, rows_of
+from slotcon_mm.evaluation.frozen.sampled_pixels import RowsByImage
 
-__all__ = ["Memory", "choose_patches", "fill_memory", "label_histograms"]
+__all__ = ["Memory", "MemorySample", "choose_patches", "label_histograms"]
 
 
 class Memory(NamedTuple):
@@ -27,40 +25,46 @@ class Memory(NamedTuple):
     histograms: Tensor
 
 
-def fill_memory(
-    network: FrozenNetwork, dataset: Any, reading: Reading, num_classes: int, *, size: int, epochs: int, seed: int
-) -> Memory:
-    """At most ``size`` patches of a dataset's images and, after the first of ``epochs``, of random crops of them.
+class MemorySample:
+    """At most ``size`` patches; each image of each epoch gives as many, chosen by ``choose_patches``.
 
-    Each image of each epoch gives as many, chosen by ``choose_patches``. A patch without a labeled pixel is in no
-    memory: void is not a class.
+    A patch without a labeled pixel is in no memory: void is not a class.
+
+    Args:
+        size: Of the memory.
+        num_images: Of the dataset.
+        epochs: Times that each image is seen.
+        num_classes: C.
+        seed: Of the choice.
 
     Raises:
-        ValueError: There are more images than patches to remember, or no patch has a label.
+        ValueError: There are more images than patches to remember.
     """
-    each = size // (len(dataset) * epochs)
-    if each < 1:
-        raise ValueError(
-            f"expected a memory of at least {len(dataset) * epochs} patches for {len(dataset)} images and {epochs} "
-            f"augmentation epochs, got {size}"
-        )
-    found: dict[int, tuple[Tensor, Tensor]] = {}
-    for epoch in range(epochs):
-        crops = Augmented(dataset, epoch, seed)
-        for grid in each_grid(network, crops, reading, f"memory, epoch {epoch + 1} of {epochs}"):
-            found[epoch * len(dataset) + grid.index] = remembered(grid, num_classes, each, (seed, epoch, grid.index))
-    features, histograms = (gather_rows({place: part[column] for place, part in found.items()}) for column in range(2))
-    if not len(histograms):
-        raise ValueError(f"expected images with labels, got {len(dataset)} without a labeled pixel")
-    return Memory(features, histograms)
 
+    def __init__(self, size: int, num_images: int, epochs: int, num_classes: int, seed: int) -> None:
+        self.each = size // (num_images * epochs)
+        if self.each < 1:
+            raise ValueError(
+                f"expected a memory of at least {num_images * epochs} patches for {num_images} images and {epochs} "
+                f"augmentation epochs, got {size}"
+            )
+        self.num_images, self.num_classes, self.seed = num_images, num_classes, seed
+        self.rows = RowsByImage()
 
-def remembered(grid: Grid, num_classes: int, each: int, draw: tuple[int, ...]) -> tuple[Tensor, Tensor]:
-    counts_PC = label_histograms(grid.labels, grid.features.shape[1:], num_classes)
-    chosen = choose_patches(counts_PC > 0, each, np.random.default_rng(draw))
-    shares = counts_PC[chosen] / counts_PC[chosen].sum(axis=1, keepdims=True)
-    rows = torch.from_numpy(chosen)
-    return rows_of(grid.features)[rows.to(grid.features.device)].cpu(), torch.from_numpy(shares).float()
+    def add(self, grid: Grid, epoch: int) -> None:
+        counts_PC = label_histograms(grid.labels, grid.features.shape[1:], self.num_classes)
+        chosen = choose_patches(counts_PC > 0, self.each, np.random.default_rng((self.seed, epoch, grid.index)))
+        shares = counts_PC[chosen] / counts_PC[chosen].sum(axis=1, keepdims=True)
+        rows = torch.from_numpy(chosen).to(grid.features.device)
+        place = epoch * self.num_images + grid.index
+        self.rows.add(place, rows_of(grid.features)[rows], torch.from_numpy(shares).float())
+
+    def gather(self) -> Memory:
+        """In the order of epochs, images and patches, on the CPU. ValueError where no patch has a label."""
+        memory = Memory(*self.rows.gather())
+        if not len(memory.histograms):
+            raise ValueError("expected images with labels, got none with a labeled pixel")
+        return memory
 
 
 def label_histograms(labels_HW: np.ndarray, grid: tuple[int, ...], num_classes: int) -> np.ndarray:

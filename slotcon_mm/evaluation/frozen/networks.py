@@ -57,10 +57,11 @@ class FrozenNetwork(NamedTuple):
         """
         name = type(self.backbone).__name__
         with torch.no_grad(), torch.autocast(images_B3HW.device.type, enabled=False):
-            maps = at_fitting_size(self.backbone, self.normalize(images_B3HW), self.views, name)
+            # not by a call: where a run has compiled it, that would compile for each size of image
+            maps = at_fitting_size(self.backbone.forward, self.normalize(images_B3HW), self.views, name)
             chosen = maps if isinstance(maps, Tensor) else maps[self.in_index]
             expect_feature_map(chosen, name)
-            scores = None if self.neck is None else self.neck(maps).scores
+            scores = None if self.neck is None else self.neck.forward(maps).scores
             return Encoding(F.normalize(chosen.float(), dim=1), scores)
 
     def normalize(self, images_B3HW: Tensor) -> Tensor:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -10,10 +10,9 @@ from mmengine.dist import all_gather_object
 from torch import Tensor
 
 from slotcon_mm.datasets.label_sets import IGNORED
-from slotcon_mm.evaluation.frozen.grids import Grid, Reading, cells_of_labels, each_grid, rows_of
-from slotcon_mm.evaluation.frozen.networks import FrozenNetwork
+from slotcon_mm.evaluation.frozen.grids import Grid, cells_of_labels, rows_of
 
-__all__ = ["Pixels", "gather_rows", "sample_pixels"]
+__all__ = ["PixelSample", "Pixels", "RowsByImage"]
 
 
 class Pixels(NamedTuple):
@@ -23,43 +22,50 @@ class Pixels(NamedTuple):
     labels: Tensor
 
 
-def sample_pixels(
-    network: FrozenNetwork, dataset: Any, reading: Reading, *, most: int, labeled: bool, what: str
-) -> Pixels:
+class RowsByImage:
+    """Rows of tensors that images give, in parts, brought into the order of the images over all processes."""
+
+    def __init__(self) -> None:
+        self.parts: dict[int, tuple[Tensor, ...]] = {}
+
+    def add(self, place: int, *tensors: Tensor) -> None:
+        """What the image of this place gives; kept on the CPU."""
+        self.parts[place] = tuple(tensor.cpu() for tensor in tensors)
+
+    def gather(self) -> list[Tensor]:
+        """The tensors of all, one after the other; the same on every process."""
+        everything = {place: part for of_one in all_gather_object(self.parts) for place, part in of_one.items()}
+        ordered = [everything[place] for place in sorted(everything)]
+        return [torch.cat(column) for column in zip(*ordered, strict=True)]
+
+
+class PixelSample:
     """About ``most`` cells, or all if there are fewer: each image gives as many at random, and all if it has fewer.
 
-    They come in the order of images and cells, the same on every process.
-
     Args:
-        network: Whose features.
-        dataset: Images with labels.
-        reading: How they are read.
         most: Cells of all images.
+        num_images: That give them.
         labeled: Whether cells without a label are left out.
-        what: For the progress bar.
-
-    Raises:
-        ValueError: No cell has a label.
     """
-    each = -(-most // len(dataset))
-    found = {grid.index: drawn(grid, each, labeled) for grid in each_grid(network, dataset, reading, what)}
-    features, labels = (gather_rows({index: part[column] for index, part in found.items()}) for column in range(2))
-    if not len(labels):
-        raise ValueError(f"expected images with labels, got {len(dataset)} without a labeled pixel")
-    device = next(network.backbone.parameters()).device
-    return Pixels(features.to(device), labels.to(device))
 
+    def __init__(self, most: int, num_images: int, *, labeled: bool) -> None:
+        self.each, self.labeled = -(-most // num_images), labeled
+        self.rows = RowsByImage()
 
-def drawn(grid: Grid, each: int, labeled: bool) -> tuple[Tensor, Tensor]:
-    labels_P = torch.from_numpy(cells_of_labels(grid.labels, grid.features.shape[1:]).astype(np.int64)).flatten()
-    rows = np.flatnonzero(labels_P.numpy() != IGNORED) if labeled else np.arange(len(labels_P))
-    if len(rows) > each:
-        rows = np.sort(np.random.default_rng((grid.index, each)).permutation(rows)[:each])
-    chosen = torch.from_numpy(rows)
-    return rows_of(grid.features)[chosen.to(grid.features.device)].cpu(), labels_P[chosen]
+    def add(self, grid: Grid) -> None:
+        labels_P = cells_of_labels(grid.labels, grid.features.shape[1:]).astype(np.int64).ravel()
+        chosen = np.flatnonzero(labels_P != IGNORED) if self.labeled else np.arange(len(labels_P))
+        if len(chosen) > self.each:
+            rng = np.random.default_rng((grid.index, self.each))
+            chosen = np.sort(rng.permutation(chosen)[: self.each])
+        rows = torch.from_numpy(chosen)
+        self.rows.add(
+            grid.index, rows_of(grid.features)[rows.to(grid.features.device)], torch.from_numpy(labels_P)[rows]
+        )
 
-
-def gather_rows(parts: dict[int, Tensor]) -> Tensor:
-    """Rows of all processes' images, in the order of the images; on the CPU."""
-    everything = {index: part for of_one in all_gather_object(parts) for index, part in of_one.items()}
-    return torch.cat([everything[index] for index in sorted(everything)])
+    def gather(self, device: torch.device) -> Pixels:
+        """In the order of images and cells. ValueError where no cell has a label."""
+        features, labels = self.rows.gather()
+        if not len(labels):
+            raise ValueError("expected images with labels, got none with a labeled pixel")
+        return Pixels(features.to(device), labels.to(device))

@@ -23,11 +23,12 @@ from slotcon_mm.checkpoints.safe_loading import load_from_safe_local, state_dict
 from slotcon_mm.checkpoints.standard_resnet import backbone_of_shapes
 from slotcon_mm.checkpoints.view_size import USUAL, views_of_config
 from slotcon_mm.evaluation.frozen.networks import FrozenNetwork
+from slotcon_mm.models.algorithms.slotcon import SlotCon
 from slotcon_mm.models.backbones.torchvision_features import TorchvisionFeatures, torchvision_names
 from slotcon_mm.requirements import require
 from slotcon_mm.signatures import parameters_of
 
-__all__ = ["Kind", "kind_of_name", "network_of_weights"]
+__all__ = ["Kind", "kind_of_name", "network_of_model", "network_of_weights"]
 
 IMAGENET = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], channels="RGB")
 USUAL_VIEWS = (USUAL, USUAL)
@@ -89,15 +90,26 @@ def network_of_pretraining(
     checkpoint: Mapping[str, Any], config: Mapping[str, Any] | None, source: str | None
 ) -> FrozenNetwork:
     """With its projector and prototypes."""
-    model = build_from_checkpoint(checkpoint)
-    chosen = model if source == "student" else model.teacher
     if config is None:  # an official file, converted
         kind = Kind(partial(fresh, backbone_of_shapes(state_dict_of(checkpoint), "backbone."), "mmpretrain"))
     else:
         kind = kind_of_config(config)
+    return network_of_slotcon(build_from_checkpoint(checkpoint), kind, source)
+
+
+def network_of_slotcon(model: SlotCon, kind: Kind, source: str | None) -> FrozenNetwork:
+    chosen = model if source == "student" else model.teacher
     return FrozenNetwork(
         chosen.backbone, kind.pixels, kind.views, kind.build, neck=chosen.neck, in_index=chosen.neck.in_index
     )
+
+
+def network_of_model(model: Any, config: Mapping[str, Any]) -> FrozenNetwork:
+    """A model's own backbone, a SlotCon's teacher's, while it is trained; ``config`` is the run's."""
+    kind = kind_of_config(config)
+    if isinstance(model, SlotCon):
+        return network_of_slotcon(model, kind, None)
+    return FrozenNetwork(model.backbone, kind.pixels, kind.views, kind.build, in_index=kind.in_index)
 
 
 def kind_in_file(

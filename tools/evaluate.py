@@ -1,0 +1,124 @@
+#!/usr/bin/env python
+"""Did it help? Scores of frozen features on labeled images: a row for each weights, and one for random weights.
+
+python tools/evaluate.py work_dirs/RUN [WEIGHTS ...] --images data/street --labels data/masks --classes classes.txt
+python tools/evaluate.py work_dirs/RUN r50.pth --images COCO --labels COCO/stuffthingmaps --splits train2017 val2017 \\
+    --label-set coco-stuff-27 --seeds 3 --out table
+python tools/evaluate.py work_dirs/RUN --data configs/evaluation/voc.py
+
+WEIGHTS are work dirs, checkpoints of this package or of OpenMMLab's, exported backbones, and plain weights of other
+libraries with --backbone. configs/evaluation/README.md says what each measure is and when to trust it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any
+
+from mmengine.dist import is_main_process
+from mmengine.logging import MMLogger
+
+import slotcon_mm  # noqa: F401
+from slotcon_mm.evaluation.frozen.evaluate import Choices
+from slotcon_mm.evaluation.frozen.grids import Reading
+from slotcon_mm.evaluation.frozen.measures import MEASURES
+from slotcon_mm.evaluation.frozen.parts import LabeledParts, build_parts
+from slotcon_mm.evaluation.frozen.table import as_text, write_tables
+from slotcon_mm.launch.console import hosts_kept_quiet
+from slotcon_mm.launch.evaluating import evaluate_weights, protocol_of, start_processes
+from slotcon_mm.launch.evaluation_data import add_data_arguments, dataset_configs, read_preset
+from slotcon_mm.launch.launchers import leave_processes
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("weights", metavar="WEIGHTS", nargs="+", help="work dirs and files of weights")
+    parser.add_argument("--data", metavar="CONFIG", help="a config of configs/evaluation, in place of the next options")
+    add_data_arguments(parser)
+    parser.add_argument(
+        "--backbone",
+        metavar="CONFIG_OR_NAME",
+        help="what network plain weights are of: a config with model.backbone, torchvision/NAME or timm/NAME",
+    )
+    parser.add_argument("--source", choices=["teacher", "student"], help="of pretrainings (default: teacher)")
+    parser.add_argument("--no-random", action="store_true", help="leave the row of random weights out")
+    parser.add_argument(
+        "--measures", nargs="+", choices=[*MEASURES], help="default: all; fg-ari where there are instances"
+    )
+    parser.add_argument("--seeds", type=int, default=1, metavar="N", help="measure N times, 0 to N - 1 (default: 1)")
+    parser.add_argument(
+        "--size",
+        type=int,
+        help="pixels of the shorter side in the network (default: 320 for a training's views of 224)",
+    )
+    parser.add_argument("--memory", type=int, help="patches that retrieval remembers (default: 100,000)")
+    parser.add_argument("--augmentation-epochs", type=int, metavar="N", help="of retrieval's memory (default: 1)")
+    parser.add_argument("--batch-size", type=int, default=16, help="images at a time (default: 16)")
+    parser.add_argument("--workers", type=int, default=2, help="processes that read images (default: 2)")
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="also write evaluation.txt, .md, .csv and .json")
+    parser.add_argument("--launcher", choices=["none", "pytorch", "slurm", "mpi"], default="none", help="job launcher")
+    parser.add_argument("--device", choices=["cpu"], help="cpu: leave a GPU alone")
+    parser.add_argument("--local_rank", "--local-rank", type=int, default=0, help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def main() -> None:
+    with hosts_kept_quiet():
+        run(parse_arguments())
+
+
+def run(args: argparse.Namespace) -> None:
+    rows = []
+    try:
+        MMLogger.get_instance("mmengine", log_level="WARNING")
+        device = start_processes(args.launcher, args.local_rank, args.device)
+        parts, choices, data = what_to_measure(args)
+        measured = evaluate_weights(
+            args.weights, parts, choices, backbone=args.backbone, source=args.source, random=not args.no_random,
+            device=device,
+        )  # fmt: skip
+        for row in measured:
+            rows.append(row)
+    except (ValueError, OSError, ImportError) as error:
+        sys.exit(f"error: {error}")
+    if is_main_process():
+        print(as_text(rows), end="")
+        if args.out:
+            write_tables(rows, args.out, protocol_of(choices, data, parts), parts.label_set.names, choices.seeds)
+            print(f"{args.out}/evaluation.txt, .md, .csv, .json")
+    leave_processes()
+
+
+def what_to_measure(args: argparse.Namespace) -> tuple[LabeledParts, Choices, dict[str, Any]]:
+    """Data and choices, of options and of the config that they may come from; and the data's description."""
+    preset: dict[str, Any] = {}
+    if args.data:
+        if args.images or args.labels:
+            raise ValueError(f"expected --data or --images and --labels, got both: {args.data} says where they are")
+        config = read_preset(args.data)
+        train, held_out, preset = config.train, config.held_out, dict(config.get("choices") or {})
+    else:
+        train, held_out = dataset_configs(args)
+    parts = build_parts(train, held_out, args.most_images)
+    reading = Reading(
+        size=args.size or preset.pop("size", None), batch_size=args.batch_size, workers=args.workers, progress=True
+    )
+    preset.pop("size", None)
+    given = {name: getattr(args, name) for name in ("memory", "augmentation_epochs") if getattr(args, name) is not None}
+    preset.update(given, measures=tuple(args.measures or preset.get("measures") or usual_measures(parts)))
+    if unknown := set(preset) - set(Choices._fields):
+        raise ValueError(f"expected choices of {', '.join(Choices._fields)} in {args.data}, got {', '.join(unknown)}")
+    choices = Choices(**preset, seeds=tuple(range(args.seeds)), reading=reading)
+    return parts, choices, dict(train=train, held_out=held_out, most_images=args.most_images)
+
+
+def usual_measures(parts: LabeledParts) -> list[str]:
+    """All that the data allows."""
+    has_instances = "gt_instances" in parts.held_out[0]
+    return [name for name, measure in MEASURES.items() if has_instances or not measure.needs_instances]
+
+
+if __name__ == "__main__":
+    main()
