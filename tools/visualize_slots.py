@@ -4,6 +4,8 @@
 python tools/visualize_slots.py work_dirs/slotcon_r50_coco data/coco/val2017 --out-dir prototypes/
 python tools/visualize_slots.py work_dirs/slotcon_r50_coco data/coco/val2017 \\
     --labels data/coco/stuffthingmaps/val2017 --label-set coco-stuff-27        # adds each prototype's purity
+python tools/visualize_slots.py work_dirs/run images --labels labels --classes classes.txt    # classes of your own
+python tools/visualize_slots.py work_dirs/run images --labels instances.json                  # COCO's JSON
 """
 
 from __future__ import annotations
@@ -18,11 +20,11 @@ from slotcon_mm.checkpoints.build import build_from_checkpoint
 from slotcon_mm.checkpoints.latest import resolve_checkpoint
 from slotcon_mm.checkpoints.safe_loading import load_from_safe_local
 from slotcon_mm.checkpoints.view_size import bit_depth_of_checkpoint, views_of_checkpoint
-from slotcon_mm.datasets.label_sets import LABEL_SETS
 from slotcon_mm.datasets.white_value import expect_bit_depth
 from slotcon_mm.inference.fill_gallery import fill_gallery, read_square
 from slotcon_mm.launch.console import hosts_kept_quiet
 from slotcon_mm.launch.device import default_device
+from slotcon_mm.launch.label_arguments import add_label_arguments, label_set_from
 from slotcon_mm.visualization.gallery_page import write_gallery
 
 
@@ -38,8 +40,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--bit-depth", type=int, help="bits that 16-bit images use, such as 12 (default: as the training read them)"
     )
-    parser.add_argument("--labels", help="folder of label maps, a PNG for each image")
-    parser.add_argument("--label-set", choices=[*LABEL_SETS], help="what the values of the label maps mean")
+    add_label_arguments(parser)
     parser.add_argument("--batch-size", type=int, default=32, help="images at a time (default: 32)")
     parser.add_argument(
         "--workers",
@@ -48,10 +49,7 @@ def parse_arguments() -> argparse.Namespace:
         help="processes that read images (default: at most 4)",
     )
     parser.add_argument("--device", help="cpu, cuda:0, ... (default: a CUDA device if there is one)")
-    args = parser.parse_args()
-    if bool(args.labels) != bool(args.label_set):
-        parser.error("expected --labels and --label-set together")
-    return args
+    return parser.parse_args()
 
 
 def main() -> None:
@@ -61,6 +59,7 @@ def main() -> None:
 
 def run(args: argparse.Namespace) -> None:
     try:
+        label_set = label_set_from(args)
         checkpoint = resolve_checkpoint(args.weights, "WEIGHTS")
         loaded = load_from_safe_local(str(checkpoint), "cpu")
         views = views_of_checkpoint(loaded)
@@ -70,17 +69,17 @@ def run(args: argparse.Namespace) -> None:
         model = build_from_checkpoint(loaded).to(args.device or default_device())
         gallery, unreadable = fill_gallery(
             model, args.images, top=args.top, size=size, batch_size=args.batch_size, workers=args.workers,
-            labels=args.labels, label_set=args.label_set, bit_depth=bit_depth, views=views,
+            labels=args.labels, label_set=label_set, image_suffix=args.image_suffix, label_suffix=args.label_suffix,
+            bit_depth=bit_depth, views=views,
         )  # fmt: skip
     except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")
-    names = LABEL_SETS[args.label_set].names if args.label_set else ()
     title = f"Prototypes of {checkpoint}"
     page = write_gallery(
         gallery,
         args.out_dir,
         read=lambda path: read_square(path, size, exif=not args.labels, bit_depth=bit_depth),
-        class_names=names,
+        class_names=gallery.class_names,
         title=title,
     )
     print(page)

@@ -20,7 +20,7 @@ from slotcon_mm.datasets.splits import split_at_random
 from slotcon_mm.datasets.transforms.load_image import check_bit_depth
 from slotcon_mm.registry import DATASETS
 
-__all__ = ["LabelMapDataset", "is_curated", "label_map_path"]
+__all__ = ["LabelMapDataset", "expect_label_set", "is_curated", "label_map_path"]
 
 CURATED_SIDE, CURATED_STUFF = 360, 0.75
 PARTS = ("train", "held-out")
@@ -68,7 +68,7 @@ class LabelMapDataset(BaseDataset):
         self.subset, self.img_suffix, self.seg_map_suffix = as_subset(subset), img_suffix, seg_map_suffix
         self.instances = read_coco(os.path.join(data_root, ann_file)) if ann_file else None
         if has_maps:
-            self.label_set = label_set_of(expect_given(label_set))
+            self.label_set = label_set_of(expect_label_set(label_set))
         elif label_set is not None:
             raise ValueError(
                 f"expected no label_set with ann_file={ann_file!r} and without seg_map_path, since the file's "
@@ -186,7 +186,7 @@ def label_map_path(image: str, images: str, labels: str, image_suffix: str = "",
     return str(Path(labels) / path.relative_to(images).parent / name)
 
 
-def expect_given(label_set: Any) -> Any:
+def expect_label_set(label_set: Any) -> Any:
     if label_set is None:
         raise ValueError(
             "expected label_set, which tells what the values of label maps mean, got none: a preset's name, or "

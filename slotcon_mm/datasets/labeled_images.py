@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -15,7 +16,7 @@ from slotcon_mm.datasets.label_map_dataset import LabelMapDataset
 from slotcon_mm.datasets.transforms.evaluation_transforms import LoadLabels
 from slotcon_mm.datasets.transforms.load_image import LoadImage
 
-__all__ = ["LabeledImages", "read_labeled", "read_unlabeled"]
+__all__ = ["LabeledImages", "read_labeled", "read_samples", "read_unlabeled"]
 
 
 class LabeledImages(NamedTuple):
@@ -26,8 +27,9 @@ class LabeledImages(NamedTuple):
 
 
 def read_labeled(
-    root: Path, split: str, count: int, *, label_set: str = "scenes", size: tuple[int, int] | None = None
-) -> LabeledImages:
+    root: Path, split: str, count: int, *, label_set: str | Mapping[str, Any] = "scenes",
+    size: tuple[int, int] | None = None,
+) -> LabeledImages:  # fmt: skip
     """The first images of a split that have a label map.
 
     Args:
@@ -35,7 +37,7 @@ def read_labeled(
             ``stuffthingmaps/SPLIT/``.
         split: ``train2017`` or ``val2017``.
         count: At most so many.
-        label_set: A name of ``LABEL_SETS``.
+        label_set: As ``LabelMapDataset`` takes it.
         size: Width and height that the middle is cut to; None: the images are of one size and stay as they are.
 
     Raises:
@@ -45,11 +47,18 @@ def read_labeled(
         str(root),
         dict(img_path=split, seg_map_path=f"stuffthingmaps/{split}"),
         label_set,
-        pipeline=[LoadImage(exif=False), LoadLabels(label_set)],  # label maps are of the pixels as stored
+        pipeline=[LoadImage(exif=False), LoadLabels()],  # label maps are of the pixels as stored
     )
+    return read_samples(dataset, range(min(count, len(dataset))), size=size)
+
+
+def read_samples(
+    dataset: LabelMapDataset, positions: Sequence[int], *, size: tuple[int, int] | None = None
+) -> LabeledImages:
+    """Those at ``positions`` of a dataset whose pipeline ends in ``LoadLabels``; the rest is as in ``read_labeled``."""
     images, labels = [], []
-    for index in range(min(count, len(dataset))):
-        sample = dataset[index]
+    for position in positions:
+        sample = dataset[position]
         image, classes = sample["img"], sample["gt_sem_seg"]
         images.append(cut_middle(image, *size) if size else image)
         labels.append(cut_middle(classes, *size, labels=True) if size else classes)
@@ -57,7 +66,7 @@ def read_labeled(
         odd = next(i for i, image in enumerate(images) if image.shape != images[0].shape)
         raise ValueError(
             f"expected images of one size without size=(width, height) that they are cut to, got {images[0].shape[:2]} "
-            f"and {images[odd].shape[:2]} in {dataset.get_data_info(odd)['img_path']}"
+            f"and {images[odd].shape[:2]} in {dataset.get_data_info(positions[odd])['img_path']}"
         )
     return LabeledImages(np.stack(images), np.stack(labels))
 

@@ -42,7 +42,7 @@ def supervised_fcn(
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=2e-3, total_steps=steps)
     rng = np.random.default_rng(seed)
     for _ in range(steps):
-        rows = rng.choice(len(train.images), 8, replace=False)
+        rows = rng.choice(len(train.images), min(8, len(train.images)), replace=False)
         inputs, labels = to_input(train.images[rows]), torch.from_numpy(train.labels[rows]).long()
         if rng.random() < 0.5:
             inputs, labels = inputs.flip(-1), labels.flip(-1)

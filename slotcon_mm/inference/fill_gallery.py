@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -14,9 +14,8 @@ from slotcon_mm.checks import expect_positive
 from slotcon_mm.datasets.image_files import read_image
 from slotcon_mm.datasets.image_lists import list_images
 from slotcon_mm.datasets.image_samples import expect_known_bit_depth
-from slotcon_mm.datasets.label_files import read_labels
-from slotcon_mm.datasets.label_sets import LABEL_SETS, LabelSet
-from slotcon_mm.datasets.transforms.evaluation_transforms import CenterCrop, ResizeShortSide
+from slotcon_mm.datasets.label_sources import LabelSource, open_labels
+from slotcon_mm.datasets.transforms.evaluation_transforms import CenterCrop, LoadLabels, ResizeShortSide
 from slotcon_mm.evaluation.matching import confusion_matrix
 from slotcon_mm.models.algorithms.slotcon import SlotCon
 from slotcon_mm.models.fitting_sizes import group_at_fitting_size
@@ -30,13 +29,17 @@ class Squares(Dataset):
     """Middle squares of images, with labels where there are some; what cannot be read comes as its message."""
 
     def __init__(
-        self, folder: str, size: int, labels: str | None, label_set: LabelSet | None, most: int | None,
-        bit_depth: int | None,
-    ) -> None:  # fmt: skip
+        self, folder: str, size: int, labels: LabelSource | None, most: int | None, bit_depth: int | None
+    ) -> None:
         paths = list_images(folder)
         chosen = np.linspace(0, len(paths) - 1, min(most or len(paths), len(paths))).astype(int)
-        self.paths, self.folder, self.size = [paths[i] for i in chosen], Path(folder), size
-        self.labels, self.label_set, self.bit_depth = labels, label_set, bit_depth
+        self.paths, self.folder, self.size = [paths[i] for i in chosen], folder, size
+        self.labels, self.bit_depth = labels, bit_depth
+        if labels and not any(labels.of(path, folder) for path in paths):
+            raise ValueError(
+                f"expected labels of the images below {folder} in {labels.labels}, got none for {paths[0]} and "
+                f"{len(paths) - 1} others: they lie at the same places, or the JSON lists them by their paths"
+            )
 
     def __len__(self) -> int:
         return len(self.paths)
@@ -44,17 +47,12 @@ class Squares(Dataset):
     def __getitem__(self, index: int) -> dict[str, Any]:
         path = self.paths[index]
         try:
-            found = dict(img=read_image(path, exif=self.labels is None, bit_depth=self.bit_depth))
-            map_path = self.label_path(path)
-            if map_path and map_path.is_file():
-                assert self.label_set is not None
-                found["gt_sem_seg"] = read_labels(str(map_path), self.label_set)
+            found = dict(img=read_image(path, exif=self.labels is None, bit_depth=self.bit_depth), img_path=path)
+            if self.labels and (labels := self.labels.of(path, self.folder)):
+                found = LoadLabels().transform({**found, **labels})
             return dict(cut(found, self.size), path=path)
         except ValueError as error:
             return dict(path=path, error=str(error))
-
-    def label_path(self, path: str) -> Path | None:
-        return Path(self.labels) / Path(path).relative_to(self.folder).with_suffix(".png") if self.labels else None
 
 
 def cut(found: dict[str, Any], size: int) -> dict[str, Any]:
@@ -69,8 +67,9 @@ def read_square(path: str, size: int, *, exif: bool = True, bit_depth: int | Non
 @torch.no_grad()
 def fill_gallery(
     model: SlotCon, folder: str, *, top: int, size: int, batch_size: int, workers: int,
-    labels: str | None = None, label_set: str | None = None, most: int | None = None,
-    bit_depth: int | None = None, views: tuple[int, int] | None = None,
+    labels: str | None = None, label_set: str | Mapping[str, Any] | None = None, image_suffix: str = "",
+    label_suffix: str = ".png", most: int | None = None, bit_depth: int | None = None,
+    views: tuple[int, int] | None = None,
 ) -> tuple[Gallery, list[str]]:  # fmt: skip
     """The gallery of a folder's images, and what was said of those that cannot be read.
 
@@ -81,17 +80,19 @@ def fill_gallery(
         size: Of the middle square, in pixels.
         batch_size: Images at once.
         workers: Processes that read.
-        labels: Folder of label maps, at the same places.
-        label_set: A name of ``LABEL_SETS``.
+        labels: Folder of label maps, or JSON of instances, as ``open_labels`` takes them, like what follows.
+        label_set: What the values of label maps mean.
+        image_suffix: End of an image's name that its label map has not.
+        label_suffix: What the label map's name has in its place.
         most: Images, spread evenly over the folder's sorted list; None: all.
         bit_depth: Of ``LoadImage``.
         views: Height and width of the training's views, for networks that take no other size; by default the square's.
     """
     expect_positive(top=top, size=size, batch_size=batch_size)
-    classes = LABEL_SETS[label_set] if label_set else None
+    source = open_labels(labels, label_set, image_suffix, label_suffix) if labels else None
     K = model.neck.num_prototypes
-    gallery = Gallery(K, top, num_classes=len(classes.names) if classes else 0)
-    squares = Squares(folder, size, labels, classes, most, bit_depth)
+    gallery = Gallery(K, top, source.label_set.names if source else ())
+    squares = Squares(folder, size, source, most, bit_depth)
     expect_known_bit_depth(squares.paths, bit_depth, "Pass --bit-depth BITS")
     loader = DataLoader(squares, batch_size, num_workers=workers, collate_fn=list)
     unreadable: list[str] = []

@@ -9,8 +9,9 @@ from typing import Any
 
 from slotcon_mm.datasets.class_files import read_classes
 from slotcon_mm.datasets.label_sets import LABEL_SETS
+from slotcon_mm.datasets.label_sources import labels_are_instances
 
-__all__ = ["add_class_arguments", "add_label_arguments", "classes_from", "label_set_from", "labels_are_instances"]
+__all__ = ["add_class_arguments", "add_label_arguments", "classes_from", "label_set_from"]
 
 
 def add_label_arguments(parser: argparse.ArgumentParser) -> None:
@@ -91,11 +92,6 @@ def classes_from(args: argparse.Namespace, reason: str) -> str | dict[str, Any]:
             raise ValueError(f"expected --ignore with --classes, got --label-set {args.label_set}, which has its own")
         return args.label_set
     return read_classes(args.classes, None if args.ignore is None else [value_or_color(text) for text in args.ignore])
-
-
-def labels_are_instances(labels: str) -> bool:
-    """Whether ``--labels`` names a JSON file rather than a folder."""
-    return labels.lower().endswith(".json") and not Path(labels).is_dir()
 
 
 def value_of(args: argparse.Namespace, option: str) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +12,7 @@ from mmengine.runner import Runner
 
 from slotcon_mm.checkpoints.latest import resolve_checkpoint
 from slotcon_mm.datasets.image_lists import list_images
-from slotcon_mm.datasets.labeled_images import LabeledImages, read_labeled, read_unlabeled
-from slotcon_mm.datasets.scenes import CLASSES, write_scenes
+from slotcon_mm.datasets.labeled_images import LabeledImages
 from slotcon_mm.evaluation.supervised_fcn import supervised_fcn
 from slotcon_mm.inference.fill_gallery import fill_gallery, read_square
 from slotcon_mm.launch.fine_tuning import has_detection
@@ -23,6 +21,17 @@ from slotcon_mm.launch.start_checks import check_start
 from slotcon_mm.launch.training import train
 from slotcon_mm.quickstart.color_baseline import best_color_kmeans
 from slotcon_mm.quickstart.groups import GroupedImages, group_images
+from slotcon_mm.quickstart.material import (
+    NUM_HELD_OUT,
+    NUM_SHOWN,
+    NUM_TRAIN,
+    SIZE,
+    GivenLabels,
+    Material,
+    own_images,
+    own_labeled_images,
+    scenes,
+)
 from slotcon_mm.quickstart.progress_hook import ProgressHook
 from slotcon_mm.quickstart.report import Row, overlays, write_report
 from slotcon_mm.quickstart.transfer import NUM_LABELED, Comparison, compare_transfer
@@ -32,51 +41,66 @@ from slotcon_mm.visualization.gallery_page import write_gallery
 __all__ = ["run_quickstart"]
 
 CONFIG = Path(__file__).parents[1] / ".mim/configs/slotcon_r18_quickstart.py"
-NUM_TRAIN, NUM_HELD_OUT, NUM_SHOWN = 1000, 200, 12
 SHEET_ROWS, SHEET_COLUMNS = 12, 8
 SQUARE = 96  # pixels: images of 256 x 192 at the scale at which views show them
-PROTOTYPES_WITHOUT_LABELS = 32
+FEWEST_PROTOTYPES, PROTOTYPES_A_CLASS, MOST_PROTOTYPES = 32, 3, 256
 FCN_STEPS = 700
 
 
 def run_quickstart(
     data: Path | None, work_dir: Path, *, seed: int, epochs: int | None, lr: float | None, transfer: bool = False,
-    bit_depth: int | None = None,
+    bit_depth: int | None = None, labels: GivenLabels | None = None,
 ) -> Path:  # fmt: skip
-    """Pretrains and writes checkpoint, curves, scores and the report into ``work_dir``; returns the report's path."""
+    """Pretrains and writes checkpoint, curves, scores and the report into ``work_dir``; returns the report's path.
+
+    Args:
+        data: Folder of images; None: generated scenes.
+        work_dir: Made if it is not there.
+        seed: Of the run, and of which labeled images are held out.
+        epochs: None: the config's, or on images of one's own as many steps.
+        lr: None: the config's.
+        transfer: Fine-tune too; on scenes only.
+        bit_depth: Of ``LoadImage``.
+        labels: Of ``data``; with them there are scores.
+    """
     if data and transfer:
-        raise ValueError("expected --transfer without --data: fine-tuning needs labels, which the scenes have")
+        raise ValueError("expected --transfer without --data: fine-tuning needs masks, which the scenes have")
+    if labels and not data:
+        raise ValueError("expected --data with --labels, got none: generated scenes have labels of their own")
     work_dir.mkdir(parents=True, exist_ok=True)
-    root = data or work_dir / "scenes"
-    if data is None and not (root / "annotations/instances_val2017.json").is_file():
-        write_scenes(root, num_train=NUM_TRAIN, num_val=NUM_HELD_OUT, workers=os.cpu_count() or 1)
-    config = make_config(data, root, work_dir, seed=seed, epochs=epochs, lr=lr, bit_depth=bit_depth)
-    shown = (
-        read_unlabeled(root, NUM_SHOWN, bit_depth=bit_depth) if data else read_labeled(root, "val2017", NUM_HELD_OUT)
-    )
+    if data is None:
+        material = scenes(work_dir / "scenes")
+    elif labels is None:
+        material = own_images(data, bit_depth)
+    else:
+        material = own_labeled_images(data, labels, seed, bit_depth)
+    config = make_config(data, material, work_dir, seed=seed, epochs=epochs, lr=lr, bit_depth=bit_depth)
 
     groups: dict[str, GroupedImages] = {}
-    progress = ProgressHook(lambda model: groups.update(before=group_images(model, shown, len(CLASSES))))
+    progress = ProgressHook(
+        lambda model: groups.update(before=group_images(model, material.shown, len(material.classes)))
+    )
     runner = build_runner(config, [])
     check_start(runner)
     runner.register_hook(progress)
     train(runner)
-    groups["after"] = group_images(runner.model, shown, len(CLASSES))
+    groups["after"] = group_images(runner.model, material.shown, len(material.classes))
 
-    sheet = make_sheet(runner.model, root if data else root / "val2017", work_dir / "prototypes", labeled=not data,
-                       bit_depth=bit_depth)  # fmt: skip
+    sheet = make_sheet(runner.model, material, work_dir / "prototypes", bit_depth=bit_depth)
     rows, table = [], []
-    if not data:
-        labeled = read_labeled(root, "train2017", NUM_TRAIN)
-        rows = compare(config, labeled, shown, groups, seed)
+    if material.read_train:
+        labeled = material.read_train()
+        rows = compare(config, labeled, material, groups, seed)
         if transfer:
             checkpoint = resolve_checkpoint(work_dir, "--transfer")
-            table = compare_transfer(config, checkpoint, root, labeled, shown, len(CLASSES), work_dir)
+            table = compare_transfer(
+                config, checkpoint, material.root, labeled, material.shown, len(material.classes), work_dir
+            )
     write_curves(work_dir / "curves.png", progress.curves(), across="step")
     report = work_dir / "report.html"
-    write_report(report, rows=rows, columns=make_columns(shown, groups), curves=work_dir / "curves.png", sheet=sheet,
-                 transfer=[row.cells() for row in table], transfer_note=describe_transfer(table),
-                 **describe(data, config, runner))  # fmt: skip
+    write_report(report, rows=rows, columns=make_columns(material.shown, groups), curves=work_dir / "curves.png",
+                 sheet=sheet, transfer=[row.cells() for row in table], transfer_note=describe_transfer(table),
+                 **describe(data, material, config, runner))  # fmt: skip
     save_scores(work_dir / "scores.json", rows, table, seed)
     for row in rows:
         print(f"{row.name:42s} mIoU {100 * row.mean_iou:5.1f} %   pixel accuracy {100 * row.pixel_accuracy:5.1f} %")
@@ -86,21 +110,23 @@ def run_quickstart(
 
 
 def make_config(
-    data: Path | None, root: Path, work_dir: Path, *, seed: int, epochs: int | None, lr: float | None,
+    data: Path | None, material: Material, work_dir: Path, *, seed: int, epochs: int | None, lr: float | None,
     bit_depth: int | None = None,
 ) -> Config:  # fmt: skip
     config = Config.fromfile(CONFIG)
     config.work_dir, config.launcher, config.log_level = str(work_dir), "none", "WARNING"
     config.randomness = dict(seed=seed)
     dataset = config.train_dataloader.dataset
-    dataset.data_root = str(root)
+    dataset.data_root = str(material.root)
     dataset.pipeline[0].bit_depth = bit_depth
     if data:
         dataset.folders = [""]
-        config.model.neck.num_prototypes = PROTOTYPES_WITHOUT_LABELS
+        # some for each class, as on the scenes
+        wanted = PROTOTYPES_A_CLASS * len(material.classes)
+        config.model.neck.num_prototypes = max(FEWEST_PROTOTYPES, min(wanted, MOST_PROTOTYPES))
         if epochs is None:
             # as many steps as on the scenes, whatever the number of images
-            epochs = max(1, round(config.train_cfg.max_epochs * NUM_TRAIN / max(1, len(list_images(root)))))
+            epochs = max(1, round(config.train_cfg.max_epochs * NUM_TRAIN / max(1, len(list_images(data)))))
     config.train_cfg.max_epochs = epochs or config.train_cfg.max_epochs
     config.param_scheduler.warmup = min(config.param_scheduler.warmup, config.train_cfg.max_epochs / 4)
     if lr is not None:
@@ -109,33 +135,33 @@ def make_config(
 
 
 def compare(
-    config: Config, train: LabeledImages, shown: LabeledImages, groups: dict[str, GroupedImages], seed: int
+    config: Config, train: LabeledImages, material: Material, groups: dict[str, GroupedImages], seed: int
 ) -> list[Row]:
     """The score table: this run, the baselines and the ceiling."""
     print("scoring the baselines: k-means on color, and a small network with all labels (a minute)")
+    shown, num_classes = material.shown, len(material.classes)
     scores = {
-        "color k-means (best of RGB, Lab, smooth Lab)": best_color_kmeans(shown, len(CLASSES), seed=seed),
+        "color k-means (best of RGB, Lab, smooth Lab)": best_color_kmeans(shown, num_classes, seed=seed),
         "SlotCon before training": groups["before"].scores,
         "SlotCon after training": groups["after"].scores,
         "supervised FCN (all labels): the ceiling": supervised_fcn(
-            config.model.backbone, config.model.neck.in_channels, train, shown, len(CLASSES),
+            config.model.backbone, config.model.neck.in_channels, train, shown, num_classes,
             steps=FCN_STEPS, seed=seed,
         ),
     }  # fmt: skip
     return [Row(name, s.mean_iou, s.pixel_accuracy, "after" in name) for name, s in scores.items() if s is not None]
 
 
-def make_sheet(model: Any, folder: Path, out: Path, *, labeled: bool, bit_depth: int | None = None) -> Path:
+def make_sheet(model: Any, material: Material, out: Path, *, bit_depth: int | None = None) -> Path:
     """Writes the page of prototypes into ``out``; returns its contact sheet."""
     model.eval()
-    labels = str(folder.parent / "stuffthingmaps/val2017") if labeled else None
     gallery, _ = fill_gallery(
-        model, str(folder), top=SHEET_COLUMNS, size=SQUARE, batch_size=20, workers=0, labels=labels,
-        label_set="scenes" if labeled else None, most=NUM_HELD_OUT, bit_depth=bit_depth,
+        model, str(material.sheet_folder), top=SHEET_COLUMNS, size=SQUARE, batch_size=20, workers=0,
+        most=NUM_HELD_OUT, bit_depth=bit_depth, **material.sheet_options,
     )  # fmt: skip
     write_gallery(
-        gallery, out, read=lambda path: read_square(path, SQUARE, exif=not labeled, bit_depth=bit_depth),
-        class_names=CLASSES, title="Prototypes", sheet_rows=SHEET_ROWS,
+        gallery, out, read=lambda path: read_square(path, SQUARE, exif=not material.classes, bit_depth=bit_depth),
+        class_names=material.classes, title="Prototypes", sheet_rows=SHEET_ROWS,
     )  # fmt: skip
     return out / "sheet.png"
 
@@ -152,21 +178,33 @@ def make_columns(shown: LabeledImages, groups: dict[str, GroupedImages]) -> dict
     return columns
 
 
-def describe(data: Path | None, config: Config, runner: Runner) -> dict[str, Any]:
+def describe(data: Path | None, material: Material, config: Config, runner: Runner) -> dict[str, Any]:
     """Title and words of the report."""
     size = f"{len(runner.train_dataloader.dataset)} images, {config.train_cfg.max_epochs} epochs"
-    if data:
+    if data and not material.classes:
         return dict(
             title="SlotCon quickstart on your images",
             summary=f"A small SlotCon, pretrained on {size} of {data}. Each color is a prototype.",
             note="There are no labels, so there is no score: look whether a color means the same thing everywhere.",
         )
+    matched = (
+        f"Groups are matched one to one with the {len(material.classes)} classes (Hungarian matching on pixels of "
+        f"{material.held_out}); mIoU is their mean, {{}}. Colors are those of the class that a group is matched to."
+    )
+    if data:
+        width, height = SIZE
+        return dict(
+            title="SlotCon quickstart on your images",
+            summary=f"A small SlotCon, pretrained without labels on {size} of {data}, those that are scored among "
+            "them. Shown are scored images.",
+            note=matched.format("over those that occur")
+            + f" The middle of each image is scored, at {width} x {height} pixels. The supervised network was trained "
+            "with the labels of the other images.",
+        )
     return dict(
         title="SlotCon quickstart",
         summary=f"A small SlotCon, pretrained without labels on {size} of generated scenes; shown are held-out scenes.",
-        note=f"Groups are matched one to one with the {len(CLASSES)} classes (Hungarian matching on pixels of all "
-        f"{NUM_HELD_OUT} held-out scenes); mIoU is their mean, small things included. Colors are those of the class "
-        "that a group is matched to.",
+        note=matched.format("small things included"),
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -28,15 +29,15 @@ class Gallery:
     Args:
         num_prototypes: K.
         top: Occurrences kept of each.
-        num_classes: Of labels, for ``confusion_KC``; 0 without labels.
+        class_names: C of labels, for ``confusion_KC``; none without labels.
     """
 
-    def __init__(self, num_prototypes: int, top: int, num_classes: int = 0) -> None:
-        self.top = top
+    def __init__(self, num_prototypes: int, top: int, class_names: Sequence[str] = ()) -> None:
+        self.top, self.class_names = top, tuple(class_names)
         self.best: list[list[Occurrence]] = [[] for _ in range(num_prototypes)]
         self.pixels_K = np.zeros(num_prototypes, np.int64)
         self.images_K = np.zeros(num_prototypes, np.int64)
-        self.confusion_KC = np.zeros((num_prototypes, num_classes), np.int64)
+        self.confusion_KC = np.zeros((num_prototypes, len(class_names)), np.int64)
         self.seen = 0
 
     def add(self, path: str, scores_Khw: np.ndarray) -> None:

@@ -8,13 +8,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from slotcon_mm.quickstart import run
+from slotcon_mm.quickstart import material, run
 
 
 @pytest.fixture
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(run, "NUM_TRAIN", 64)
-    monkeypatch.setattr(run, "NUM_HELD_OUT", 12)
+    for module in (run, material):
+        monkeypatch.setattr(module, "NUM_TRAIN", 64)
+        monkeypatch.setattr(module, "NUM_HELD_OUT", 12)
     monkeypatch.setattr(run, "FCN_STEPS", 3)
 
 

@@ -31,4 +31,4 @@ def test_a_page_and_a_sheet_are_written_with_purity_where_there_are_labels(scene
     assert "of pixels" in text
     assert (tmp_path / "out/sheet.png").is_file()
     done = subprocess.run([*command[:4], "--labels", "x"], cwd=REPOSITORY, capture_output=True, text=True)
-    assert "--labels and --label-set together" in done.stderr
+    assert "error: expected --labels to be a folder of label maps or a .json file, got x" in done.stderr

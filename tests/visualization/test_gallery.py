@@ -15,7 +15,7 @@ def images(count: int = 40) -> list[np.ndarray]:
 
 
 def filled(top: int = 3) -> Gallery:
-    gallery = Gallery(K, top, num_classes=2)
+    gallery = Gallery(K, top, class_names=("a", "b"))
     for number, scores in enumerate(images()):
         gallery.add(f"{number}.jpg", scores)
     return gallery

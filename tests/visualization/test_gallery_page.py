@@ -12,7 +12,7 @@ from slotcon_mm.visualization.gallery_page import mark_region, write_gallery
 
 
 def test_every_link_and_thumbnail_of_the_page_is_there(tmp_path):
-    gallery = Gallery(3, top=2, num_classes=2)
+    gallery = Gallery(3, top=2, class_names=("a", "b"))
     scores = np.zeros((3, 2, 2))
     scores[1, :, 0] = scores[2, :, 1] = 1
     for name in ("a<b.jpg", "c.jpg", "d.jpg"):

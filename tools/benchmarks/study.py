@@ -5,6 +5,7 @@ python tools/benchmarks/study.py --out work_dirs/study                          
 python tools/benchmarks/study.py --out work_dirs/study --methods slotcon_k16 slotcon_k256   # ablations, by config
 python tools/benchmarks/study.py --out work_dirs/study --table                    # what is there so far
 python tools/benchmarks/study.py --out work_dirs/study-coco --data COCO --label-set coco-stuff-27 --epochs 240
+python tools/benchmarks/study.py --out work_dirs/study-own --data FOLDER --classes classes.txt      # your own classes
 
 Every method sees the same images, views, batches and epochs, has the same backbone, and gets the same number of
 learning rates to try, on seed 0, chosen by neighbors' votes within the training images (an ablation takes
@@ -35,7 +36,7 @@ from slotcon_mm.checkpoints.backbone import backbone_of
 from slotcon_mm.checkpoints.safe_loading import load_from_safe_local
 from slotcon_mm.checks import expect_positive
 from slotcon_mm.datasets.image_lists import list_images
-from slotcon_mm.datasets.label_sets import LABEL_SETS
+from slotcon_mm.datasets.label_sets import label_set_of
 from slotcon_mm.datasets.labeled_images import LabeledImages, read_labeled
 from slotcon_mm.datasets.scenes import write_scenes
 from slotcon_mm.evaluation.frozen_features import cluster_score, extract, knn_score, probe_score
@@ -44,6 +45,7 @@ from slotcon_mm.evaluation.transfer_table import spread
 from slotcon_mm.launch.arguments import add_common_arguments, add_training_arguments
 from slotcon_mm.launch.console import hosts_kept_quiet
 from slotcon_mm.launch.fine_tuning import has_detection, has_instances, mask_rcnn
+from slotcon_mm.launch.label_arguments import add_class_arguments, classes_from
 from slotcon_mm.launch.runner import build_runner
 from slotcon_mm.launch.start_checks import check_start
 from slotcon_mm.launch.training import prepare_training, train
@@ -81,7 +83,7 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True, help="folder for data, runs and numbers")
     parser.add_argument("--data", type=Path, help="a folder in COCO's layout; default: generated scenes")
-    parser.add_argument("--label-set", choices=LABEL_SETS, help="of its label maps: with --data, has to be given")
+    add_class_arguments(parser)
     parser.add_argument(
         "--methods", nargs="+", choices=[*studied(), RANDOM], default=[*METHODS, RANDOM],
         help=f"configs of {CONFIGS.name}/; default: {' '.join((*METHODS, RANDOM))}",
@@ -112,7 +114,7 @@ def run(args: argparse.Namespace) -> None:
     MMLogger.get_instance("mmengine", log_level="WARNING")
     try:
         expect_positive(epochs=args.epochs or 1)
-        label_set = label_set_of(args.data, args.label_set)
+        label_set = label_set_given(args)
         expect_same_budget(args.out / "budget.json", dict(epochs=args.epochs, data=str(args.data), label_set=label_set))
         data = read_data(args.data or make_scenes(args.out / "scenes"), label_set, is_generated=args.data is None)
     except (ValueError, OSError) as error:
@@ -131,15 +133,16 @@ def studied() -> list[str]:
     return [*METHODS, *ablations]
 
 
-def label_set_of(folder: Path | None, given: str | None) -> str:
+def label_set_given(args: argparse.Namespace) -> str | dict[str, Any]:
     """Generated scenes have one of their own. ValueError where a folder's is not given: ids alone do not tell."""
-    if folder is None and given not in (None, "scenes"):
+    if args.data is not None:
+        return classes_from(args, f"--data {args.data}")
+    if args.label_set not in (None, "scenes") or args.classes is not None:
         raise ValueError(
-            f"expected --data with --label-set {given}, got none: generated scenes have labels of their own"
+            f"expected --data with {'--classes' if args.classes else f'--label-set {args.label_set}'}, got none: "
+            "generated scenes have labels of their own"
         )
-    if folder is not None and given is None:
-        raise ValueError(f"expected --label-set with --data {folder}, got none: one of {', '.join(LABEL_SETS)}")
-    return given or "scenes"
+    return "scenes"
 
 
 def expect_same_budget(note: Path, budget: dict[str, Any]) -> None:
@@ -159,7 +162,7 @@ def make_scenes(folder: Path) -> Path:
     return folder
 
 
-def read_data(root: Path, label_set: str, *, is_generated: bool) -> Data:
+def read_data(root: Path, label_set: str | dict[str, Any], *, is_generated: bool) -> Data:
     train, held_out = (
         read_labeled(root, split, count, label_set=label_set, size=None if is_generated else SIZE)
         for split, count in (("train2017", NUM_LABELED), ("val2017", NUM_HELD_OUT))
@@ -167,7 +170,7 @@ def read_data(root: Path, label_set: str, *, is_generated: bool) -> Data:
     if len(train.images) <= NUM_TUNING:
         raise ValueError(f"expected more than {NUM_TUNING} labeled training images, got {len(train.images)}")
     num_unlabeled = len(list_images(root, ["train2017"]))
-    return Data(root, num_unlabeled, train, held_out, LABEL_SETS[label_set].names)
+    return Data(root, num_unlabeled, train, held_out, label_set_of(label_set).names)
 
 
 def best_rate(method: str, data: Data, args: argparse.Namespace) -> float:
