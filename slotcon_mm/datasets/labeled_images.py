@@ -25,6 +25,11 @@ class LabeledImages(NamedTuple):
     images: np.ndarray
     labels: np.ndarray | None
 
+    def samples(self) -> list[dict[str, np.ndarray]]:
+        """As a dataset's: ``img`` and ``gt_sem_seg``."""
+        assert self.labels is not None
+        return [dict(img=image, gt_sem_seg=label) for image, label in zip(self.images, self.labels, strict=True)]
+
 
 def read_labeled(
     root: Path, split: str, count: int, *, label_set: str | Mapping[str, Any] = "scenes",

@@ -11,8 +11,8 @@ from mmpretrain.registry import MODELS
 from torch import Tensor, nn
 
 from slotcon_mm.datasets.labeled_images import LabeledImages
-from slotcon_mm.evaluation.frozen_features import to_input
 from slotcon_mm.evaluation.matching import SegmentationScores, confusion_matrix, score_matched
+from slotcon_mm.models.preprocessing.view_preprocessor import ViewPreprocessor
 
 __all__ = ["supervised_fcn"]
 
@@ -61,3 +61,8 @@ def supervised_fcn(
             predicted = F.interpolate(logits, label.shape, mode="bilinear").argmax(dim=1)[0]
             confusion += confusion_matrix(predicted.numpy(), label, num_classes, num_classes)
     return score_matched(confusion, np.arange(num_classes))
+
+
+def to_input(images: np.ndarray) -> Tensor:
+    """(B, 3, H, W) floats of RGB images (B, H, W, 3) in 8 bits, normalized as in pretraining."""
+    return ViewPreprocessor()(dict(inputs=torch.from_numpy(images).permute(0, 3, 1, 2)))["inputs"]

@@ -11,12 +11,12 @@ import torch.nn.functional as F
 from slotcon_mm.datasets.labeled_images import LabeledImages
 from slotcon_mm.evaluation import SegmentationScores, confusion_matrix, match_one_to_one, score_matched
 from slotcon_mm.evaluation.clustering import merge_prototypes, merge_rows
-from slotcon_mm.evaluation.frozen_features import INPUT_SCALE
 from slotcon_mm.models import SlotCon
 
 __all__ = ["GroupedImages", "group_images"]
 
 IMAGES_AT_ONCE = 20
+INPUT_SCALE = 0.5  # the scale at which views show an image on average: 64 pixels for a crop of half its area
 
 
 class GroupedImages(NamedTuple):

@@ -22,6 +22,7 @@ import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 import unaligned_views  # noqa: F401  (registers what a config names)
 from measure import machine_line
@@ -36,10 +37,14 @@ from slotcon_mm.checkpoints.backbone import backbone_of
 from slotcon_mm.checkpoints.safe_loading import load_from_safe_local
 from slotcon_mm.checks import expect_positive
 from slotcon_mm.datasets.image_lists import list_images
-from slotcon_mm.datasets.label_sets import label_set_of
+from slotcon_mm.datasets.label_sets import LabelSet, label_set_of
 from slotcon_mm.datasets.labeled_images import LabeledImages, read_labeled
 from slotcon_mm.datasets.scenes import write_scenes
-from slotcon_mm.evaluation.frozen_features import cluster_score, extract, knn_score, probe_score
+from slotcon_mm.evaluation.frozen.evaluate import Choices, evaluate_network
+from slotcon_mm.evaluation.frozen.grids import Reading
+from slotcon_mm.evaluation.frozen.networks import FrozenNetwork, frozen
+from slotcon_mm.evaluation.frozen.parts import LabeledParts
+from slotcon_mm.evaluation.frozen.weights import IMAGENET
 from slotcon_mm.evaluation.supervised_fcn import supervised_fcn
 from slotcon_mm.evaluation.transfer_table import spread
 from slotcon_mm.launch.arguments import add_common_arguments, add_training_arguments
@@ -57,8 +62,10 @@ ABLATED = "slotcon_"  # what an ablation's name begins with
 RATES = (1.0, 4.0, 16.0, 64.0)  # times the published learning rate: a thousand steps may ask for longer ones
 NUM_TRAIN, NUM_HELD_OUT, NUM_LABELED, NUM_TUNING = 1000, 200, 200, 50
 SIZE = 256, 192  # of evaluated images
+SHORTER_SIDE = 96  # of them in the network: views of 64 show half of an image's area on average
 FCN_STEPS = 300
 PUBLISHED_QUEUE = 65_536  # MoCo's and DenseCL's
+FROZEN = {"clusters": "kmeans", "probe": "probe", "neighbors": "knn"}  # names here, and in evaluate.py
 MEASURES = {
     "clusters": "k-means, mIoU",
     "probe": "linear probe, mIoU",
@@ -70,13 +77,13 @@ MEASURES = {
 
 
 class Data(NamedTuple):
-    """A folder in COCO's layout, its labeled images, and the names of their classes."""
+    """A folder in COCO's layout, its labeled images, and what their labels mean."""
 
     root: Path
     num_unlabeled: int
     train: LabeledImages
     held_out: LabeledImages
-    classes: tuple[str, ...]
+    label_set: LabelSet
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -170,7 +177,7 @@ def read_data(root: Path, label_set: str | dict[str, Any], *, is_generated: bool
     if len(train.images) <= NUM_TUNING:
         raise ValueError(f"expected more than {NUM_TUNING} labeled training images, got {len(train.images)}")
     num_unlabeled = len(list_images(root, ["train2017"]))
-    return Data(root, num_unlabeled, train, held_out, label_set_of(label_set).names)
+    return Data(root, num_unlabeled, train, held_out, label_set_of(label_set))
 
 
 def best_rate(method: str, data: Data, args: argparse.Namespace) -> float:
@@ -187,10 +194,20 @@ def best_rate(method: str, data: Data, args: argparse.Namespace) -> float:
 
 def tuning_score(backbone: nn.Module, data: Data) -> float:
     assert data.train.labels is not None
-    features = extract(backbone, data.train.images)
-    first, rest = slice(None, NUM_TUNING), slice(NUM_TUNING, None)
-    train, held_out = (features[rest], data.train.labels[rest]), (features[first], data.train.labels[first])
-    return knn_score(train, held_out, len(data.classes), seed=0)
+    images, labels = data.train
+    held_out, train = (LabeledImages(images[part], labels[part]) for part in (np.s_[:NUM_TUNING], np.s_[NUM_TUNING:]))
+    return frozen_scores(backbone, train, held_out, data.label_set, ("knn",), seed=0)["knn"]
+
+
+def frozen_scores(
+    backbone: nn.Module, train: LabeledImages, held_out: LabeledImages, label_set: LabelSet,
+    measures: tuple[str, ...], *, seed: int,
+) -> dict[str, float]:  # fmt: skip
+    """By evaluate.py's measures, of images at the scale at which views show them."""
+    network = frozen(FrozenNetwork(backbone, IMAGENET, (SHORTER_SIDE, SHORTER_SIDE), lambda: backbone), "cpu")
+    parts = LabeledParts(train.samples(), held_out.samples(), label_set)
+    found = evaluate_network(network, parts, Choices(measures, (seed,), reading=Reading(SHORTER_SIDE)))
+    return {name: scores[0].value for name, scores in found.items()}
 
 
 def study_one(method: str, seed: int, rate: float, data: Data, args: argparse.Namespace) -> None:
@@ -200,23 +217,17 @@ def study_one(method: str, seed: int, rate: float, data: Data, args: argparse.Na
     if found.get("rate") != rate:
         found = dict(rate=rate)
     backbone = pretrained_backbone(method, seed, rate, data, args)
-    num_classes = len(data.classes)
-    assert data.train.labels is not None
-    assert data.held_out.labels is not None
-    if not {"clusters", "probe", "neighbors"} <= found.keys():
-        train_features = extract(backbone, data.train.images), data.train.labels
-        features = extract(backbone, data.held_out.images), data.held_out.labels
-        found.update(
-            clusters=cluster_score(*features, num_classes, seed=seed),
-            probe=probe_score(train_features, features, num_classes, seed=seed),
-            neighbors=knn_score(train_features, features, num_classes, seed=seed),
+    if not FROZEN.keys() <= found.keys():
+        scores = frozen_scores(
+            backbone, data.train, data.held_out, data.label_set, tuple(FROZEN.values()), seed=seed
         )
+        found.update({name: scores[measure] for name, measure in FROZEN.items()})
         write_json(note, found)
     if not args.no_fine_tuning and "fcn" not in found:
         config = study_config(method)
         scores = supervised_fcn(
-            config.model.backbone, 128, data.train, data.held_out, num_classes, steps=FCN_STEPS, seed=seed,
-            weights=backbone.state_dict(),
+            config.model.backbone, 128, data.train, data.held_out, len(data.label_set.names), steps=FCN_STEPS,
+            seed=seed, weights=backbone.state_dict(),
         )  # fmt: skip
         found["fcn"] = scores.mean_iou
         write_json(note, found)
