@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 from mmengine.fileio import LocalBackend, register_backend
 
-__all__ = ["AtomicBackend", "remove_leftovers", "write_atomically"]
+__all__ = ["AtomicBackend", "open_atomically", "remove_leftovers", "write_atomically"]
 
 PART = ".part"
 
@@ -29,17 +32,25 @@ class AtomicBackend(LocalBackend):
 def write_atomically(path: str | Path, content: bytes) -> None:
     """A reader finds the old file or the new one, whole, whenever the process, the machine or the disk fails.
 
-    A temporary file in the same folder is written, synced to the disk and renamed; then the folder is synced.
-
     Raises:
         OSError: The disk is full, say; what was at ``path`` is untouched.
+    """
+    with open_atomically(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def open_atomically(path: str | Path) -> Iterator[BinaryIO]:
+    """As ``write_atomically``, of a file that is written bit by bit; an exception leaves what was at ``path``.
+
+    A temporary file in the same folder is written, synced to the disk and renamed; then the folder is synced.
     """
     target = Path(path)
     target.parent.mkdir(parents=True, exist_ok=True)
     part = target.with_name(f".{target.name}.{os.getpid()}{PART}")
     try:
         with open(part, "wb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         os.replace(part, target)
@@ -48,6 +59,9 @@ def write_atomically(path: str | Path, content: bytes) -> None:
         raise OSError(
             error.errno, f"{error.strerror}; it was not written, files before it are whole", str(target)
         ) from error
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
     sync_folder(target.parent)
 
 

@@ -2,7 +2,10 @@
 """Group images, and write overlays as PNG and groups as JSON (COCO's RLE masks), in a tree like that of the inputs.
 
 python tools/infer.py work_dirs/slotcon_r50_coco IMAGES... --out-dir groups/
+python tools/infer.py work_dirs/slotcon_r50_coco IMAGES... --out-dir masks/ --names names.json --format coco
 
+With names of prototypes ("names.json", made on the page of visualize_slots.py), it writes masks of what was named: one
+COCO JSON, palette PNGs, or a labelme JSON for each image.
 IMAGES are files, folders and addresses; WEIGHTS a work dir, or a raw, published or converted pretraining checkpoint.
 """
 
@@ -12,7 +15,7 @@ import argparse
 import sys
 
 from slotcon_mm.checks import listing
-from slotcon_mm.inference.inferencer import SlotInferencer
+from slotcon_mm.inference.inferencer import NAMED_FORMATS, SlotInferencer
 from slotcon_mm.launch.console import hosts_kept_quiet
 
 
@@ -30,8 +33,20 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--bit-depth", type=int, help="bits that 16-bit images use, such as 12 (default: as the training read them)"
     )
+    parser.add_argument("--names", metavar="FILE", help="names.json: write masks of the prototypes that it names")
+    parser.add_argument(
+        "--format",
+        choices=[*NAMED_FORMATS],
+        help="of these masks: coco (one instances.json of polygons), labelmap (palette PNGs with legends, in Pascal "
+        "VOC's layout) or labelme (a JSON for each image)",
+    )
     parser.add_argument("--device", help="cpu, cuda:0, ... (default: a CUDA device if there is one)")
-    return parser.parse_args()
+    args = parser.parse_args()
+    if bool(args.names) != bool(args.format):
+        parser.error(
+            "expected --names and --format together; without both, overlays and masks of all groups are written"
+        )
+    return args
 
 
 def main() -> None:
@@ -43,11 +58,17 @@ def run(args: argparse.Namespace) -> None:
     try:
         options = {} if args.bit_depth is None else dict(bit_depth=args.bit_depth)
         inferencer = SlotInferencer(args.weights, device=args.device, size=args.size or "views", **options)
-        results = list(inferencer.write(args.images, args.out_dir, batch_size=args.batch_size))
+        if args.names:
+            written = inferencer.write_named(args.images, args.out_dir, args.names, args.format, args.batch_size)
+        else:
+            written = inferencer.write(args.images, args.out_dir, args.batch_size)
+        results = list(written)
     except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")
     unreadable = [result["name"] for result in results if "error" in result]
-    print(f"{len(results) - len(unreadable)} images in {args.out_dir}")
+    files = {result["path"] for result in results if "path" in result}
+    place = files.pop() if args.format == "coco" and files else args.out_dir
+    print(f"{len(results) - len(unreadable)} images in {place}")
     if unreadable:
         sys.exit(f"error: {len(unreadable)} could not be read: {listing(unreadable, most=5)}")
 

@@ -24,6 +24,10 @@ from slotcon_mm.checks import expect_positive, printable
 from slotcon_mm.datasets.image_files import decode_image, read_image
 from slotcon_mm.datasets.image_samples import unknown_bit_depth
 from slotcon_mm.datasets.white_value import expect_bit_depth
+from slotcon_mm.inference.coco_file import coco_file
+from slotcon_mm.inference.group_names import fingerprint_of, read_names
+from slotcon_mm.inference.label_maps import label_maps
+from slotcon_mm.inference.labelme_files import labelme_files
 from slotcon_mm.inference.outputs import Source, list_sources, write_outputs
 from slotcon_mm.launch.device import default_device
 from slotcon_mm.models.fitting_sizes import group_at_fitting_size
@@ -32,7 +36,10 @@ from slotcon_mm.models.input_sizes import input_size, usual_size
 from slotcon_mm.models.one_size import batches_of_one_size
 from slotcon_mm.visualization.overlay import overlay_groups
 
-__all__ = ["SlotInferencer"]
+__all__ = ["NAMED_FORMATS", "SlotInferencer"]
+
+NamedFormat = Literal["coco", "labelmap", "labelme"]
+NAMED_FORMATS = dict(coco=coco_file, labelmap=label_maps, labelme=labelme_files)
 
 
 class SlotInferencer(BaseInferencer):
@@ -128,21 +135,53 @@ class SlotInferencer(BaseInferencer):
         for prediction, _ in self._drawn(list_sources(inputs), batch_size, False, out_dir):
             yield {key: prediction[key] for key in ("name", "path", "error") if key in prediction}
 
+    def write_named(
+        self, inputs: Any, out_dir: str | Path, names: str | Path, file_format: NamedFormat, batch_size: int = 8
+    ) -> Iterator[dict[str, Any]]:
+        """Groups images and writes masks of the groups that were given a name, an image at a time, in bounded memory.
+
+        Args:
+            inputs: As of a call.
+            out_dir: Folder to write into.
+            names: ``names.json``, from the page of ``tools/visualize_slots.py`` or written by hand (``read_names``).
+            file_format: ``'coco'``: ``instances.json``, one for all images, whole once all are through; ``'labelmap'``:
+                palette PNGs in Pascal VOC's layout; ``'labelme'``: labelme's JSON, one for each image.
+            batch_size: As of a call.
+
+        Yields:
+            For each image, in order, its ``name`` and the ``path`` of what holds its masks; or its ``name`` and
+            ``error``.
+
+        Raises:
+            ValueError: The names are not for these weights, or not such as the format can hold.
+        """
+        named = read_names(names, self.model.neck.num_prototypes, fingerprint_of(self.model))
+        sources = list_sources(inputs)
+        with NAMED_FORMATS[file_format](Path(out_dir), named, sources) as add:
+            for source, prediction in self._grouped(sources, batch_size):
+                if "error" in prediction:
+                    yield dict(name=prediction["name"], error=prediction["error"])
+                else:
+                    yield dict(name=prediction["name"], path=str(add(source, prediction)))
+
     def _drawn(
         self, sources: list[Source], batch_size: int, draw: bool, out_dir: str | Path | None
     ) -> Iterator[tuple[dict[str, Any], np.ndarray | None]]:
+        for source, prediction in self._grouped(sources, batch_size):
+            overlay = overlay_of(prediction) if draw or out_dir is not None else None
+            prediction.pop("image", None)
+            if out_dir is not None and overlay is not None:
+                prediction["path"] = str(write_outputs(Path(out_dir), source.stem, prediction, overlay))
+            yield prediction, overlay
+
+    def _grouped(self, sources: list[Source], batch_size: int) -> Iterator[tuple[Source, dict[str, Any]]]:
         files = [str(source.given) for source in sources if not isinstance(source.given, np.ndarray)]
         if reason := unknown_bit_depth(files, self.bit_depth):
             warnings.warn(f"{reason}. Pass bit_depth (--bit-depth of infer.py)", stacklevel=3)
         stream = self.stream([source.given for source in sources], batch_size)
         if self.show_progress:
             stream = iter(tqdm(stream, "images", len(sources)))
-        for source, prediction in zip(sources, stream, strict=True):
-            overlay = overlay_of(prediction) if draw or out_dir is not None else None
-            prediction.pop("image", None)
-            if out_dir is not None and overlay is not None:
-                prediction["path"] = str(write_outputs(Path(out_dir), source.stem, prediction, overlay))
-            yield prediction, overlay
+        yield from zip(sources, stream, strict=True)
 
     def stream(self, inputs: Iterable[Any], batch_size: int = 8) -> Iterator[dict[str, Any]]:
         """As a call, one prediction after the other, each with its ``image``; nothing is kept."""

@@ -1,0 +1,107 @@
+"""Named groups as palette images in Pascal VOC's layout, which CVAT imports as "Segmentation mask"."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
+
+from slotcon_mm.inference.group_names import BACKGROUND, GroupNames
+from slotcon_mm.inference.outputs import Source, digest_of, free_path
+from slotcon_mm.visualization.overlay import color_table
+
+__all__ = ["label_maps"]
+
+MOST = 255  # categories that a palette image can hold beside background
+OWNER = "slotcon_mm input"  # in a PNG's text: the digest of the input's name
+PALETTE = np.concatenate([np.zeros((1, 3), np.uint8), color_table(MOST + 1)[1:]])
+
+
+@contextmanager
+def label_maps(
+    folder: Path, names: GroupNames, sources: Sequence[Source]
+) -> Iterator[Callable[[Source, dict[str, Any]], Path]]:
+    """What is yielded writes an image's ``SegmentationClass/STEM.png`` and returns its path; values are category ids.
+
+    Beside that folder: ``classes.txt`` with lines ``name,value``; ``labelmap.txt`` with CVAT's ``name:r,g,b::``; and
+    ``ImageSets/Segmentation/default.txt``, the list of stems.
+
+    Raises:
+        ValueError: There are too many names, or one that the legends cannot hold; or images of another call lie there
+            that were drawn with other names.
+    """
+    expect_fit(names)
+    legend = [BACKGROUND, *names.categories]
+    classes = "".join(f"{name},{value}\n" for value, name in enumerate(legend))
+    kept = stems_of_others(folder, classes, sources)
+    write(folder / "classes.txt", classes)
+    colors = PALETTE[: len(legend)].tolist()
+    write(folder / "labelmap.txt", "".join(f"{n}:{r},{g},{b}::\n" for n, (r, g, b) in zip(legend, colors, strict=True)))
+    maps = folder / "SegmentationClass"
+    written: set[str] = set()
+
+    def add(source: Source, prediction: dict[str, Any]) -> Path:
+        path = free_path(maps / f"{source.stem}.png", prediction["name"], belongs_to)
+        # not in place: a label map that is there is whole
+        image = Image.fromarray(names.category_map(prediction["group_map"]))
+        image.putpalette(PALETTE.tobytes())
+        text = PngInfo()
+        text.add_text(OWNER, digest_of(prediction["name"]))
+        image.save(path, pnginfo=text)
+        written.add(path.relative_to(maps).with_suffix("").as_posix())
+        return path
+
+    yield add
+    write(list_of(folder), "".join(f"{stem}\n" for stem in sorted(kept | written)))
+
+
+def expect_fit(names: GroupNames) -> None:
+    if len(names.categories) > MOST:
+        raise ValueError(
+            f"expected at most {MOST} names for --format labelmap, got {len(names.categories)}: give some prototypes "
+            "the same name, or take --format coco"
+        )
+    for name in names.categories:
+        if set(name) & set(",:") or name.startswith("#"):
+            raise ValueError(
+                f'expected names without commas and colons, and without "#" at their start, for --format labelmap, '
+                f'whose legends use them, got "{name}": rename it, or take --format coco'
+            )
+
+
+def stems_of_others(folder: Path, classes: str, sources: Sequence[Source]) -> set[str]:
+    """Stems that an earlier call listed and this one does not write anew."""
+    listed = list_of(folder)
+    if not listed.is_file():
+        return set()
+    others = set(listed.read_text(encoding="utf-8").split("\n")) - {source.stem for source in sources} - {""}
+    legend = folder / "classes.txt"
+    if others and legend.is_file() and legend.read_text(encoding="utf-8") != classes:
+        raise ValueError(
+            f"expected the names of {legend}, by which {len(others)} other images in this folder are drawn "
+            f"({sorted(others)[0]}, say), got other names: write into another folder"
+        )
+    return others
+
+
+def list_of(folder: Path) -> Path:
+    return folder / "ImageSets" / "Segmentation" / "default.txt"
+
+
+def write(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+
+
+def belongs_to(path: Path, name: str) -> bool:
+    """Whether a PNG is this input's, or broke off while an earlier call wrote it."""
+    try:
+        with Image.open(path) as image:
+            return getattr(image, "text", {}).get(OWNER) == digest_of(name)
+    except OSError:
+        return True
