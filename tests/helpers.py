@@ -15,11 +15,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 import torch.multiprocessing as mp
+from mmengine.config import Config
 from mmengine.logging import MessageHub
 from mmpretrain.structures import DataSample
 from torch import Tensor, nn
 
 from slotcon_mm.models import SlotCon
+from slotcon_mm.registry import MODELS
 
 TOTAL_STEPS = 30
 
@@ -91,6 +93,25 @@ def set_total_steps(steps: int = TOTAL_STEPS) -> None:
     MessageHub.get_current_instance().update_info("max_iters", steps)
 
 
+TINY_CONFIG: dict[str, Any] = dict(
+    type="slotcon_mm.SlotCon",
+    backbone=dict(type="ResNet", depth=18, base_channels=8, stem_channels=8),
+    neck=dict(type="slotcon_mm.GroupingNeck", in_channels=64, hidden_channels=12, out_channels=6, num_prototypes=5),
+    group_head=dict(type="slotcon_mm.GroupLossHead"),
+    slot_head=dict(type="slotcon_mm.SlotLossHead", hidden_channels=10),
+)
+
+
+def write_tiny_checkpoint(folder: Path) -> Path:
+    """A work dir with untrained weights of ``TINY_CONFIG``, as a run leaves it."""
+    torch.manual_seed(0)
+    model = MODELS.build({"_scope_": "mmpretrain", **TINY_CONFIG})
+    model.init_weights()
+    meta = dict(cfg=Config(dict(model=TINY_CONFIG)).pretty_text, iter=3)
+    torch.save(dict(state_dict=model.state_dict(), meta=meta, optimizer={}), folder / "epoch_1.pth")
+    return folder
+
+
 def run_on_two_processes(function: Callable[..., Any], folder: Path, *args: Any) -> list[Any]:
     """``function(rank, *args)`` on two gloo processes; what each returns (saved by torch)."""
     mp.spawn(_on_one, nprocs=2, args=(function, str(folder), args))
@@ -149,6 +170,7 @@ def run_tool(script: str, *arguments: str) -> ToolResult:
 
 
 __all__ = [
+    "TINY_CONFIG",
     "TOTAL_STEPS",
     "Payload",
     "TinyBackbone",
@@ -160,4 +182,5 @@ __all__ = [
     "run_tool",
     "set_total_steps",
     "tiny_slotcon",
+    "write_tiny_checkpoint",
 ]

@@ -1,9 +1,11 @@
 #!/usr/bin/env python
 """Show what each prototype stands for: its best-fitting images in a dataset, as a page to browse and a sheet.
 
+On the page each prototype can be given a name; "names.json", downloaded from it, is for "tools/infer.py --names".
+
 python tools/visualize_slots.py work_dirs/slotcon_r50_coco data/coco/val2017 --out-dir prototypes/
 python tools/visualize_slots.py work_dirs/slotcon_r50_coco data/coco/val2017 \\
-    --labels data/coco/stuffthingmaps/val2017 --label-set coco-stuff-27        # adds each prototype's purity
+    --labels data/coco/stuffthingmaps/val2017 --label-set coco-stuff-27        # adds purity, and proposes names
 python tools/visualize_slots.py work_dirs/run images --labels labels --classes classes.txt    # classes of your own
 python tools/visualize_slots.py work_dirs/run images --labels instances.json                  # COCO's JSON
 """
@@ -16,12 +18,14 @@ import sys
 from pathlib import Path
 
 import slotcon_mm  # noqa: F401
+from slotcon_mm.atomic_files import write_atomically
 from slotcon_mm.checkpoints.build import build_from_checkpoint
 from slotcon_mm.checkpoints.latest import resolve_checkpoint
 from slotcon_mm.checkpoints.safe_loading import load_from_safe_local
 from slotcon_mm.checkpoints.view_size import bit_depth_of_checkpoint, views_of_checkpoint
 from slotcon_mm.datasets.white_value import expect_bit_depth
 from slotcon_mm.inference.fill_gallery import fill_gallery, read_square
+from slotcon_mm.inference.group_names import fingerprint_of, names_as_text, propose_names
 from slotcon_mm.launch.console import hosts_kept_quiet
 from slotcon_mm.launch.device import default_device
 from slotcon_mm.launch.label_arguments import add_label_arguments, label_set_from
@@ -74,6 +78,8 @@ def run(args: argparse.Namespace) -> None:
         )  # fmt: skip
     except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")
+    proposed = propose_names(gallery.confusion_KC, gallery.class_names)
+    fingerprint = fingerprint_of(model)
     title = f"Prototypes of {checkpoint}"
     page = write_gallery(
         gallery,
@@ -81,8 +87,15 @@ def run(args: argparse.Namespace) -> None:
         read=lambda path: read_square(path, size, exif=not args.labels, bit_depth=bit_depth),
         class_names=gallery.class_names,
         title=title,
+        fingerprint=fingerprint,
+        names=proposed,
     )
     print(page)
+    if proposed:
+        proposal = args.out_dir / "names-proposed.json"  # names.json is the user's own
+        text = names_as_text(proposed, model.neck.num_prototypes, fingerprint)
+        write_atomically(proposal, text.encode())
+        print(f"{proposal}: each prototype has the class of most of its labeled pixels; infer.py --names takes it")
     if unreadable:
         sys.exit(f"error: {len(unreadable)} images could not be read: {'; '.join(unreadable[:3])}")
 

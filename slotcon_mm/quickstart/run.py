@@ -15,6 +15,7 @@ from slotcon_mm.datasets.image_lists import list_images
 from slotcon_mm.datasets.labeled_images import LabeledImages
 from slotcon_mm.evaluation.supervised_fcn import supervised_fcn
 from slotcon_mm.inference.fill_gallery import fill_gallery, read_square
+from slotcon_mm.inference.group_names import fingerprint_of, propose_names
 from slotcon_mm.launch.fine_tuning import has_detection
 from slotcon_mm.launch.runner import build_runner
 from slotcon_mm.launch.start_checks import check_start
@@ -161,7 +162,8 @@ def make_sheet(model: Any, material: Material, out: Path, *, bit_depth: int | No
     )  # fmt: skip
     write_gallery(
         gallery, out, read=lambda path: read_square(path, SQUARE, exif=not material.classes, bit_depth=bit_depth),
-        class_names=material.classes, title="Prototypes", sheet_rows=SHEET_ROWS,
+        class_names=material.classes, title="Prototypes", fingerprint=fingerprint_of(model),
+        names=propose_names(gallery.confusion_KC, material.classes), sheet_rows=SHEET_ROWS,
     )  # fmt: skip
     return out / "sheet.png"
 

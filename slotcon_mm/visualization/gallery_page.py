@@ -1,10 +1,10 @@
-"""A gallery as a folder to browse: thumbnails, ``index.html``, and one contact sheet."""
+"""A gallery as a folder to browse: thumbnails, ``index.html`` with fields for names, and one contact sheet."""
 
 from __future__ import annotations
 
 import html
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import cv2
@@ -12,6 +12,7 @@ import numpy as np
 
 from slotcon_mm.checks import printable
 from slotcon_mm.visualization.gallery import Gallery, Occurrence
+from slotcon_mm.visualization.names_form import FORM_STYLE, form, name_field, script
 from slotcon_mm.visualization.overlay import color_of
 
 __all__ = ["mark_region", "write_gallery"]
@@ -28,7 +29,7 @@ p { margin: .2rem 0; } img { width: 112px; height: 112px; display: block; } nav 
 
 def write_gallery(
     gallery: Gallery, folder: Path, *, read: Callable[[str], np.ndarray], class_names: Sequence[str] = (), title: str,
-    sheet_rows: int = 40,
+    fingerprint: str, names: Mapping[int, str], sheet_rows: int = 40,
 ) -> Path:  # fmt: skip
     """Writes the folder, with the contact sheet as ``sheet.png``; returns the page's path.
 
@@ -38,6 +39,8 @@ def write_gallery(
         read: An image's path to the square (S, S, 3) uint8 RGB that was grouped.
         class_names: Of labels.
         title: Of the page.
+        fingerprint: Of the weights; under it the browser keeps the names that are typed.
+        names: What the prototypes' fields start with.
         sheet_rows: Prototypes on the sheet: those that are used most.
     """
     (folder / "thumbnails").mkdir(parents=True, exist_ok=True)
@@ -47,7 +50,7 @@ def write_gallery(
         thumbnails = [thumbnail(read(found.path), found, prototype) for found in gallery.of(prototype)]
         for number, image in enumerate(thumbnails):
             write_image(folder / "thumbnails" / f"{prototype}-{number}.jpg", image)
-        sections.append(section(gallery, prototype, class_names))
+        sections.append(section(gallery, prototype, class_names, names.get(prototype, "")))
         if len(rows) < sheet_rows:
             blank = [np.full_like(thumbnails[0], 255)] * (gallery.top - len(thumbnails))
             rows.append(np.concatenate([label_cell(prototype), *thumbnails, *blank], axis=1))
@@ -59,7 +62,8 @@ def write_gallery(
     )
     page.write_text(
         f"<!doctype html><html lang='en'><meta charset='utf-8'><title>{html.escape(printable(title))}</title>"
-        f"<style>{STYLE}</style><h1>{html.escape(printable(title))}</h1><p>{summary}</p><nav>{links}</nav>{''.join(sections)}</html>",
+        f"<style>{STYLE}{FORM_STYLE}</style><h1>{html.escape(printable(title))}</h1><p>{summary}</p><nav>{links}</nav>"
+        f"{form()}{''.join(sections)}{script(names, len(gallery.best), fingerprint)}</html>",
         encoding="utf-8",
     )
     if rows:
@@ -67,7 +71,7 @@ def write_gallery(
     return page
 
 
-def section(gallery: Gallery, prototype: int, class_names: Sequence[str]) -> str:
+def section(gallery: Gallery, prototype: int, class_names: Sequence[str], name: str) -> str:
     color = "#" + bytes(color_of(prototype)).hex()
     share = gallery.pixels_K[prototype] / gallery.pixels_K.sum()
     lines = [f"{100 * share:.2f} % of pixels", f"in {gallery.images_K[prototype]} images"]
@@ -81,7 +85,8 @@ def section(gallery: Gallery, prototype: int, class_names: Sequence[str]) -> str
     )
     text = "".join(f"<p>{line}</p>" for line in lines)
     head = f"<h2><span style='background:{color}'></span>prototype {prototype}</h2>"
-    return f"<section id='p{prototype}'><aside>{head}{text}</aside><div>{images}</div></section>"
+    aside = f"<aside>{head}{name_field(prototype, name)}{text}</aside>"
+    return f"<section id='p{prototype}'>{aside}<div>{images}</div></section>"
 
 
 def caption(found: Occurrence) -> str:

@@ -17,6 +17,7 @@ import mmengine.device.utils
 import numpy as np
 import pytest
 import torch
+from helpers import TINY_CONFIG, write_tiny_checkpoint
 from hypothesis import given
 from hypothesis import strategies as st
 from mmengine.config import Config
@@ -26,29 +27,11 @@ from pycocotools import mask as coco_mask
 import slotcon_mm
 from slotcon_mm.checkpoints.publish import publish
 from slotcon_mm.inference.inferencer import SlotInferencer, describe
-from slotcon_mm.registry import MODELS
-
-K = 5
-CONFIG = dict(
-    type="slotcon_mm.SlotCon",
-    backbone=dict(type="ResNet", depth=18, base_channels=8, stem_channels=8),
-    neck=dict(
-        type="slotcon_mm.GroupingNeck", in_channels=64, hidden_channels=12, out_channels=6, num_prototypes=K
-    ),
-    group_head=dict(type="slotcon_mm.GroupLossHead"),
-    slot_head=dict(type="slotcon_mm.SlotLossHead", hidden_channels=10),
-)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def work_dir(tmp_path_factory) -> Path:
-    torch.manual_seed(0)
-    model = MODELS.build({"_scope_": "mmpretrain", **CONFIG})
-    model.init_weights()
-    folder = tmp_path_factory.mktemp("run")
-    meta = dict(cfg=Config(dict(model=CONFIG)).pretty_text, iter=3)
-    torch.save(dict(state_dict=model.state_dict(), meta=meta, optimizer={}), folder / "epoch_1.pth")
-    return folder
+    return write_tiny_checkpoint(tmp_path_factory.mktemp("run"))
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +50,7 @@ def test_without_a_cuda_device_it_works_on_the_cpu(work_dir, monkeypatch, hosts)
 def test_images_are_shown_at_the_scale_of_the_trainings_views(work_dir, tmp_path, views, size):
     checkpoint = torch.load(work_dir / "epoch_1.pth", weights_only=True)
     pipeline = [dict(type="slotcon_mm.PairedViews", size=views)]
-    config = Config(dict(model=CONFIG, train_dataloader=dict(dataset=dict(pipeline=pipeline))))
+    config = Config(dict(model=TINY_CONFIG, train_dataloader=dict(dataset=dict(pipeline=pipeline))))
     torch.save({**checkpoint, "meta": dict(cfg=config.pretty_text)}, tmp_path / "one.pth")
     assert SlotInferencer(tmp_path / "one.pth", device="cpu").size == size
     assert SlotInferencer(tmp_path / "one.pth", device="cpu", size=None).size is None
@@ -76,7 +59,7 @@ def test_images_are_shown_at_the_scale_of_the_trainings_views(work_dir, tmp_path
 def test_sixteen_bit_images_are_read_by_the_bit_depth_of_the_training_unless_another_is_given(work_dir, tmp_path):
     checkpoint = torch.load(work_dir / "epoch_1.pth", weights_only=True)
     pipeline = [dict(type="slotcon_mm.LoadImage", bit_depth=12), dict(type="slotcon_mm.PairedViews", size=64)]
-    config = Config(dict(model=CONFIG, train_dataloader=dict(dataset=dict(pipeline=pipeline))))
+    config = Config(dict(model=TINY_CONFIG, train_dataloader=dict(dataset=dict(pipeline=pipeline))))
     torch.save({**checkpoint, "meta": dict(cfg=config.pretty_text)}, tmp_path / "one.pth")
     values = np.random.default_rng(0).integers(0, 4096, (50, 70)).astype(np.uint16)
     cv2.imwrite(str(tmp_path / "deep.png"), values)
