@@ -10,7 +10,7 @@ import pytest
 from mmengine.fileio import get_file_backend
 
 from slotcon_mm import atomic_files
-from slotcon_mm.atomic_files import remove_leftovers, write_atomically
+from slotcon_mm.atomic_files import open_atomically, remove_leftovers, write_atomically
 
 
 def fail_on_sync(monkeypatch, number: int) -> None:
@@ -43,6 +43,22 @@ def test_the_file_is_synced_before_it_gets_its_name_and_the_folder_after(tmp_pat
     monkeypatch.setattr(os, "replace", lambda a, b: (calls.append("rename"), replace(a, b)))
     write_atomically(tmp_path / "a", b"x")
     assert calls == ["sync file", "rename", "sync folder"]
+
+
+def test_a_file_written_bit_by_bit_is_there_once_it_is_whole(tmp_path):
+    write_atomically(tmp_path / "a", b"old")
+    with open_atomically(tmp_path / "a") as file:
+        file.write(b"ne")
+        assert (tmp_path / "a").read_bytes() == b"old"
+        file.write(b"w")
+    assert (tmp_path / "a").read_bytes() == b"new"
+
+
+def test_an_exception_while_it_is_written_leaves_the_old_file(tmp_path):
+    write_atomically(tmp_path / "a", b"old")
+    with pytest.raises(TypeError), open_atomically(tmp_path / "a") as file:
+        file.writelines([b"new", "no bytes"])
+    assert [(path.name, path.read_bytes()) for path in tmp_path.iterdir()] == [("a", b"old")]
 
 
 def test_leftovers_of_a_killed_process_are_removed_and_nothing_else(tmp_path):

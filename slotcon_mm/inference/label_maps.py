@@ -42,18 +42,16 @@ def label_maps(
     write(folder / "classes.txt", classes)
     colors = PALETTE[: len(legend)].tolist()
     write(folder / "labelmap.txt", "".join(f"{n}:{r},{g},{b}::\n" for n, (r, g, b) in zip(legend, colors, strict=True)))
-    maps = folder / "SegmentationClass"
     written: set[str] = set()
 
     def add(source: Source, prediction: dict[str, Any]) -> Path:
-        path = free_path(maps / f"{source.stem}.png", prediction["name"], belongs_to)
-        # not in place: a label map that is there is whole
+        path = free_path(map_of(folder, source.stem), source.name, belongs_to)
         image = Image.fromarray(names.category_map(prediction["group_map"]))
         image.putpalette(PALETTE.tobytes())
         text = PngInfo()
-        text.add_text(OWNER, digest_of(prediction["name"]))
+        text.add_text(OWNER, digest_of(source.name))
         image.save(path, pnginfo=text)
-        written.add(path.relative_to(maps).with_suffix("").as_posix())
+        written.add(path.relative_to(folder / "SegmentationClass").with_suffix("").as_posix())
         return path
 
     yield add
@@ -76,10 +74,11 @@ def expect_fit(names: GroupNames) -> None:
 
 def stems_of_others(folder: Path, classes: str, sources: Sequence[Source]) -> set[str]:
     """Stems that an earlier call listed and this one does not write anew."""
-    listed = list_of(folder)
-    if not listed.is_file():
+    if not list_of(folder).is_file():
         return set()
-    others = set(listed.read_text(encoding="utf-8").split("\n")) - {source.stem for source in sources} - {""}
+    own = {source.stem: source.name for source in sources}
+    listed = set(list_of(folder).read_text(encoding="utf-8").split("\n")) - {""}
+    others = {stem for stem in listed if stem not in own or not belongs_to(map_of(folder, stem), own[stem])}
     legend = folder / "classes.txt"
     if others and legend.is_file() and legend.read_text(encoding="utf-8") != classes:
         raise ValueError(
@@ -87,6 +86,10 @@ def stems_of_others(folder: Path, classes: str, sources: Sequence[Source]) -> se
             f"({sorted(others)[0]}, say), got other names: write into another folder"
         )
     return others
+
+
+def map_of(folder: Path, stem: str) -> Path:
+    return folder / "SegmentationClass" / f"{stem}.png"
 
 
 def list_of(folder: Path) -> Path:

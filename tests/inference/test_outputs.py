@@ -44,6 +44,26 @@ def test_files_and_addresses_go_by_their_names(tree):
     assert stems(given) == ["a.jpg", "c", "a.jpg-2"]
 
 
+def file_names(inputs: object) -> list[str]:
+    return [source.file_name for source in list_sources(inputs)]
+
+
+def test_file_names_are_paths_below_the_given_folder_or_below_the_one_that_all_inputs_share(tree, monkeypatch):
+    assert file_names(tree / "one") == ["a.jpg", "sub/a.jpg", "sub/a.png"]
+    assert file_names(tree / "one/sub") == ["a.jpg", "a.png"]
+    assert file_names(str(tree / "one/sub/a.jpg")) == ["a.jpg"]
+    assert file_names([tree / "one/sub/a.jpg", tree / "one/a.jpg"]) == ["sub/a.jpg", "a.jpg"]
+    assert file_names([tree / "one/sub", tree / "two"]) == ["one/sub/a.jpg", "one/sub/a.png", "two/A.jpg", "two/a.jpg"]
+    monkeypatch.chdir(tree / "one")
+    assert file_names([".", "../two/a.jpg"]) == ["one/a.jpg", "one/sub/a.jpg", "one/sub/a.png", "two/a.jpg"]
+
+
+def test_addresses_and_arrays_are_called_as_they_are_given(tree):
+    given = ["https://host/a.png", ARRAY, tree / "one/a.jpg"]
+    assert file_names(given) == ["https://host/a.png", "array", "a.jpg"]
+    assert file_names("https://host/a.png") == ["https://host/a.png"]
+
+
 def test_no_name_leads_out_of_the_folder_or_breaks_a_line():
     assert stems(["x/..\\y.png", "a\nb.png", "https://host/.."]) == [".._y", "a_nb", ".."]
 
