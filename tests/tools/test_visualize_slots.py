@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,12 +11,14 @@ from pathlib import Path
 import torch
 from mmengine.config import Config
 
+from slotcon_mm.datasets.scenes import CLASSES
+from slotcon_mm.inference.group_names import fingerprint_of, read_names
 from slotcon_mm.registry import MODELS
 
 REPOSITORY = Path(__file__).parents[2]
 
 
-def test_a_page_and_a_sheet_are_written_with_purity_where_there_are_labels(scenes, tmp_path):
+def test_a_page_and_a_sheet_are_written_with_purity_and_names_where_there_are_labels(scenes, tmp_path):
     config = Config.fromfile(REPOSITORY / "configs/slotcon_r18_quickstart.py")
     model = MODELS.build({"_scope_": "mmpretrain", **config.model})
     meta = dict(cfg=Config(dict(model=config.model)).pretty_text)
@@ -30,5 +34,11 @@ def test_a_page_and_a_sheet_are_written_with_purity_where_there_are_labels(scene
     assert "6 images" in text
     assert "of pixels" in text
     assert (tmp_path / "out/sheet.png").is_file()
+    proposal = tmp_path / "out/names-proposed.json"
+    assert f"{proposal}: each prototype has the class of most of its labeled pixels" in done.stdout
+    names = read_names(proposal, 64, fingerprint_of(model))
+    assert set(names.categories) <= set(CLASSES)
+    for prototype, name in json.loads(proposal.read_text())["names"].items():
+        assert re.search(rf"data-prototype='{prototype}' value='{name}'.*?<p>\d+ % {name}</p>", text)
     done = subprocess.run([*command[:4], "--labels", "x"], cwd=REPOSITORY, capture_output=True, text=True)
     assert "error: expected --labels to be a folder of label maps or a .json file, got x" in done.stderr

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import cv2
@@ -20,14 +21,17 @@ def test_every_link_and_thumbnail_of_the_page_is_there(tmp_path):
     gallery.confusion_KC[2] = [3, 1]
     page = write_gallery(
         gallery, tmp_path, read=lambda path: np.full((30, 30, 3), 200, np.uint8), class_names=["sky", "dog"], title="T",
-        fingerprint="f", names={2: "a's <b>"},
+        fingerprint="f", names={2: "a's </script>"},
     )  # fmt: skip
     text = page.read_text()
     sources = re.findall(r"src='([^']+)'", text)
     assert sorted(sources) == [f"thumbnails/{k}-{i}.jpg" for k in (1, 2) for i in (0, 1)]
     assert all((tmp_path / source).is_file() for source in sources)
     assert set(re.findall(r"href='#(p\d)'", text)) == set(re.findall(r"id='(p\d)'", text)) == {"p1", "p2"}
-    assert re.findall(r"data-prototype='(\d)' value='([^']*)'", text) == [("1", ""), ("2", "a&#x27;s &lt;b&gt;")]
+    assert re.findall(r"data-prototype='(\d)' value='([^']*)'", text) == [("1", ""), ("2", "a&#x27;s &lt;/script&gt;")]
+    given = re.search(r"id='given'>(.*?)</script>", text)[1]
+    assert json.loads(given) == dict(prototypes=3, fingerprint="f", names={"2": "a's </script>"})
+    assert not re.search(r"(src|href)=.https?:|@import|url\(", text)
     assert "75 % sky" in text
     assert "a&lt;b.jpg" in text
     assert "3 images; 2 of 3 prototypes" in text
