@@ -148,7 +148,12 @@ def names_as_text(names: Mapping[int, str], num_prototypes: int, fingerprint: st
 
 
 def propose_names(confusion_KC: np.ndarray, class_names: Sequence[str]) -> dict[int, str]:
-    """The class that most labeled pixels of each prototype have; those without any have no name."""
-    if not class_names:
+    """The class that most labeled pixels of each prototype have; those without any have no name.
+
+    Args:
+        confusion_KC: Pixels of each prototype by class; without labels (K, 0).
+        class_names: C of them.
+    """
+    if confusion_KC.shape[1] == 0:
         return {}
     return {prototype: class_names[label] for prototype, label in enumerate(match_majority(confusion_KC)) if label >= 0}

@@ -90,4 +90,4 @@ def test_weights_are_told_apart_by_the_teachers_prototypes():
 def test_names_are_proposed_by_the_majority_of_labeled_pixels_and_none_where_there_are_none():
     confusion = np.array([[5, 1, 0], [0, 0, 0], [2, 2, 3]])
     assert propose_names(confusion, ["sky", "dog", "car"]) == {0: "sky", 2: "car"}
-    assert propose_names(np.zeros((3, 0), int), ()) == {}
+    assert propose_names(np.zeros((3, 0), int), ["sky"]) == {}
