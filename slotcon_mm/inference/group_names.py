@@ -116,7 +116,7 @@ def prototype_of(key: str, num_prototypes: int) -> int:
 
 def name_of(key: str, value: Any) -> str:
     if not isinstance(value, str):
-        raise ValueError(f'expected a name in quotes for prototype {key}, got {shortened(value)}: write "{value}"')
+        raise ValueError(f'expected a name in quotes for prototype {key}, such as "car", got {shortened(value)}')
     name = value.strip()
     if not name.isprintable():
         raise ValueError(f"expected a name of one line for prototype {key}, got {shortened(value)}: type it anew")

@@ -59,7 +59,7 @@ def test_what_is_written_is_what_is_read(tmp_path):
         (dict(names={"01": "a"}), 'got "01"'),
         (dict(names={"²": "a"}), 'got "²"'),
         (dict(names={"car": [3]}), 'got "car"'),
-        (dict(names={"0": 7}), 'a name in quotes for prototype 0, got 7: write "7"'),
+        (dict(names={"0": 7}), 'a name in quotes for prototype 0, such as "car", got 7'),
         (dict(names={"0": "a\nb"}), "a name of one line for prototype 0"),
         (dict(names={"0": "car", "4": "Car"}), 'got "car" for prototype 0 and "Car" for prototype 4: make them'),
         ('{"names": {"0": "a", "0": "b"}}', 'expected each key once, got "0" again'),
