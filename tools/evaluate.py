@@ -20,7 +20,7 @@ from typing import Any
 from mmengine.dist import is_main_process
 from mmengine.logging import MMLogger
 
-import slotcon_mm  # noqa: F401
+import slotcon_mm
 from slotcon_mm.evaluation.frozen.evaluate import Choices
 from slotcon_mm.evaluation.frozen.grids import Reading
 from slotcon_mm.evaluation.frozen.measures import MEASURES
@@ -86,7 +86,8 @@ def run(args: argparse.Namespace) -> None:
     if is_main_process():
         print(as_text(rows), end="")
         if args.out:
-            write_tables(rows, args.out, protocol_of(choices, data, parts), parts.label_set.names, choices.seeds)
+            protocol = protocol_of(choices, data, parts, slotcon_mm.__version__)
+            write_tables(rows, args.out, protocol, parts.label_set.names, choices.seeds)
             print(f"{args.out}/evaluation.txt, .md, .csv, .json")
     leave_processes()
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
-from scipy.cluster.vq import kmeans2, vq
+from scipy.cluster.vq import ClusterError, kmeans2, vq
 
 __all__ = ["kmeans", "merge_prototypes", "merge_rows"]
 
@@ -13,16 +15,32 @@ LEAST_SHARE = 0.001
 def kmeans(points_ND: np.ndarray, num_clusters: int, *, seed: int, restarts: int = 10) -> np.ndarray:
     """(G, D) centroids of the best of several starts by k-means++.
 
+    Where there are fewer different points than clusters (features that have collapsed), each is a centroid.
+
     Raises:
         ValueError: Fewer points than clusters.
     """
     if len(points_ND) < num_clusters:
         raise ValueError(f"expected at least {num_clusters} points to cluster, got {len(points_ND)}")
-    runs = [
-        kmeans2(points_ND, num_clusters, minit="++", iter=50, seed=seed + restart, missing="raise")[0]
-        for restart in range(restarts)
-    ]
+    starts = [one_start(points_ND, num_clusters, seed + restart) for restart in range(restarts)]
+    runs = [centroids for centroids in starts if centroids is not None]
+    if not runs:
+        different = np.unique(points_ND, axis=0)
+        if len(different) <= num_clusters:
+            return different
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # of clusters without points: they keep their first centroid
+            return kmeans2(points_ND, num_clusters, minit="++", iter=50, seed=seed)[0]
     return min(runs, key=lambda centroids: float(np.square(vq(points_ND, centroids)[1]).sum()))
+
+
+def one_start(points_ND: np.ndarray, num_clusters: int, seed: int) -> np.ndarray | None:
+    """None where a cluster loses all its points."""
+    try:
+        with np.errstate(invalid="ignore"):  # of equal points, SciPy's k-means++ draws from no distances at all
+            return kmeans2(points_ND, num_clusters, minit="++", iter=50, seed=seed, missing="raise")[0]
+    except (ClusterError, ValueError, IndexError):
+        return None
 
 
 def merge_prototypes(prototypes_KD: np.ndarray, pixels_K: np.ndarray, num_groups: int, *, seed: int = 0) -> np.ndarray:

@@ -12,7 +12,6 @@ import torch
 from mmengine.dist import init_dist
 from torch import distributed
 
-import slotcon_mm
 from slotcon_mm.evaluation.frozen.evaluate import Choices, evaluate_network
 from slotcon_mm.evaluation.frozen.networks import FrozenNetwork, frozen
 from slotcon_mm.evaluation.frozen.parts import LabeledParts
@@ -84,8 +83,8 @@ def size_of(network: FrozenNetwork, choices: Choices) -> int:
     return choices.reading.size or usual_size(network.views)
 
 
-def protocol_of(choices: Choices, data: dict[str, Any], parts: LabeledParts) -> dict[str, Any]:
-    """Every choice that moves the numbers, and the versions that they were measured with."""
+def protocol_of(choices: Choices, data: dict[str, Any], parts: LabeledParts, version: str) -> dict[str, Any]:
+    """Every choice that moves the numbers, and the versions that they were measured with, this package's among them."""
     return dict(
         data=data,
         train_images=len(parts.train),
@@ -96,7 +95,6 @@ def protocol_of(choices: Choices, data: dict[str, Any], parts: LabeledParts) -> 
         memory=choices.memory,
         augmentation_epochs=choices.augmentation_epochs,
         versions=dict(
-            slotcon_mm=slotcon_mm.__version__, torch=torch.__version__, mmengine=mmengine.__version__,
-            numpy=np.__version__,
+            slotcon_mm=version, torch=torch.__version__, mmengine=mmengine.__version__, numpy=np.__version__,
         ),
     )  # fmt: skip

@@ -14,10 +14,9 @@ from slotcon_mm.launch.label_arguments import add_label_arguments, label_set_fro
 __all__ = ["add_data_arguments", "dataset_configs", "read_preset"]
 
 SPLIT = "{split}"
-Options = argparse.ArgumentParser | argparse._ArgumentGroup
 
 
-def add_data_arguments(parser: Options, *, images: str | None = None) -> None:
+def add_data_arguments(parser: argparse._ActionsContainer, *, images: str | None = None) -> None:
     """Where labeled images are, which of them are held out, and what their labels mean.
 
     Args:

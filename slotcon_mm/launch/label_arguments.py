@@ -14,7 +14,7 @@ from slotcon_mm.datasets.label_sources import labels_are_instances
 __all__ = ["add_class_arguments", "add_label_arguments", "classes_from", "label_set_from"]
 
 
-def add_label_arguments(parser: argparse.ArgumentParser) -> None:
+def add_label_arguments(parser: argparse._ActionsContainer) -> None:
     """``--labels`` and its suffixes, and those of ``add_class_arguments``."""
     parser.add_argument(
         "--labels",
@@ -36,7 +36,7 @@ def add_label_arguments(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_class_arguments(parser: argparse.ArgumentParser) -> None:
+def add_class_arguments(parser: argparse._ActionsContainer) -> None:
     """``--label-set``, ``--classes``, ``--ignore``: what the values of label maps mean."""
     parser.add_argument(
         "--label-set", choices=[*LABEL_SETS], help="what the values of label maps mean: a published set"

@@ -18,8 +18,6 @@ import numpy as np
 import pytest
 import torch
 from helpers import TINY_CONFIG, write_tiny_checkpoint
-from hypothesis import given
-from hypothesis import strategies as st
 from mmengine.config import Config
 from PIL import Image
 from pycocotools import mask as coco_mask

@@ -218,9 +218,7 @@ def study_one(method: str, seed: int, rate: float, data: Data, args: argparse.Na
         found = dict(rate=rate)
     backbone = pretrained_backbone(method, seed, rate, data, args)
     if not FROZEN.keys() <= found.keys():
-        scores = frozen_scores(
-            backbone, data.train, data.held_out, data.label_set, tuple(FROZEN.values()), seed=seed
-        )
+        scores = frozen_scores(backbone, data.train, data.held_out, data.label_set, tuple(FROZEN.values()), seed=seed)
         found.update({name: scores[measure] for name, measure in FROZEN.items()})
         write_json(note, found)
     if not args.no_fine_tuning and "fcn" not in found:

@@ -20,8 +20,6 @@ from slotcon_mm.evaluation.frozen.scorers import Score
 
 __all__ = ["Choices", "evaluate_network"]
 
-CLUSTERS = {"one_each": 1, "many_each": MANY}  # clusters a class
-
 
 class Choices(NamedTuple):
     """What is measured, and every number that moves the result beside the data.
@@ -61,7 +59,7 @@ def evaluate_network(network: FrozenNetwork, parts: LabeledParts, choices: Choic
     if needed & {"train", "memory"}:
         materials = learn_from_labels(materials, network, parts, choices, needed)
     grids = GridsTwice(network, parts.held_out, choices.reading)
-    if needed & set(CLUSTERS):
+    if needed & {"one_each", "many_each"}:
         materials = find_clusters(materials, grids, choices, needed)
     scorers = [
         (name, MEASURES[name].make(material, seed))
@@ -125,13 +123,11 @@ def find_clusters(materials: list[Material], grids: GridsTwice, choices: Choices
     for grid in grids.first_pass("held-out images, for clusters"):
         sample.add(grid)
     pixels = sample.gather(device_of(grids.network))
+    count = materials[0].num_classes
     return [
         material._replace(
-            **{
-                name: cluster(pixels, each * material.num_classes, seed)
-                for name, each in CLUSTERS.items()
-                if name in needed
-            }
+            one_each=cluster(pixels, count, seed) if "one_each" in needed else None,
+            many_each=cluster(pixels, MANY * count, seed) if "many_each" in needed else None,
         )
         for material, seed in zip(materials, choices.seeds, strict=True)
     ]

@@ -40,14 +40,14 @@ class Grid(NamedTuple):
     """An image.
 
     Attributes:
-        index: In its dataset.
+        position: In its dataset.
         features: (D, h, w), of length 1 over D.
         scores: (K, h, w), cosines with prototypes, if there are any.
         labels: (H, W) uint8 classes, 255 where a pixel does not count.
         instances: (H, W) integers, 0 where there is none; None where the data has none.
     """
 
-    index: int
+    position: int
     features: Tensor
     scores: Tensor | None
     labels: np.ndarray
@@ -127,7 +127,9 @@ def encoded(network: FrozenNetwork, samples: list[dict[str, Any]], size: int, de
 def resized(image_HW3: np.ndarray, size: int, device: torch.device) -> Tensor:
     """(3, h, w) floats in 0 to 255, as views are resized: bicubic, antialiased."""
     pixels = torch.from_numpy(np.ascontiguousarray(image_HW3)).to(device).permute(2, 0, 1)[None].float()
-    return F.interpolate(pixels, input_size(*image_HW3.shape[:2], size), mode="bicubic", antialias=True)[0]
+    return F.interpolate(
+        pixels, input_size(image_HW3.shape[0], image_HW3.shape[1], size), mode="bicubic", antialias=True
+    )[0]
 
 
 def cells_of_labels(labels_HW: np.ndarray, grid: Sequence[int]) -> np.ndarray:

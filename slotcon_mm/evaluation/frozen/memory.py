@@ -53,10 +53,10 @@ class MemorySample:
 
     def add(self, grid: Grid, epoch: int) -> None:
         counts_PC = label_histograms(grid.labels, grid.features.shape[1:], self.num_classes)
-        chosen = choose_patches(counts_PC > 0, self.each, np.random.default_rng((self.seed, epoch, grid.index)))
+        chosen = choose_patches(counts_PC > 0, self.each, np.random.default_rng((self.seed, epoch, grid.position)))
         shares = counts_PC[chosen] / counts_PC[chosen].sum(axis=1, keepdims=True)
         rows = torch.from_numpy(chosen).to(grid.features.device)
-        place = epoch * self.num_images + grid.index
+        place = epoch * self.num_images + grid.position
         self.rows.add(place, rows_of(grid.features)[rows], torch.from_numpy(shares).float())
 
     def gather(self) -> Memory:

@@ -40,7 +40,7 @@ def build_parts(train: Any, held_out: Any, most: int | None = None) -> LabeledPa
     if most is not None:
         expect_positive(most_images=most)
         parts = [spread(part, most) for part in parts]
-    return LabeledParts(*parts, sets[0])
+    return LabeledParts(parts[0], parts[1], sets[0])
 
 
 def spread(dataset: Any, most: int) -> Any:

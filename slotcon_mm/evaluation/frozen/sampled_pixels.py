@@ -56,11 +56,11 @@ class PixelSample:
         labels_P = cells_of_labels(grid.labels, grid.features.shape[1:]).astype(np.int64).ravel()
         chosen = np.flatnonzero(labels_P != IGNORED) if self.labeled else np.arange(len(labels_P))
         if len(chosen) > self.each:
-            rng = np.random.default_rng((grid.index, self.each))
+            rng = np.random.default_rng((grid.position, self.each))
             chosen = np.sort(rng.permutation(chosen)[: self.each])
         rows = torch.from_numpy(chosen)
         self.rows.add(
-            grid.index, rows_of(grid.features)[rows.to(grid.features.device)], torch.from_numpy(labels_P)[rows]
+            grid.position, rows_of(grid.features)[rows.to(grid.features.device)], torch.from_numpy(labels_P)[rows]
         )
 
     def gather(self, device: torch.device) -> Pixels:

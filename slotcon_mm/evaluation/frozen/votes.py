@@ -11,26 +11,25 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from mmengine.dist import broadcast
-from torch import Tensor, nn
+from torch import Tensor
 
 from slotcon_mm.evaluation.frozen.memory import Memory
 from slotcon_mm.evaluation.frozen.nearest import nearest
 from slotcon_mm.evaluation.frozen.sampled_pixels import Pixels
 
-__all__ = ["Votes", "attend", "neighbor_votes", "probe_votes"]
+__all__ = ["Votes", "attend", "fit_probe", "neighbor_votes", "probe_votes"]
 
 Votes = Callable[[Tensor], Tensor]  # (P, D) features to (P, C) scores
 
 VOTING_PIXELS = 20_000
 NEIGHBORS, SHARPNESS = 20, 0.07  # Wu et al. (CVPR 2018): votes weighted by exp(cosine / 0.07)
 ATTENDED, TEMPERATURE = 30, 0.02  # Balazevic et al. (NeurIPS 2023), section 4.1
-PROBE_STEPS, PROBE_BATCH, PROBE_RATE, PROBE_DECAY = 500, 4096, 1e-2, 1e-4
+PROBED_PIXELS, PROBE_ITERATIONS, PROBE_DECAY = 100_000, 500, 1e-3
 
 
 def neighbor_votes(train: Pixels, num_classes: int, *, seed: int) -> Votes:
     """Dense k-NN: a pixel takes the weighted vote of its 20 nearest among 20,000 labeled pixels."""
-    sample = torch.from_numpy(np.random.default_rng(seed).permutation(len(train.labels))[:VOTING_PIXELS])
-    sample = sample.to(train.labels.device)
+    sample = sampled(train, VOTING_PIXELS, seed)
     bank_ND, labels_N = train.features[sample], train.labels[sample]
 
     def votes(queries_PD: Tensor) -> Tensor:
@@ -53,25 +52,48 @@ def attend(memory: Memory) -> Votes:
 
 
 def probe_votes(train: Pixels, num_classes: int, *, seed: int) -> Votes:
-    """A linear probe: a 1x1 convolution on standardized features, trained by cross entropy.
+    """A linear probe: a 1x1 convolution, fitted by ``fit_probe`` to 100,000 labeled pixels, or all if there are fewer.
 
-    500 steps of AdamW on batches of 4,096 pixels, learning rate 0.01 with a cosine to 0, weight decay 1e-4.
+    Features are centered and divided by one number, their root mean square, so that a rotation of the feature space
+    changes nothing.
     """
-    mean, std = train.features.mean(dim=0), train.features.std(dim=0).clamp(min=1e-6)
-    device = train.features.device
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        probe = nn.Linear(train.features.shape[1], num_classes).to(device)
-        optimizer = torch.optim.AdamW(probe.parameters(), lr=PROBE_RATE, weight_decay=PROBE_DECAY)
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, PROBE_STEPS)
-        for _ in range(PROBE_STEPS):
-            rows = torch.randint(len(train.labels), (PROBE_BATCH,)).to(device)
-            loss = F.cross_entropy(probe((train.features[rows] - mean) / std), train.labels[rows])
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-    weight, bias = probe.weight.detach(), probe.bias.detach()
+    rows = sampled(train, PROBED_PIXELS, seed)
+    features_PD = train.features[rows]
+    mean = features_PD.mean(dim=0)
+    scale = (features_PD - mean).square().mean().sqrt().clamp(min=1e-6)
+    weight, bias = fit_probe((features_PD - mean) / scale, train.labels[rows], num_classes)
     for tensor in (weight, bias):
-        broadcast(tensor)  # every process trained it; the first one's rounding counts
-    return lambda queries_PD: F.linear((queries_PD - mean) / std, weight, bias)
+        broadcast(tensor)  # every process fitted it; the first one's rounding counts
+    return lambda queries_PD: F.linear((queries_PD - mean) / scale, weight, bias)
+
+
+def fit_probe(features_PD: Tensor, labels_P: Tensor, num_classes: int) -> tuple[Tensor, Tensor]:
+    """Weight (C, D) and bias (C,) of the multinomial logistic regression with the least
+
+        mean cross entropy + 0.001 / 2 * (sum of squared weights),
+
+    by at most 500 iterations of L-BFGS from zero. It is convex: no seed, batch or learning rate matters.
+    """
+    weight = features_PD.new_zeros(num_classes, features_PD.shape[1], requires_grad=True)
+    bias = features_PD.new_zeros(num_classes, requires_grad=True)
+    optimizer = torch.optim.LBFGS(
+        [weight, bias], max_iter=PROBE_ITERATIONS, tolerance_grad=1e-6, tolerance_change=1e-10, history_size=10,
+        line_search_fn="strong_wolfe",
+    )  # fmt: skip
+
+    def loss() -> Tensor:
+        optimizer.zero_grad()
+        logits = F.linear(features_PD, weight, bias)
+        found = F.cross_entropy(logits, labels_P) + PROBE_DECAY / 2 * weight.square().sum()
+        found.backward()
+        return found
+
+    with torch.enable_grad():
+        optimizer.step(loss)  # type: ignore[arg-type]
+    return weight.detach(), bias.detach()
+
+
+def sampled(train: Pixels, most: int, seed: int) -> Tensor:
+    """Rows of at most so many pixels, drawn by the seed, in their order."""
+    drawn = np.random.default_rng(seed).permutation(len(train.labels))[:most]
+    return torch.from_numpy(np.sort(drawn)).to(train.labels.device)
