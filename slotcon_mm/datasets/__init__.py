@@ -25,5 +25,6 @@ __all__ = [
     "PairedViews",
     "ResizeShortSide",
     "SeededDataset",
+    "Squash",
     "UnlabeledImageDataset",
 ]

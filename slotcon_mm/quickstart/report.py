@@ -44,13 +44,14 @@ def write_report(
     columns: Mapping[str, Sequence[np.ndarray]],
     curves: Path,
     sheet: Path,
+    features: Sequence[Sequence[str]] = (),
     transfer: Sequence[Sequence[str]] = (),
     transfer_note: str = "",
 ) -> None:
     """``columns`` are named lists of images (H, W, 3) uint8 RGB, shown side by side.
 
-    ``sheet``: the image of the prototypes, whose page is beside it; ``transfer``: rows of benchmark, random,
-    pretrained, difference.
+    ``sheet``: the image of the prototypes, whose page is beside it; ``features``: a line of titles and a row for each
+    weights; ``transfer``: rows of benchmark, random, pretrained, difference.
     """
     table = "".join(
         f"<tr{' class=main' if row.main else ''}><td>{html.escape(row.name)}</td>"
@@ -58,6 +59,7 @@ def write_report(
         for row in rows
     )
     scores = f"<table><tr><th>groups</th><th>mIoU %</th><th>pixel accuracy %</th></tr>{table}</table>" if rows else ""
+    frozen = features_section(features) if features else ""
     transferred = transfer_section(transfer, transfer_note) if transfer else ""
     heads = "".join(f"<div>{html.escape(name)}</div>" for name in columns)
     cells = "".join(
@@ -71,7 +73,7 @@ def write_report(
     path.write_text(
         f"<!doctype html><html lang='en'><meta charset='utf-8'><title>{html.escape(title)}</title>"
         f"<style>{STYLE}</style><h1>{html.escape(title)}</h1><p>{html.escape(summary)}</p>{scores}"
-        f"<p>{html.escape(note)}</p>{transferred}<h2>Groups</h2>"
+        f"<p>{html.escape(note)}</p>{frozen}{transferred}<h2>Groups</h2>"
         f"<div class='images' style='grid-template-columns: repeat({len(columns)}, 1fr)'>{heads}{cells}</div>"
         f"<h2>Prototypes</h2><p>What those used most stand for: the images whose region fits each best. "
         f"<a href='{page}'>All of them</a></p><img class='curves' src='{prototypes}' alt='prototypes'>"
@@ -80,10 +82,27 @@ def write_report(
     )
 
 
+def features_section(lines: Sequence[Sequence[str]]) -> str:
+    note = (
+        "mIoU in % of the frozen backbone's features: votes of the nearest labeled pixels, a linear probe, and "
+        "clusters matched one to one with classes. tools/evaluate.py measures other weights and labels in this way."
+    )
+    return f"<h2>Features</h2>{as_table(lines)}<p>{note}</p>"
+
+
 def transfer_section(rows: Sequence[Sequence[str]], note: str) -> str:
-    body = "".join("<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in row) + "</tr>" for row in rows)
-    head = "".join(f"<th>{name}</th>" for name in ("fine-tuning", "random", "pretrained", "difference"))
-    return f"<h2>Transfer</h2><table><tr>{head}</tr>{body}</table><p>{html.escape(note)}</p>"
+    table = as_table([("fine-tuning", "random", "pretrained", "difference"), *rows])
+    return f"<h2>Transfer</h2>{table}<p>{html.escape(note)}</p>"
+
+
+def as_table(lines: Sequence[Sequence[str]]) -> str:
+    """The first line is the head."""
+    kinds = ["th", *("td" for _ in lines[1:])]
+    rows = (
+        "".join(f"<{kind}>{html.escape(cell)}</{kind}>" for cell in line)
+        for kind, line in zip(kinds, lines, strict=True)
+    )
+    return "<table>" + "".join(f"<tr>{row}</tr>" for row in rows) + "</table>"
 
 
 def as_data_url(image: np.ndarray) -> str:

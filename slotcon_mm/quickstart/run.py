@@ -11,8 +11,11 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from slotcon_mm.checkpoints.latest import resolve_checkpoint
+from slotcon_mm.checkpoints.plain_config import read_plain_config
 from slotcon_mm.datasets.image_lists import list_images
 from slotcon_mm.datasets.labeled_images import LabeledImages
+from slotcon_mm.evaluation.frozen.table import Row as FeatureRow
+from slotcon_mm.evaluation.frozen.table import as_text, cells_of
 from slotcon_mm.evaluation.supervised_fcn import supervised_fcn
 from slotcon_mm.inference.fill_gallery import fill_gallery, read_square
 from slotcon_mm.inference.group_names import fingerprint_of, propose_names
@@ -21,6 +24,7 @@ from slotcon_mm.launch.runner import build_runner
 from slotcon_mm.launch.start_checks import check_start
 from slotcon_mm.launch.training import train
 from slotcon_mm.quickstart.color_baseline import best_color_kmeans
+from slotcon_mm.quickstart.features import Features
 from slotcon_mm.quickstart.groups import GroupedImages, group_images
 from slotcon_mm.quickstart.material import (
     NUM_HELD_OUT,
@@ -78,19 +82,25 @@ def run_quickstart(
     config = make_config(data, material, work_dir, seed=seed, epochs=epochs, lr=lr, bit_depth=bit_depth)
 
     groups: dict[str, GroupedImages] = {}
-    progress = ProgressHook(
-        lambda model: groups.update(before=group_images(model, material.shown, len(material.classes)))
-    )
     runner = build_runner(config, [])
     check_start(runner)
+    labeled = material.read_train() if material.read_train else None
+    features = None
+    if labeled:
+        plain = read_plain_config(runner.cfg.pretty_text)
+        features = Features(plain, labeled, material.shown, material.classes, seed)
+    progress = ProgressHook(
+        lambda model: groups.update(before=group_images(model, material.shown, len(material.classes))),
+        features.watch if features else None,
+    )
     runner.register_hook(progress)
     train(runner)
     groups["after"] = group_images(runner.model, material.shown, len(material.classes))
 
     sheet = make_sheet(runner.model, material, work_dir / "prototypes", bit_depth=bit_depth)
-    rows, table = [], []
-    if material.read_train:
-        labeled = material.read_train()
+    rows, table, frozen = [], [], []
+    if labeled and features:
+        frozen = features.table(runner.model)
         rows = compare(config, labeled, material, groups, seed)
         if transfer:
             checkpoint = resolve_checkpoint(work_dir, "--transfer")
@@ -100,11 +110,13 @@ def run_quickstart(
     write_curves(work_dir / "curves.png", progress.curves(), across="step")
     report = work_dir / "report.html"
     write_report(report, rows=rows, columns=make_columns(material.shown, groups), curves=work_dir / "curves.png",
-                 sheet=sheet, transfer=[row.cells() for row in table], transfer_note=describe_transfer(table),
-                 **describe(data, material, config, runner))  # fmt: skip
-    save_scores(work_dir / "scores.json", rows, table, seed)
+                 sheet=sheet, features=cells_of(frozen), transfer=[row.cells() for row in table],
+                 transfer_note=describe_transfer(table), **describe(data, material, config, runner))  # fmt: skip
+    save_scores(work_dir / "scores.json", rows, frozen, table, seed)
     for row in rows:
         print(f"{row.name:42s} mIoU {100 * row.mean_iou:5.1f} %   pixel accuracy {100 * row.pixel_accuracy:5.1f} %")
+    if frozen:
+        print("\n" + as_text(frozen))
     for comparison in table:
         print("{:28s} random {:12s}   pretrained {:12s}   difference {}".format(*comparison.cells()))
     return report
@@ -220,7 +232,9 @@ def describe_transfer(table: list[Comparison]) -> str:
     return note if has_detection() else f"{note} Mask R-CNN needs mmdet: bash tools/setup_env.sh det,seg"
 
 
-def save_scores(path: Path, rows: list[Row], table: list[Comparison], seed: int) -> None:
+def save_scores(path: Path, rows: list[Row], frozen: list[FeatureRow], table: list[Comparison], seed: int) -> None:
     scores = {row.name: dict(mean_iou=row.mean_iou, pixel_accuracy=row.pixel_accuracy) for row in rows}
     transfer = {row.benchmark: dict(random=row.random, pretrained=row.pretrained) for row in table}
-    path.write_text(json.dumps(dict(seed=seed, scores=scores, transfer=transfer), indent=2) + "\n")
+    features = {row.name: {name: row.percent(name)[0] for name in row.scores} for row in frozen}
+    found = dict(seed=seed, scores=scores, features=features, transfer=transfer)
+    path.write_text(json.dumps(found, indent=2) + "\n")

@@ -17,7 +17,7 @@ from slotcon_mm.datasets.label_files import BadLabelMapError, read_labels
 from slotcon_mm.datasets.label_sets import LabelSet, label_set_of
 from slotcon_mm.registry import TRANSFORMS
 
-__all__ = ["CenterCrop", "LoadInstances", "LoadLabels", "ResizeShortSide"]
+__all__ = ["CenterCrop", "LoadInstances", "LoadLabels", "ResizeShortSide", "Squash"]
 
 LABELS = ("gt_sem_seg", "gt_instances")
 
@@ -93,14 +93,36 @@ class ResizeShortSide(BaseTransform):
         self.size = size
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
-        results = {**results, "img": self.resize(results["img"], InterpolationMode.BILINEAR)}
-        for name in LABELS:
-            if name in results:
-                results[name] = self.resize(results[name], InterpolationMode.NEAREST)
-        return results
+        return resized(results, self.size)
 
-    def resize(self, array: np.ndarray, interpolation: InterpolationMode) -> np.ndarray:
-        return np.array(resize(Image.fromarray(array), self.size, interpolation))  # a copy: Pillow's own is read-only
+
+@TRANSFORMS.register_module()
+class Squash(BaseTransform):
+    """Resizes to ``size`` x ``size`` without keeping the ratio of sides; interpolation as ``ResizeShortSide``'s.
+
+    Args:
+        size: In pixels; 512 in the protocol of in-context retrieval, 224 in that of object discovery.
+    """
+
+    def __init__(self, size: int) -> None:
+        expect_positive(size=size)
+        self.size = size
+
+    def transform(self, results: dict[str, Any]) -> dict[str, Any]:
+        return resized(results, [self.size, self.size])
+
+
+def resized(results: dict[str, Any], size: int | list[int]) -> dict[str, Any]:
+    """Image and labels at the size (height, width), or of that shorter side."""
+    found = {**results, "img": resized_array(results["img"], size, InterpolationMode.BILINEAR)}
+    for name in LABELS:
+        if name in results:
+            found[name] = resized_array(results[name], size, InterpolationMode.NEAREST)
+    return found
+
+
+def resized_array(array: np.ndarray, size: int | list[int], interpolation: InterpolationMode) -> np.ndarray:
+    return np.array(resize(Image.fromarray(array), size, interpolation))  # a copy: Pillow's own is read-only
 
 
 @TRANSFORMS.register_module()

@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from mmengine.registry import DATASETS
-from torch.utils.data import Subset
+from torch.utils.data import ConcatDataset, Subset
 
-from slotcon_mm.checks import expect_positive
+from slotcon_mm.checks import expect_positive, listing
 from slotcon_mm.datasets.label_sets import LabelSet
 
 __all__ = ["LabeledParts", "build_parts"]
@@ -27,20 +27,29 @@ class LabeledParts(NamedTuple):
 def build_parts(train: Any, held_out: Any, most: int | None = None) -> LabeledParts:
     """Datasets, or what their configs build; with ``most``, so many images of each, spread evenly over its list.
 
+    Each is a dataset with a ``label_set``, a config of one, or a list of configs, whose images are put together.
+
     Raises:
         ValueError: They are not of the same classes, or have no images or labels.
     """
-    parts = [DATASETS.build(dict(part)) if isinstance(part, Mapping) else part for part in (train, held_out)]
-    sets = [part.label_set for part in parts]
-    if sets[0].names != sets[1].names:
-        raise ValueError(
-            f"expected the same classes in both parts, got {', '.join(sets[0].names)} in the training part and "
-            f"{', '.join(sets[1].names)} in the held-out one"
-        )
+    opened = [open_part(part) for part in (train, held_out)]
+    label_set = opened[0][0].label_set
+    for dataset in (dataset for datasets in opened for dataset in datasets):
+        if dataset.label_set.names != label_set.names:
+            raise ValueError(
+                f"expected the same classes in all parts, got {listing(label_set.names)} in the first one, and "
+                f"{listing(dataset.label_set.names)}"
+            )
+    parts = [datasets[0] if len(datasets) == 1 else ConcatDataset(datasets) for datasets in opened]
     if most is not None:
         expect_positive(most_images=most)
         parts = [spread(part, most) for part in parts]
-    return LabeledParts(parts[0], parts[1], sets[0])
+    return LabeledParts(parts[0], parts[1], label_set)
+
+
+def open_part(part: Any) -> list[Any]:
+    configs = part if isinstance(part, list | tuple) else [part]
+    return [DATASETS.build(dict(config)) if isinstance(config, Mapping) else config for config in configs]
 
 
 def spread(dataset: Any, most: int) -> Any:

@@ -15,7 +15,7 @@ from slotcon_mm.evaluation.frozen.measures import MEASURES
 from slotcon_mm.evaluation.frozen.scorers import Score
 from slotcon_mm.evaluation.transfer_table import spread
 
-__all__ = ["Row", "as_csv", "as_json", "as_markdown", "as_text", "write_tables"]
+__all__ = ["Row", "as_csv", "as_json", "as_markdown", "as_text", "cells_of", "write_tables"]
 
 
 class Row(NamedTuple):
@@ -100,6 +100,9 @@ def write_tables(
 
 
 def cells_of(rows: Sequence[Row]) -> list[list[str]]:
+    """A line of titles, and a line for each weights; nothing of none."""
+    if not rows:
+        return []
     measures = measures_of(rows)
     head = ["weights, in %", *(MEASURES[measure].title for measure in measures)]
     return [head, *([row.name, *(cell(row.percent(measure)) for measure in measures)] for row in rows)]
