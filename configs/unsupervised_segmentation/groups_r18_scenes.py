@@ -7,7 +7,6 @@ Images are seen at the scale at which its views show them.
 
 _base_ = "../slotcon_r18_quickstart.py"
 
-label_set = "scenes"
 test_dataloader = dict(
     batch_size=8,
     num_workers=1,
@@ -19,15 +18,15 @@ test_dataloader = dict(
         type="slotcon_mm.LabelMapDataset",
         data_root="data/scenes",
         data_prefix=dict(img_path="val2017", seg_map_path="stuffthingmaps/val2017"),
-        label_set=label_set,
+        label_set="scenes",
         subset="all",
         pipeline=[
             dict(type="slotcon_mm.LoadImage", exif=False),
-            dict(type="slotcon_mm.LoadLabels", label_set=label_set),
+            dict(type="slotcon_mm.LoadLabels"),
             dict(type="slotcon_mm.ResizeShortSide", size=96),
             dict(type="PackInputs", algorithm_keys=("gt_sem_seg",), meta_keys=("img_path",)),
         ],
     ),
 )
-test_evaluator = dict(type="slotcon_mm.GroupMetric", label_set=label_set, clusters="auto")
+test_evaluator = dict(type="slotcon_mm.GroupMetric", clusters="auto")
 test_cfg = dict(type="TestLoop")

@@ -18,7 +18,7 @@ model = dict(test_cfg=dict(flip=False))  # True: scores are averaged with the mi
 
 test_pipeline = [
     dict(type="slotcon_mm.LoadImage", exif=False),  # label maps are of the pixels as stored
-    dict(type="slotcon_mm.LoadLabels", label_set=label_set),
+    dict(type="slotcon_mm.LoadLabels"),
     dict(type="slotcon_mm.ResizeShortSide", size=resolution),
     dict(type="slotcon_mm.CenterCrop", size=resolution),
     dict(type="PackInputs", algorithm_keys=("gt_sem_seg",), meta_keys=("img_path",)),
@@ -40,5 +40,5 @@ test_dataloader = dict(
         pipeline=test_pipeline,
     ),
 )
-test_evaluator = dict(type="slotcon_mm.GroupMetric", label_set=label_set, clusters=clusters)
+test_evaluator = dict(type="slotcon_mm.GroupMetric", clusters=clusters)
 test_cfg = dict(type="TestLoop")

@@ -22,4 +22,4 @@ val_dataloader = dict(
         pipeline={{_base_.test_pipeline}},
     ),
 )
-val_evaluator = dict(type="slotcon_mm.GroupMetric", label_set="coco-stuff-27", clusters="auto")
+val_evaluator = dict(type="slotcon_mm.GroupMetric", clusters="auto")

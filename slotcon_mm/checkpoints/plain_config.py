@@ -11,7 +11,7 @@ __all__ = ["read_plain_config"]
 
 
 def read_plain_config(text: str) -> dict[str, Any]:
-    """The assignments of a config as MMEngine writes it out: literals, and ``dict(...)`` with names.
+    """The assignments of a config as MMEngine writes it out: literals, and ``dict(...)`` with names or with a literal.
 
     MMEngine's own way, ``Config.fromstring``, runs the text as Python. Names of version 0.1.0 become today's.
 
@@ -31,7 +31,11 @@ def read_plain_config(text: str) -> dict[str, Any]:
 
 
 def value_of(node: ast.expr) -> Any:
-    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "dict" and not node.args:
+    if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "dict":
+        if len(node.args) == 1 and isinstance(node.args[0], ast.Dict) and not node.keywords:
+            return value_of(node.args[0])  # keys that are no names, such as a class's with a space
+        if node.args:
+            raise ValueError(f"expected plain values, got {ast.unparse(node)[:80]}")
         return {str(keyword.arg): value_of(keyword.value) for keyword in node.keywords}
     if isinstance(node, ast.Dict):
         return {value_of(key): value_of(value) for key, value in zip(node.keys, node.values, strict=True) if key}

@@ -82,12 +82,9 @@ class LabelMapDataset(BaseDataset):
             data_root=data_root, data_prefix=dict(data_prefix), ann_file=ann_file, pipeline=list(pipeline),
             metainfo=dict(classes=self.label_set.names, things=things), **kwargs,
         )  # fmt: skip
-        # given as metainfo it would be taken for a file of class names
-        self._metainfo["subset"] = (
-            subset
-            if isinstance(self.subset, str)
-            else "{part}, {share:g} held out at random (seed {seed})".format(**self.subset)
-        )
+        # for messages; given as metainfo, texts would be taken for files of class names
+        self._metainfo["subset"] = described(self.subset)
+        self._metainfo["label_set"] = label_set if isinstance(label_set, str) else ann_file or "own classes"
 
     def load_data_list(self) -> list[dict[str, Any]]:
         labeled = [dict(img_path=path) for path in list_images(self.data_prefix["img_path"])]
@@ -209,6 +206,12 @@ def as_subset(given: str | Mapping[str, Any]) -> Any:
             f"{dict(given)}"
         )
     return dict(part=given["part"], share=given["share"], seed=given.get("seed", 0))
+
+
+def described(subset: str | dict[str, Any]) -> str:
+    if isinstance(subset, str):
+        return subset
+    return f"{subset['part']}, {subset['share']:g} held out at random (seed {subset['seed']})"
 
 
 def say(line: str) -> None:

@@ -53,7 +53,7 @@ class GroupMetric(BaseMetric):
         super().__init__(prefix=prefix)
         if clusters not in CLUSTERS:
             raise ValueError(f"expected clusters to be one of {', '.join(CLUSTERS)}, got {clusters}")
-        self.label_set_name = label_set if isinstance(label_set, str) else "own classes"
+        self.label_set_name = label_set if isinstance(label_set, str) else None
         self.given = None if label_set is None else label_set_of(label_set)
         self.clusters, self.seed = clusters, seed
         self.reset()
@@ -152,7 +152,7 @@ class GroupMetric(BaseMetric):
         shape = f"{sizes[0][0]} x {sizes[0][1]}" if len(sizes) == 1 else f"{len(sizes)} different sizes"
         meta = self.dataset_meta or {}
         return (
-            f"{self.label_set_name}: subset {meta.get('subset', 'as loaded')}, scored at {shape}, "
+            f"{self.label_set_name or meta.get('label_set', 'own classes')}: subset {meta.get('subset', 'as loaded')}, scored at {shape}, "
             f"K = {num_prototypes} prototypes, clusters {how} (seed {self.seed}), {self.num_classes} classes"
         )
 

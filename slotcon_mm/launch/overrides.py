@@ -53,8 +53,18 @@ def merge_overrides(config: Config, given: Sequence[str] | dict[str, Any] | None
             )
             raise ValueError(f"expected an override that reaches something, got {name}, which nothing reads: {hint}")
     notes = replace_types(config, overrides)
-    config.merge_from_dict(overrides)
+    config.merge_from_dict({key: whole_value(config, key, value) for key, value in overrides.items()})
     return notes
+
+
+def whole_value(config: Config, key: str, value: Any) -> Any:
+    """Other than the dicts that MMEngine merges: one in the place of what is no dict, which MMEngine would refuse, and
+    a label set, which is one value and not to be mixed from two."""
+    place, _, name = key.rpartition(".")
+    holder = value_at(config, place) if place else config
+    if not isinstance(value, dict) or not isinstance(holder, dict | Config) or name not in holder:
+        return value
+    return {**value, "_delete_": True} if name == "label_set" or not isinstance(holder[name], dict) else value
 
 
 def replace_types(config: Config, overrides: dict[str, Any]) -> list[str]:

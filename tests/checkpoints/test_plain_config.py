@@ -18,6 +18,12 @@ def test_what_mmengine_writes_out_is_read_back(name):
     assert Config(read_plain_config(config.pretty_text)).to_dict() == config.to_dict()
 
 
+def test_keys_that_are_no_names_are_read_back():
+    config = Config(dict(label_set=dict(values={"a b": [1, 2], "c": 5})))
+    assert "dict({" in config.pretty_text  # how MMEngine writes them
+    assert read_plain_config(config.pretty_text) == config.to_dict()
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -25,7 +31,9 @@ def test_what_mmengine_writes_out_is_read_back(name):
         "import os",
         "x = dict(a=open('f'))",
         "x = [i for i in range(3)]",
-        "x = dict({'a': 1})",
+        "x = dict({'a': open('f')})",
+        "x = dict([('a', 1)])",
+        "x = dict({'a': 1}, b=2)",
         "x = f'{1}'",
         "x.y = 1",
         "x = (",
