@@ -7,23 +7,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from mmengine.dataset import BaseDataset
 from mmengine.logging import print_log
 
 from slotcon_mm.checks import listing
 from slotcon_mm.datasets.coco_instances import read_coco
 from slotcon_mm.datasets.image_lists import list_images
-from slotcon_mm.datasets.label_files import read_labels
 from slotcon_mm.datasets.label_sets import LabelSet, label_set_of
-from slotcon_mm.datasets.splits import split_at_random
+from slotcon_mm.datasets.subsets import as_subset, choose, described
 from slotcon_mm.datasets.transforms.load_image import check_bit_depth
 from slotcon_mm.registry import DATASETS
 
-__all__ = ["LabelMapDataset", "expect_label_set", "is_curated", "label_map_path"]
-
-CURATED_SIDE, CURATED_STUFF = 360, 0.75
-PARTS = ("train", "held-out")
+__all__ = ["LabelMapDataset", "expect_label_set", "label_map_path"]
 
 
 @DATASETS.register_module()
@@ -93,7 +88,7 @@ class LabelMapDataset(BaseDataset):
         if "seg_map_path" in self.data_prefix:
             labeled = self.with_label_maps(labeled)
         check_bit_depth([image["img_path"] for image in labeled], self.pipeline)
-        return self.choose(labeled)
+        return choose(self.subset, labeled, [self.place_of(image) for image in labeled], self.label_set)
 
     def get_data_info(self, idx: int) -> dict[str, Any]:
         return dict(super().get_data_info(idx), label_set=self.label_set)
@@ -135,46 +130,6 @@ class LabelMapDataset(BaseDataset):
         """An image's path below the folder of images, with slashes."""
         return Path(image["img_path"]).relative_to(self.data_prefix["img_path"]).as_posix()
 
-    def choose(self, labeled: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        if self.subset == "all":
-            return labeled
-        if not isinstance(self.subset, str):
-            names = [self.place_of(image) for image in labeled]
-            parts = split_at_random(names, self.subset["share"], self.subset["seed"])
-            return [labeled[i] for i in parts[PARTS.index(self.subset["part"])]]
-        if self.subset == "curated":
-            if "seg_map_path" not in labeled[0]:
-                raise ValueError("expected label maps (data_prefix.seg_map_path) for subset='curated', got instances")
-            chosen = [pair for pair in labeled if is_curated(read_labels(pair["seg_map_path"], self.label_set), self)]
-        else:
-            chosen = self.listed(labeled)
-        if not chosen:
-            raise ValueError(f"expected images for subset={self.subset!r}, got none of {len(labeled)}")
-        return chosen
-
-    def listed(self, labeled: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Those that the text file names: by stem, file name or path, a line each. A line that names none is said."""
-        if not Path(self.subset).is_file():
-            raise ValueError(
-                f"expected subset='all', 'curated' or a text file of names, got {self.subset!r}: or "
-                "dict(part='train', share=0.3, seed=0)"
-            )
-        lines = Path(self.subset).read_text(encoding="utf-8", errors="surrogateescape").splitlines()
-        wanted = {line.strip() for line in lines if line.strip()}
-        chosen, met = [], set()
-        for pair in labeled:
-            path = Path(pair["img_path"]).relative_to(self.data_prefix["img_path"])
-            names = {path.stem, path.name, str(path), str(path.with_suffix(""))} & wanted
-            if names:
-                chosen.append(pair)
-                met |= names
-        if missing := sorted(wanted - met):
-            say(
-                f"{self.subset}: {len(missing)} of {len(wanted)} names are those of no labeled image: "
-                f"{listing(missing, most=5)}"
-            )
-        return chosen
-
 
 def label_map_path(image: str, images: str, labels: str, image_suffix: str = "", label_suffix: str = ".png") -> str:
     """Where the label map of an image below the folder ``images`` is: at the same place below ``labels``."""
@@ -192,35 +147,5 @@ def expect_label_set(label_set: Any) -> Any:
     return label_set
 
 
-def as_subset(given: str | Mapping[str, Any]) -> Any:
-    """A text, or a dict with part, share and seed.
-
-    Raises:
-        ValueError: It is a dict with other keys, or another part.
-    """
-    if not isinstance(given, Mapping):
-        return given
-    if not {"part", "share"} <= set(given) <= {"part", "share", "seed"} or given["part"] not in PARTS:
-        raise ValueError(
-            f"expected subset=dict(part='train' or 'held-out', share=0.3, seed=0), where share is held out, got "
-            f"{dict(given)}"
-        )
-    return dict(part=given["part"], share=given["share"], seed=given.get("seed", 0))
-
-
-def described(subset: str | dict[str, Any]) -> str:
-    if isinstance(subset, str):
-        return subset
-    return f"{subset['part']}, {subset['share']:g} held out at random (seed {subset['seed']})"
-
-
 def say(line: str) -> None:
     print_log(line, logger="current", level=30)
-
-
-def is_curated(classes_HW: np.ndarray, dataset: LabelMapDataset) -> bool:
-    """The published rule, for the classes of one label map; pixels without a label count as stuff."""
-    is_thing = dataset.label_set.is_thing()
-    counts = np.bincount(classes_HW.ravel(), minlength=256)[: len(is_thing)]
-    large = min(classes_HW.shape) >= CURATED_SIDE
-    return large and classes_HW.size - int(counts[is_thing].sum()) >= CURATED_STUFF * classes_HW.size

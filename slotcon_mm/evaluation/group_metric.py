@@ -151,9 +151,10 @@ class GroupMetric(BaseMetric):
         sizes = sorted(self.sizes)
         shape = f"{sizes[0][0]} x {sizes[0][1]}" if len(sizes) == 1 else f"{len(sizes)} different sizes"
         meta = self.dataset_meta or {}
+        name = self.label_set_name or meta.get("label_set", "own classes")
         return (
-            f"{self.label_set_name or meta.get('label_set', 'own classes')}: subset {meta.get('subset', 'as loaded')}, scored at {shape}, "
-            f"K = {num_prototypes} prototypes, clusters {how} (seed {self.seed}), {self.num_classes} classes"
+            f"{name}: subset {meta.get('subset', 'as loaded')}, scored at {shape}, K = {num_prototypes} prototypes, "
+            f"clusters {how} (seed {self.seed}), {self.num_classes} classes"
         )
 
     def table(self, class_iou: np.ndarray) -> str:

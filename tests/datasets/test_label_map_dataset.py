@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from slotcon_mm.datasets import label_map_dataset
+from slotcon_mm.datasets import subsets
 from slotcon_mm.datasets.label_files import BadLabelMapError, read_labels
 from slotcon_mm.datasets.label_map_dataset import LabelMapDataset
 from slotcon_mm.datasets.label_sets import LABEL_SETS
@@ -78,7 +78,7 @@ def test_a_list_of_names_is_followed(tmp_path):
 
 def test_names_in_a_list_may_have_spaces_an_extension_or_a_folder_and_those_of_nothing_are_said(tmp_path, monkeypatch):
     said: list[str] = []
-    monkeypatch.setattr(label_map_dataset, "print_log", lambda message, *_, **__: said.append(message))
+    monkeypatch.setattr(subsets, "print_log", lambda message, *_, **__: said.append(message))
     for name in ("two words", "sub/b", "sub/c.d", "e", "left out"):
         write(tmp_path, name, maps(10, 10, 5))
     names = tmp_path / "names.txt"

@@ -12,7 +12,7 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms.functional import resize
 
 from slotcon_mm.checks import expect_positive, listing, printable
-from slotcon_mm.datasets.coco_instances import draw_classes, draw_instances
+from slotcon_mm.datasets.instance_maps import draw_classes, draw_instances
 from slotcon_mm.datasets.label_files import BadLabelMapError, read_labels
 from slotcon_mm.datasets.label_sets import LabelSet, label_set_of
 from slotcon_mm.registry import TRANSFORMS
