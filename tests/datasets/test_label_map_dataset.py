@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
+from mmengine.config import ConfigDict
 from PIL import Image
+from torch.utils.data import DataLoader
 
-from slotcon_mm.datasets import subsets
+from slotcon_mm.datasets import LoadImage, LoadInstances, LoadLabels, label_map_dataset, subsets
 from slotcon_mm.datasets.label_files import BadLabelMapError, read_labels
 from slotcon_mm.datasets.label_map_dataset import LabelMapDataset
 from slotcon_mm.datasets.label_sets import LABEL_SETS
+from slotcon_mm.datasets.splits import split_at_random
 
 SKY, PERSON = 156, 0  # stuff and thing
 
@@ -129,3 +133,122 @@ def test_palette_files_are_read_by_index_as_voc_stores_its_classes(tmp_path, val
 def test_files_of_one_bit_are_zeros_and_ones(tmp_path):
     Image.fromarray(np.array([[True, False]])).save(tmp_path / "bits.png")
     assert read_labels(str(tmp_path / "bits.png"), LABEL_SETS["voc-21"]).tolist() == [[1, 0]]
+
+
+def write_instances(root: Path, names: list[str], **annotation: object) -> None:
+    """Images of 10 x 10 pixels, each with a dog in its upper left quarter, and what the file says of them."""
+    for name in names:
+        write(root, name, None)
+    square = [[0, 0, 5, 0, 5, 5, 0, 5]]
+    images = [dict(id=i, file_name=f"{name}.jpg", height=10, width=10) for i, name in enumerate(names)]
+    annotations = [
+        dict(dict(id=i, image_id=i, category_id=18, segmentation=square), **annotation) for i in range(len(names))
+    ]
+    content = dict(images=images, annotations=annotations, categories=[dict(id=18, name="dog"), dict(id=1, name="cat")])
+    (root / "instances.json").write_text(json.dumps(content))
+
+
+PIPELINE = [LoadImage(exif=False), LoadLabels(), LoadInstances()]
+
+
+def test_instances_of_a_json_are_labels_and_images_that_it_does_not_list_are_left_out(tmp_path, monkeypatch):
+    said: list[str] = []
+    monkeypatch.setattr(label_map_dataset, "print_log", lambda message, *_, **__: said.append(message))
+    write_instances(tmp_path, ["b", "sub/a"])
+    write(tmp_path, "sub/b", None)
+    dataset = LabelMapDataset(
+        str(tmp_path), dict(img_path="images"), ann_file="instances.json", pipeline=PIPELINE, serialize_data=False
+    )
+    assert said == [f"1 of 3 images are not listed in {tmp_path}/instances.json, and are left out"]
+    assert dataset.metainfo["classes"] == ("background", "cat", "dog")
+    assert dataset.metainfo["things"] == ("cat", "dog")
+    assert [Path(sample["img_path"]).name for sample in dataset] == ["b.jpg", "a.jpg"]
+    expected = np.zeros((10, 10), int)
+    expected[:5, :5] = 1
+    for sample in dataset:
+        assert (sample["gt_sem_seg"] == 2 * expected).all()
+        assert (sample["gt_instances"] == expected).all()
+
+
+def test_an_image_that_is_listed_and_is_not_there_is_said(tmp_path, monkeypatch):
+    said: list[str] = []
+    monkeypatch.setattr(label_map_dataset, "print_log", lambda message, *_, **__: said.append(message))
+    write_instances(tmp_path, ["a", "b"])
+    (tmp_path / "images/b.jpg").unlink()
+    assert len(LabelMapDataset(str(tmp_path), dict(img_path="images"), ann_file="instances.json")) == 1
+    assert said == [f"1 of 2 images that {tmp_path}/instances.json lists are not below {tmp_path}/images"]
+
+
+def test_with_label_maps_a_json_is_for_instances_only(tmp_path):
+    write_instances(tmp_path, ["a"])
+    write(tmp_path, "a", np.full((10, 10), 7, np.uint8))
+    dataset = LabelMapDataset(str(tmp_path), PREFIX, "voc-21", ann_file="instances.json", pipeline=PIPELINE)
+    sample = dataset[0]
+    assert (sample["gt_sem_seg"] == 7).all()
+    assert sample["gt_instances"].sum() == 25
+    assert dataset.metainfo["classes"] == LABEL_SETS["voc-21"].names
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_labels_of_a_set_of_ones_own_are_the_same_in_every_process(workers, tmp_path):
+    for i in range(4):
+        write(tmp_path, str(i), np.full((10, 10), 40 + i, np.uint8))
+    given = ConfigDict(classes=["a", "b"], values=dict(a=[40, 42], b=41), ignore=[43])
+    dataset = LabelMapDataset(str(tmp_path), PREFIX, given, pipeline=PIPELINE[:2])
+    loader = DataLoader(dataset, batch_size=None, num_workers=workers, collate_fn=lambda sample: sample)
+    assert [int(np.unique(sample["gt_sem_seg"]).item()) for sample in loader] == [0, 1, 0, 255]
+
+
+def test_label_maps_in_colors_are_classes(tmp_path):
+    write(tmp_path, "a", None)
+    Image.new("RGB", (10, 10), (1, 2, 3)).save(tmp_path / "labels/a.png")
+    label_set = dict(classes=["a", "b"], palette=["#000000", "#010203"])
+    dataset = LabelMapDataset(str(tmp_path), PREFIX, label_set, pipeline=PIPELINE[:2])
+    assert (dataset[0]["gt_sem_seg"] == 1).all()
+
+
+def test_a_random_split_has_two_parts_by_paths_below_the_folder(tmp_path):
+    names = [f"{folder}/{i}" for folder in ("x", "y") for i in range(5)]
+    for name in names:
+        write(tmp_path, name, maps(10, 10, 5))
+    parts = {}
+    for part in ("train", "held-out"):
+        dataset = LabelMapDataset(str(tmp_path), PREFIX, "coco-stuff-27", ConfigDict(part=part, share=0.3, seed=1))
+        images = [Path(dataset.get_data_info(i)["img_path"]) for i in range(len(dataset))]
+        parts[part] = [path.relative_to(tmp_path / "images").as_posix() for path in images]
+        assert dataset.metainfo["subset"] == f"{part}, 0.3 held out at random (seed 1)"
+    places = [f"{name}.jpg" for name in names]
+    expected = split_at_random(places, 0.3, 1)
+    assert [parts["train"], parts["held-out"]] == [[places[i] for i in part] for part in expected]
+
+
+@pytest.mark.parametrize(
+    ("subset", "message"),
+    [
+        (dict(part="test", share=0.3), "part='train' or 'held-out'"),
+        (dict(part="train"), "share=0.3, seed=0"),
+        (dict(part="train", share=0.3, sed=1), "got {.*'sed': 1}"),
+        (dict(part="train", share=3), "above 0 and below 1, got 3"),
+    ],
+)
+def test_a_split_that_is_none_is_refused(tmp_path, subset, message):
+    for name in "ab":
+        write(tmp_path, name, maps(10, 10, 5))
+    with pytest.raises(ValueError, match=message):
+        LabelMapDataset(str(tmp_path), PREFIX, "coco-stuff-27", subset)
+
+
+def test_labels_and_classes_that_do_not_fit_each_other_are_refused(tmp_path):
+    write_instances(tmp_path, ["a"])
+    only_images = dict(img_path="images")
+    with pytest.raises(ValueError, match=r"no label_set with ann_file='instances.json' and without seg_map_path"):
+        LabelMapDataset(str(tmp_path), only_images, "voc-21", ann_file="instances.json")
+    with pytest.raises(ValueError, match=r"expected label_set, .* got none: a preset's name, or dict\(classes"):
+        LabelMapDataset(str(tmp_path), PREFIX)
+    with pytest.raises(ValueError, match="for subset='curated', got instances"):
+        LabelMapDataset(str(tmp_path), only_images, ann_file="instances.json", subset="curated")
+    (tmp_path / "images/a.jpg").rename(tmp_path / "images/c.jpg")
+    with pytest.raises(
+        ValueError, match=r"instances.json lists, such as a.jpg, below .*images, got c.jpg and 0 others"
+    ):
+        LabelMapDataset(str(tmp_path), only_images, ann_file="instances.json")

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import linear_sum_assignment
 
+from slotcon_mm.datasets.label_sets import LABEL_SETS
 from slotcon_mm.evaluation import GroupMetric
 
 CLASSES = 21  # of voc-21
@@ -153,3 +154,31 @@ def test_a_second_evaluation_starts_at_nothing():
 def test_unknown_choices_are_refused(kwargs, message):
     with pytest.raises(ValueError, match=message):
         GroupMetric(**{"label_set": "voc-21", **kwargs})
+
+
+def test_the_classes_are_the_datasets_where_none_are_given():
+    metric = GroupMetric()
+    metric.dataset_meta = dict(classes=("sky", "dog"), things=("dog",), label_set="a.json", subset="all")
+    metric.process(None, [sample(np.array([[1, 1, 0, 1]]), np.array([[0, 0, 1, 1]]), prototypes=2)])
+    assert metric.describe(2, "one-to-one").startswith("a.json: subset all")
+    found = metric.evaluate(1)
+    assert found["pAcc"] == 75
+    assert found["pAcc_things"] == 50
+    with pytest.raises(ValueError, match=r"GroupMetric\(label_set=...\), or a dataset that has one"):
+        GroupMetric().process(None, [sample(np.array([[0]]), np.array([[0]]))])
+
+
+def test_other_classes_than_the_datasets_are_refused():
+    metric = GroupMetric("voc-21")
+    metric.dataset_meta = dict(classes=("sky", "dog"))
+    with pytest.raises(ValueError, match=r"the classes of the dataset, sky, dog, in GroupMetric, got background"):
+        metric.process(None, [sample(np.array([[0]]), np.array([[0]]))])
+
+
+def test_a_label_set_that_is_given_as_a_dict_scores_as_the_preset_does():
+    preset = LABEL_SETS["voc-21"]
+    own = dict(classes=preset.names, values=[*range(21)], things=preset.names[1:])
+    metric = GroupMetric(own)
+    for item in images():
+        metric.process(None, [item])
+    assert metric.evaluate(7) == score(images())

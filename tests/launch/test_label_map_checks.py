@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from pathlib import Path
 from typing import Any
@@ -48,6 +49,29 @@ def test_a_map_of_another_size_is_named(tmp_path):
 def test_binary_masks_of_0_and_255_would_lose_their_object(tmp_path):
     with pytest.raises(BadLabelMapError, match=r"only the values 0 and 255 in .*1.png and others.*write it as 1"):
         try_labeled_samples(folder_with(tmp_path, [labels_of(0, 255), labels_of(255, 0)]))
+
+
+def test_masks_of_0_and_255_are_fine_where_the_label_set_says_so(tmp_path):
+    folder_with(tmp_path, [labels_of(0, 255)])
+    prefix, names = dict(img_path="images", seg_map_path="labels"), ("background", "object")
+    for meaning in (dict(values=[0, 255], ignore=()), dict(palette=["#000000", "#ffffff"])):
+        pipeline = [LoadImage(exif=False), LoadLabels()]
+        dataset = LabelMapDataset(str(tmp_path), prefix, dict(classes=names, **meaning), pipeline=pipeline)
+        try_labeled_samples(dataset)
+        assert sorted(np.unique(dataset[0]["gt_sem_seg"])) == [0, 1]
+
+
+def test_a_mask_that_cannot_be_drawn_stops_the_run_before_it_begins(tmp_path):
+    folder_with(tmp_path, [labels_of(0)])
+    annotation = dict(id=8, image_id=1, category_id=1, segmentation=dict(size=[9, 9], counts="x"))
+    content = dict(
+        images=[dict(id=1, file_name="0.png")], annotations=[annotation], categories=[dict(id=1, name="dog")]
+    )
+    (tmp_path / "a.json").write_text(json.dumps(content))
+    pipeline = [LoadImage(exif=False), LoadLabels()]
+    dataset = LabelMapDataset(str(tmp_path), dict(img_path="images"), ann_file="a.json", pipeline=pipeline)
+    with pytest.raises(BadLabelMapError, match=r"0.png: .* annotation 8, got of 9 x 9 pixels for an image of 4 x 4"):
+        try_labeled_samples(dataset)
 
 
 def test_what_is_drawn_while_trying_changes_no_later_draw(tmp_path):

@@ -32,6 +32,28 @@ def test_a_name_that_is_nowhere_is_refused():
         merge_overrides(config(), {"batch_size_typo": 3})
 
 
+OWN = {"classes": ["a b", "c"], "values": {"a b": [1, 2], "c": 5}}
+
+
+@pytest.mark.parametrize("present", ["scenes", None, dict(classes=["x"], palette=["#000000"])])
+def test_a_label_set_replaces_another_whole(present):
+    cfg = Config(dict(test_dataloader=dict(dataset=dict(label_set=present))))
+    merge_overrides(cfg, [f"test_dataloader.dataset.label_set={OWN}"])
+    assert cfg.test_dataloader.dataset.label_set.to_dict() == OWN
+
+
+def test_a_label_set_that_a_config_lacks_is_added_as_it_is():
+    cfg = Config(dict(test_evaluator=[dict(type="slotcon_mm.GroupMetric")]))
+    merge_overrides(cfg, [f"test_evaluator.0.label_set={OWN}"])
+    assert cfg.test_evaluator[0].label_set.to_dict() == OWN
+
+
+def test_other_dicts_are_merged():
+    cfg = config()
+    merge_overrides(cfg, ["train_dataloader.dataset={'indices': 3}"])
+    assert cfg.train_dataloader.dataset.to_dict() == dict(data_root="data", indices=3)
+
+
 def test_no_overrides_are_fine():
     merge_overrides(config(), None)
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from slotcon_mm.quickstart import __main__ as main_module
+from slotcon_mm.quickstart.material import GivenLabels
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def calls(monkeypatch) -> list:
 def test_options_reach_the_run_and_the_report_is_named(calls, monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["quickstart", "--seed", "3", "--epochs", "2", "--lr", "0", "--transfer"])
     main_module.main()
-    defaults = dict(seed=3, epochs=2, lr=0.0, transfer=True, bit_depth=None)
+    defaults = dict(seed=3, epochs=2, lr=0.0, transfer=True, bit_depth=None, labels=None)
     assert calls == [(None, Path("work_dirs/quickstart"), defaults)]
     assert "report: work_dirs/quickstart/report.html" in capsys.readouterr().out
 
@@ -33,6 +34,23 @@ def test_a_folder_of_ones_own_is_taken(calls, monkeypatch):
     monkeypatch.setattr("sys.argv", ["quickstart", "--data", "mine", "--work-dir", "out"])
     main_module.main()
     assert calls[0][:2] == (Path("mine"), Path("out"))
+
+
+def test_labels_of_ones_own_images_are_taken(calls, monkeypatch, tmp_path):
+    (tmp_path / "names.txt").write_text("road,7\ncar,9\n")
+    given = ["--labels", str(tmp_path), "--classes", str(tmp_path / "names.txt"), "--image-suffix", "_x"]
+    monkeypatch.setattr("sys.argv", ["quickstart", "--data", "mine", *given, "--held-out", "val"])
+    main_module.main()
+    label_set = dict(classes=["road", "car"], values=[7, 9])
+    assert calls[0][2]["labels"] == GivenLabels(str(tmp_path), label_set, "_x", ".png", "val")
+
+
+@pytest.mark.parametrize("option", ["--held-out", "--classes"])
+def test_options_of_labels_ask_for_labels(option, calls, monkeypatch):
+    monkeypatch.setattr("sys.argv", ["quickstart", "--data", "mine", option, "x"])
+    with pytest.raises(SystemExit, match=f"error: expected --labels with {option}"):
+        main_module.main()
+    assert not calls
 
 
 @pytest.mark.parametrize("error", [ValueError("expected images"), FileExistsError("there already")])

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
 import torch
 
+from slotcon_mm.datasets.scenes import CLASSES
 from slotcon_mm.quickstart import material, run
+from slotcon_mm.quickstart.material import GivenLabels, own_images
 
 
 @pytest.fixture
@@ -45,3 +48,34 @@ def test_on_images_without_labels_it_shows_groups_and_says_that_there_is_no_scor
 def test_a_folder_without_images_is_refused(tmp_path: Path):
     with pytest.raises(ValueError, match="expected images"):
         run.run_quickstart(tmp_path, tmp_path / "w", seed=0, epochs=1, lr=None)
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.slow
+def test_on_images_with_labels_it_scores_those_that_are_held_out(scenes, tmp_path):
+    images, maps = tmp_path / "images", tmp_path / "maps"
+    for place, split in (("a", "train2017"), ("b", "train2017"), ("held out", "val2017")):
+        shutil.copytree(scenes / split, images / place)
+        shutil.copytree(scenes / "stuffthingmaps" / split, maps / place)
+    labels = GivenLabels(str(maps), dict(classes=CLASSES), held_out="held out")
+    report = run.run_quickstart(images, tmp_path / "w", seed=0, epochs=1, lr=None, labels=labels)
+    text = report.read_text()
+    assert "6 of the 38 labeled images, below held out" in text
+    assert text.count("data:image/jpeg") == 6 * 4 + 1
+    assert len(json.loads((tmp_path / "w/scores.json").read_text())["scores"]) == 4
+    page = (tmp_path / "w/prototypes/index.html").read_text()
+    assert any(f" % {name}<" in page for name in CLASSES)
+
+
+def test_there_are_prototypes_for_each_class(scenes, tmp_path):
+    counts = {}
+    for number in (0, 5, 19, 200):
+        images = own_images(scenes, None)._replace(classes=tuple(map(str, range(number))))
+        config = run.make_config(scenes, images, tmp_path, seed=0, epochs=None, lr=None)
+        counts[number] = config.model.neck.num_prototypes
+    assert counts == {0: 32, 5: 32, 19: 57, 200: 256}
+
+
+def test_labels_without_images_are_refused(tmp_path):
+    with pytest.raises(ValueError, match="--data with --labels, got none"):
+        run.run_quickstart(None, tmp_path, seed=0, epochs=1, lr=None, labels=GivenLabels("labels", "scenes"))

@@ -125,8 +125,12 @@ def test_simsiams_predictor_gets_the_rate_that_is_tried():
     assert [hook.lr for hook in config.custom_hooks if hook.type == "SimSiamHook"] == pytest.approx([4 * published])
 
 
-def test_real_images_of_many_sizes_are_measured(tmp_path, monkeypatch, capsys):
+@pytest.mark.parametrize("own_classes", [False, True])
+def test_real_images_of_many_sizes_are_measured(own_classes, tmp_path, monkeypatch, capsys):
     import study
+
+    (tmp_path / "classes.txt").write_text("dark,0\nbright,7\n")
+    classes = ["--classes", str(tmp_path / "classes.txt")] if own_classes else ["--label-set", "voc-21"]
 
     for split in ("train2017", "val2017"):
         for i, size in enumerate(((90, 70), (70, 90), (128, 96), (64, 64))):
@@ -134,7 +138,7 @@ def test_real_images_of_many_sizes_are_measured(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(study, "NUM_TUNING", 1)
     monkeypatch.setattr(study, "SIZE", (64, 48))
     monkeypatch.setattr(study, "probe_score", partial(study.probe_score, steps=20))
-    arguments = ["--methods", "random", "--seeds", "0", "--no-fine-tuning", "--label-set", "voc-21"]
+    arguments = ["--methods", "random", "--seeds", "0", "--no-fine-tuning", *classes]
     arguments += ["--data", str(tmp_path / "data"), "--out", str(tmp_path / "out")]
     monkeypatch.setattr(sys, "argv", ["study.py", *arguments])
     study.main()
@@ -158,7 +162,8 @@ def write_blocks(root: Path, split: str, name: str, width: int, height: int) -> 
 @pytest.mark.parametrize(
     ("arguments", "missing"),
     [
-        (["--data", "data/coco"], "--label-set with --data data/coco"),
+        (["--data", "data/coco"], "--label-set or --classes with --data data/coco"),
+        (["--classes", "names.txt"], "--data with --classes"),
         (["--label-set", "voc-21"], "--data with --label-set voc-21"),
     ],
 )

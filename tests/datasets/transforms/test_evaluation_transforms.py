@@ -9,7 +9,13 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from PIL import Image
 
-from slotcon_mm.datasets.transforms.evaluation_transforms import CenterCrop, LoadLabels, ResizeShortSide
+from slotcon_mm.datasets.label_sets import label_set_of
+from slotcon_mm.datasets.transforms.evaluation_transforms import (
+    CenterCrop,
+    LoadInstances,
+    LoadLabels,
+    ResizeShortSide,
+)
 
 
 def coded(height: int, width: int) -> dict:
@@ -76,3 +82,47 @@ def test_labels_of_another_size_than_the_image_are_refused(tmp_path):
 def test_sizes_are_positive(transform):
     with pytest.raises(ValueError, match="size above 0"):
         transform(0)
+
+
+def test_labels_of_other_classes_than_the_datasets_are_refused(tmp_path):
+    cv2.imwrite(str(tmp_path / "l.png"), np.zeros((5, 4), np.uint8))
+    results = dict(img=np.zeros((5, 4, 3), np.uint8), img_path="p.jpg", seg_map_path=str(tmp_path / "l.png"))
+    mine = label_set_of(dict(classes=("a", "b")))
+    assert not LoadLabels().transform(dict(results, label_set=mine))["gt_sem_seg"].any()
+    with pytest.raises(ValueError, match=r"the classes of the dataset, a, b, in LoadLabels, got background, aeroplane"):
+        LoadLabels("voc-21").transform(dict(results, label_set=mine))
+    with pytest.raises(ValueError, match=r"LoadLabels\(label_set=...\), or a dataset that has one"):
+        LoadLabels().transform(results)
+
+
+def annotated(**facts: object) -> dict:
+    square = dict(id=1, label=3, segmentation=[[2, 0, 4, 0, 4, 4, 2, 4]], is_crowd=False)
+    image = dict(img=np.zeros((4, 8, 3), np.uint8), img_path="p.jpg", height=4, width=8, annotations=[square])
+    return dict(image, label_set=label_set_of(dict(classes=tuple("abcd"))), **facts)
+
+
+def test_instances_are_resized_and_cut_with_the_image():
+    steps = [LoadLabels(), LoadInstances(), ResizeShortSide(8), CenterCrop(8)]
+    results = annotated()
+    for step in steps:
+        results = step.transform(results)
+    expected = np.zeros((8, 8), int)
+    expected[:, :4] = 1  # columns 2 and 3 of 8, doubled, and the crop begins at 4 of 16
+    assert results["gt_instances"].tolist() == expected.tolist()
+    assert results["gt_sem_seg"].tolist() == (3 * expected).tolist()
+
+
+def test_annotations_of_another_size_are_refused_with_the_image():
+    with pytest.raises(ValueError, match=r"expected p.jpg of 4 x 9 pixels, as its annotations say, got 4 x 8"):
+        LoadLabels().transform(annotated() | dict(width=9))
+    assert LoadLabels().transform(annotated() | dict(width=None, height=None))["gt_sem_seg"].any()
+
+
+def test_a_bad_mask_is_refused_with_the_image():
+    results = annotated()
+    results["annotations"][0]["segmentation"] = [[1]]
+    with pytest.raises(ValueError, match=r"p.jpg: expected a mask .* annotation 1"):
+        LoadInstances().transform(results)
+    del results["annotations"]
+    with pytest.raises(ValueError, match=r"LabelMapDataset\(ann_file=JSON\), got one without"):
+        LoadInstances().transform(results)
