@@ -2,7 +2,7 @@
 # The ten-minute tour on two CPU cores: scenes, pretraining, scores and a report in work_dirs/quickstart/.
 #
 #   bash tools/quickstart.sh
-#   bash tools/quickstart.sh --data FOLDER     your own images
+#   bash tools/quickstart.sh --data FOLDER     your own images; with --labels LABELS --classes FILE also scored
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 if [ -n "${PYTHON:-}${VIRTUAL_ENV:-}${CONDA_PREFIX:-}" ] && . "$here/find_python.sh" && "$PYTHON" -c "import slotcon_mm" 2>/dev/null; then
