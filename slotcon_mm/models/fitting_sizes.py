@@ -14,7 +14,8 @@ from slotcon_mm.models.necks.grouping_neck import Grouping
 
 __all__ = ["at_fitting_size", "group_at_fitting_size"]
 
-MULTIPLE = 32  # pixels: what networks that halve an image five times and add the results (HRNet) can take
+# pixels: what networks can take that halve an image five times and add the results (HRNet), and patches of 14 (DINOv2)
+MULTIPLES = 32, 14
 Result = TypeVar("Result")
 
 
@@ -26,16 +27,16 @@ def group_at_fitting_size(model: SlotCon, images: Tensor, views: tuple[int, int]
 def at_fitting_size(network: Callable[[Tensor], Result], images: Tensor, views: tuple[int, int], name: str) -> Result:
     """What a network makes of normalized images (B, 3, H, W).
 
-    A network that refuses their size sees them at the next one that it takes: sides that are multiples of ``MULTIPLE``,
-    else the size of the views that it was trained with.
+    A network that refuses their size sees them at the next one that it takes: sides that are multiples of one of
+    ``MULTIPLES``, else the size of the views that it was trained with.
 
     Raises:
         ValueError: It takes none of these; ``name`` is the network's.
     """
     height, width = images.shape[-2:]
-    up = (-(-height // MULTIPLE) * MULTIPLE, -(-width // MULTIPLE) * MULTIPLE)
+    up = [(-(-height // multiple) * multiple, -(-width // multiple) * multiple) for multiple in MULTIPLES]
     refused: Exception | None = None
-    for size in dict.fromkeys([(height, width), up, views]):
+    for size in dict.fromkeys([(height, width), *up, views]):
         fitting = images if size == (height, width) else F.interpolate(images, size, mode="bilinear", antialias=True)
         try:
             return network(fitting)
@@ -45,6 +46,6 @@ def at_fitting_size(network: Callable[[Tensor], Result], images: Tensor, views: 
             refused = refused or error
     said = " ".join(str(refused).split())
     raise ValueError(
-        f"expected a network that takes images of {height} x {width}, of sides that are multiples of {MULTIPLE}, or of "
-        f"its views' {views[0]} x {views[1]}, got from {name}: {said}"
+        f"expected a network that takes images of {height} x {width}, of sides that are multiples of "
+        f"{' or '.join(map(str, MULTIPLES))}, or of its views' {views[0]} x {views[1]}, got from {name}: {said}"
     )

@@ -46,9 +46,14 @@ def test_one_that_needs_multiples_of_32_sees_the_next_of_them(model):
     assert seen == [(50, 70), (64, 96)]
 
 
+def test_one_of_patches_of_14_sees_multiples_of_14(model):
+    seen, _ = grouped(model, lambda height, width: height % 14 == width % 14 == 0)
+    assert seen == [(50, 70), (64, 96), (56, 70)]
+
+
 def test_one_of_a_fixed_size_sees_that_of_its_views(model):
     seen, _ = grouped(model, lambda *size: size == (64, 128))
-    assert seen == [(50, 70), (64, 96), (64, 128)]
+    assert seen == [(50, 70), (64, 96), (56, 70), (64, 128)]
 
 
 def test_one_that_takes_none_is_named_with_what_it_said(model):

@@ -24,8 +24,8 @@ from slotcon_mm.checkpoints.standard_resnet import backbone_of_shapes
 from slotcon_mm.checkpoints.view_size import USUAL, views_of_config
 from slotcon_mm.evaluation.frozen.networks import FrozenNetwork
 from slotcon_mm.models.algorithms.slotcon import SlotCon
+from slotcon_mm.models.backbones.timm_features import TimmFeatures
 from slotcon_mm.models.backbones.torchvision_features import TorchvisionFeatures, torchvision_names
-from slotcon_mm.requirements import require
 from slotcon_mm.signatures import parameters_of
 
 __all__ = ["Kind", "kind_of_name", "network_of_model", "network_of_weights"]
@@ -152,9 +152,7 @@ def kind_of_name(name: str) -> Kind:
     if library == "torchvision" or name in torchvision_names():
         return Kind(partial(TorchvisionFeatures, short or name))
     if library == "timm":
-        require("timm", purpose=f"--backbone {name}")
-        config = dict(type="TIMMBackbone", model_name=short, features_only=False, pretrained=False)
-        return Kind(partial(fresh, config, "mmpretrain"), prefix="timm_model.")
+        return Kind(partial(TimmFeatures, short), TimmFeatures(short).pixels, prefix="network.")
     if not name.endswith((".py", ".yaml", ".yml", ".json")):
         raise ValueError(
             f"expected a config, torchvision/NAME or timm/NAME for --backbone, got {name}: torchvision's networks are "
@@ -184,7 +182,7 @@ def fill(network: nn.Module, tensors: Mapping[str, Tensor], path: str) -> None:
     kept = {
         name: value
         for name, value in tensors.items()
-        if name in own or not name.removeprefix("timm_model.").startswith(OWN_CLASSIFIERS)
+        if name in own or not name.removeprefix("network.").startswith(OWN_CLASSIFIERS)
     }
     try:
         check_fit(own, kept, every=True)

@@ -1,0 +1,55 @@
+"""timm's networks, up to their last feature map."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+from torch import Tensor, nn
+
+from slotcon_mm.requirements import require
+
+__all__ = ["TimmFeatures"]
+
+
+class TimmFeatures(nn.Module):
+    """Normalized images (B, 3, H, W) to the last feature map (B, D, h, w), behind the network's final norm, if any.
+
+    Unlike mmpretrain's TIMMBackbone (1.2.0) it yields a map of vision transformers too, and puts channels first where
+    timm has them last. Parameters have timm's names after ``network.``.
+
+    Args:
+        name: As ``timm.create_model`` takes it. Its weights are random: nothing is downloaded.
+
+    Attributes:
+        pixels: ``mean`` and ``std`` of RGB, 0 to 255, that timm's weights of this name were trained with.
+
+    Raises:
+        ValueError: timm has no such network, or it yields no intermediate maps.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__()
+        require("timm", purpose=f"timm/{name}")
+        import timm
+
+        if not timm.is_model(name):
+            raise ValueError(f"expected a network of timm {timm.__version__}, got {name}")
+        options: dict[str, Any] = {}
+        if "vision_transformer" in inspect.getmodule(timm.model_entrypoint(name)).__name__:  # type: ignore[union-attr]
+            options["dynamic_img_size"] = True  # position embeddings follow the size of images
+        self.network = timm.create_model(name, pretrained=False, num_classes=0, **options)
+        if not hasattr(self.network, "forward_intermediates"):
+            raise ValueError(
+                f"expected a network of timm with forward_intermediates, got {name}: another version has it"
+            )
+        shown = self.network.default_cfg
+        self.pixels = dict(
+            mean=[255 * value for value in shown["mean"]], std=[255 * value for value in shown["std"]], channels="RGB"
+        )
+
+    def forward(self, images: Tensor) -> Tensor:
+        # indices=1: the last one
+        return self.network.forward_intermediates(
+            images, indices=1, norm=True, output_fmt="NCHW", intermediates_only=True
+        )[-1]
