@@ -37,5 +37,5 @@ def test_pixels_are_normalized_as_timm_says():
 
 
 def test_an_unknown_name_is_refused():
-    with pytest.raises(ValueError, match="expected a network of timm .*, got resnet17"):
+    with pytest.raises(ValueError, match=r"expected a network of timm .*, got resnet17"):
         TimmFeatures("resnet17")
