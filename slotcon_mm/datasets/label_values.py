@@ -62,7 +62,8 @@ def classes_of(labels: np.ndarray, label_set: LabelSet) -> np.ndarray:
     if not known[present].all():
         raise ValueError(
             f"expected a label map of {label_set.file_kind}, with the values {ranges(np.flatnonzero(known))}, got the "
-            f"value {present[~known[present]][0]}: a label set of your own names it in values or ignore"
+            f"value {present[~known[present]][0]}: take the label set of this file, or name the value in values or "
+            "ignore of your own"
         )
     return label_set.table[labels]
 
@@ -87,9 +88,9 @@ def classes_of_colors(image: np.ndarray, label_set: LabelSet) -> np.ndarray:
         code = int(found[strange][0])
         color = code >> 16, code >> 8 & 255, code & 255
         raise ValueError(
-            f"expected the colors of {len(label_set.colors)} classes and {len(void)} ignored ones, got "
-            f"#{code:06x} {color}, and in {strange.sum()} of {strange.size} pixels one of none: add it to palette or "
-            "ignore of the label set. (Colors between others come from JPEG, or from a smooth resizing)"
+            f"expected the colors of {len(label_set.colors)} classes and {len(void)} ignored ones, got #{code:06x} "
+            f"{color} and such in {strange.sum()} of {strange.size} pixels: add it to palette or ignore of the label "
+            "set. (Colors between others come from JPEG, or from a smooth resizing)"
         )
     return classes[places]
 

@@ -32,7 +32,9 @@ def test_a_color_of_no_class_is_named_with_how_many_pixels_have_one(color):
     image = np.zeros((2, 3, 3), np.uint8)
     image[1, 1:] = color
     name = "#" + bytes(color).hex()
-    with pytest.raises(ValueError, match=rf"2 classes and 1 ignored ones, got {name} .*2 of 6 pixels.*add it to pal"):
+    with pytest.raises(
+        ValueError, match=rf"2 classes and 1 ignored ones, got {name} .* and such in 2 of 6 pixels: add it to pal"
+    ):
         classes_of_colors(image, label_set)
 
 
