@@ -6,10 +6,12 @@ import warnings
 
 import numpy as np
 from scipy.cluster.vq import ClusterError, kmeans2, vq
+from scipy.spatial.distance import cdist
 
 __all__ = ["kmeans", "merge_prototypes", "merge_rows"]
 
 LEAST_SHARE = 0.001
+ITERATIONS = 50
 
 
 def kmeans(points_ND: np.ndarray, num_clusters: int, *, seed: int, restarts: int = 10) -> np.ndarray:
@@ -30,17 +32,39 @@ def kmeans(points_ND: np.ndarray, num_clusters: int, *, seed: int, restarts: int
             return different
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)  # of clusters without points: they keep their first centroid
-            return kmeans2(points_ND, num_clusters, minit="++", iter=50, seed=seed)[0]
+            return kmeans2(points_ND, num_clusters, minit="++", iter=ITERATIONS, seed=seed)[0]
     return min(runs, key=lambda centroids: float(np.square(vq(points_ND, centroids)[1]).sum()))
 
 
 def one_start(points_ND: np.ndarray, num_clusters: int, seed: int) -> np.ndarray | None:
     """None where a cluster loses all its points."""
-    try:
-        with np.errstate(invalid="ignore"):  # of equal points, SciPy's k-means++ draws from no distances at all
-            return kmeans2(points_ND, num_clusters, minit="++", iter=50, seed=seed, missing="raise")[0]
-    except (ClusterError, ValueError, IndexError):
+    starts = spread_starts(points_ND, num_clusters, seed)
+    if starts is None:
         return None
+    try:
+        return kmeans2(points_ND, starts, minit="matrix", iter=ITERATIONS, missing="raise")[0]
+    except ClusterError:
+        return None
+
+
+def spread_starts(points_ND: np.ndarray, num_clusters: int, seed: int) -> np.ndarray | None:
+    """(G, D) points by k-means++ (Arthur and Vassilvitskii, 2007); None where fewer are different.
+
+    They are those of SciPy's ``kmeans2(minit="++", seed=seed)``, which computes the distances from all earlier centroids
+    again for each one: the square of G in time.
+    """
+    rng = np.random.RandomState(seed)
+    points = points_ND.astype(np.float64)  # as SciPy's distances are
+    chosen = [int(rng.randint(len(points)))]
+    squared_N = np.full(len(points), np.inf)
+    while len(chosen) < num_clusters:
+        squared_N = np.minimum(squared_N, cdist(points[chosen[-1:]], points, "sqeuclidean")[0])
+        if not squared_N.any():
+            return None
+        shares_N = squared_N / squared_N.sum()
+        place = int(np.searchsorted(shares_N.cumsum(), rng.uniform()))
+        chosen.append(min(place, len(points) - 1))  # the sum may end below 1 by rounding
+    return points_ND[chosen]
 
 
 def merge_prototypes(prototypes_KD: np.ndarray, pixels_K: np.ndarray, num_groups: int, *, seed: int = 0) -> np.ndarray:

@@ -56,7 +56,7 @@ def dataset_configs(args: argparse.Namespace) -> tuple[dict[str, Any], dict[str,
     """
     if not args.images or not args.labels:
         raise ValueError(
-            "expected --images FOLDER and --labels FOLDER_OR_JSON, got "
+            "expected --images FOLDER and --labels FOLDER_OR_JSON, or a config of configs/evaluation, got "
             f"{'--labels' if args.labels else '--images' if args.images else 'neither'}"
             f"{' alone' if args.labels or args.images else ''}"
         )

@@ -65,6 +65,8 @@ def each_grid(
     """Those of this process, every W-th image of W processes; without the first ``start`` of them."""
     rank, world = get_dist_info()
     mine = range(rank, len(dataset), world)[start:]
+    if not mine:
+        return
     loader = DataLoader(
         Chosen(dataset, mine), reading.batch_size, num_workers=reading.workers, collate_fn=list,
         generator=torch.Generator(),  # else it would draw one of the process's random numbers
