@@ -85,6 +85,11 @@ def shrink(config: Config) -> None:
         config.train_cfg.update(max_epochs=1, val_interval=1)
     if "rcnn" in config.model.test_cfg:
         config.model.test_cfg.rcnn.score_thr = 0  # after two steps all scores are low
+    for part in nodes([config.model.get("train_cfg"), config.model.test_cfg]):
+        if "nms_pre" in part:  # proposals, each of which a C4 head puts through a stage of the ResNet
+            part.update(nms_pre=64, max_per_img=32)
+        if part.get("type") == "RandomSampler" and part["num"] == 512:
+            part["num"] = 32
     config.default_hooks.logger.interval = 1
     config.visualizer.vis_backends = []
 
