@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from slotcon_mm.datasets.label_sets import IGNORED
-from slotcon_mm.evaluation.frozen.grids import Grid, rows_of
+from slotcon_mm.evaluation.frozen.grids import Grid, nearest_places, rows_of
 from slotcon_mm.evaluation.frozen.sampled_pixels import RowsByImage
 
 __all__ = ["Memory", "MemorySample", "choose_patches", "label_histograms"]
@@ -68,9 +68,10 @@ class MemorySample:
 
 
 def label_histograms(labels_HW: np.ndarray, grid: tuple[int, ...], num_classes: int) -> np.ndarray:
-    """(h w, C): how many pixels of each cell have which class."""
-    (height, width), (rows, columns) = labels_HW.shape, grid
-    cells = (np.arange(height) * rows // height)[:, None] * columns + np.arange(width) * columns // width
+    """(h w, C): how many pixels, of those whose centers lie in a cell, have which class."""
+    rows, columns = grid
+    row_H, column_W = map(nearest_places, labels_HW.shape, grid)
+    cells = row_H[:, None] * columns + column_W
     counted = labels_HW != IGNORED
     pairs = cells[counted] * num_classes + labels_HW[counted]
     return np.bincount(pairs, minlength=rows * columns * num_classes).reshape(-1, num_classes)
