@@ -61,7 +61,8 @@ def dataset_configs(args: argparse.Namespace) -> tuple[dict[str, Any], dict[str,
             f"{' alone' if args.labels or args.images else ''}"
         )
     if args.splits:
-        return part_config(args, args.splits[0], "all"), part_config(args, args.splits[1], "all")
+        to_learn_from = argparse.Namespace(**{**vars(args), "instances": None})  # they are of the held-out images
+        return part_config(to_learn_from, args.splits[0], "all"), part_config(args, args.splits[1], "all")
     if SPLIT in args.images + args.labels:
         raise ValueError(f"expected --splits TRAIN HELD_OUT with {SPLIT} in a path, got none")
     random = dict(share=args.held_out_share, seed=args.split_seed)
