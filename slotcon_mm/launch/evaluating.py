@@ -63,7 +63,7 @@ def evaluate_weights(
     networks = {name: network_of_weights(name, backbone=backbone, source=source) for name in weights}
     different: dict[str, str] = {}  # a name for each kind of network
     for name, network in networks.items():
-        different.setdefault(repr((network.build, network.pixels, network.views)), name)
+        different.setdefault(repr((network.build, network.pixels, network.views, network.in_index)), name)
         yield Row(name, size_of(network, choices), evaluate_network(frozen(network, device), parts, choices))
     for name in different.values() if random else ():
         title = "random weights" if len(different) == 1 else f"random weights, network of {name}"

@@ -22,7 +22,7 @@ from slotcon_mm.checkpoints.registered import build_registered, class_of
 from slotcon_mm.checkpoints.safe_loading import load_from_safe_local, state_dict_of
 from slotcon_mm.checkpoints.standard_resnet import backbone_of_shapes
 from slotcon_mm.checkpoints.view_size import USUAL, views_of_config
-from slotcon_mm.evaluation.frozen.networks import FrozenNetwork
+from slotcon_mm.evaluation.frozen.networks import FrozenNetwork, frozen
 from slotcon_mm.models.algorithms.slotcon import SlotCon
 from slotcon_mm.models.backbones.timm_features import TimmFeatures
 from slotcon_mm.models.backbones.torchvision_features import TorchvisionFeatures, torchvision_names
@@ -67,7 +67,8 @@ def network_of_weights(given: str | Path, *, backbone: str | None = None, source
     config = config_in(checkpoint)
     if "teacher.neck.prototypes" in weights:
         return network_of_pretraining(checkpoint, config, source)
-    found = backbone_of(checkpoint, source)
+    is_export = "source" in (checkpoint.get("meta") or {})
+    found = backbone_of(checkpoint, source if is_export else None)  # all else has neither teacher nor student
     kind = kind_in_file(checkpoint, config, found.tensors, backbone)
     if kind is None:
         raise ValueError(
@@ -76,7 +77,7 @@ def network_of_weights(given: str | Path, *, backbone: str | None = None, source
         )
     network = kind.build()
     fill(network, {kind.prefix + name: value for name, value in found.tensors.items()}, str(path))
-    return FrozenNetwork(network, kind.pixels, kind.views, kind.build, in_index=kind.in_index)
+    return frozen(FrozenNetwork(network, kind.pixels, kind.views, kind.build, in_index=kind.in_index), "cpu")
 
 
 def config_in(checkpoint: Mapping[str, Any]) -> dict[str, Any] | None:
