@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
@@ -14,6 +16,7 @@ __all__ = ["add_evaluation_arguments", "evaluate_while_training"]
 LOOP = "slotcon_mm.FrozenFeatureLoop"
 MOST_IMAGES = 500  # of each part: a minute or so on a CPU, seconds on a GPU
 BEST = "knn_mIoU"
+DATA = ("images", "labels", "label_set", "classes", "instances", "splits", "most_images", "evaluation_data")
 
 
 def add_evaluation_arguments(parser: argparse.ArgumentParser) -> None:
@@ -36,17 +39,25 @@ def evaluate_while_training(config: Config, args: argparse.Namespace) -> list[st
         ValueError: Options lack each other, or the config has a validation of its own.
     """
     if args.evaluate_every is None:
-        if strange := [name for name in ("labels", "evaluation_data") if getattr(args, name)]:
+        if strange := [name for name in DATA if getattr(args, name)]:
             raise ValueError(f"expected --evaluate-every N with --{strange[0].replace('_', '-')}, got none")
         return []
     if args.evaluate_every < 1:
         raise ValueError(f"expected --evaluate-every of 1 epoch or more, got {args.evaluate_every}")
     if config.get("val_cfg") and config.val_cfg.get("type") != LOOP:
         raise ValueError(f"expected a config without a validation for --evaluate-every, got {config.val_cfg}")
-    most, size = args.most_images or MOST_IMAGES, None
+    if not is_by_epochs(config.train_cfg):
+        raise ValueError(f"expected a training by epochs for --evaluate-every, got {config.train_cfg}")
+    choices: dict[str, Any] = {}
     if args.evaluation_data:
+        if args.images or args.labels:
+            raise ValueError(
+                f"expected --evaluation-data or --images and --labels, got both: {args.evaluation_data} says where "
+                "they are"
+            )
         preset = read_preset(args.evaluation_data)
-        train, held_out, size = preset.train, preset.held_out, (preset.get("choices") or {}).get("size")
+        train, held_out = preset.train, preset.held_out
+        choices = {name: value for name, value in (preset.get("choices") or {}).items() if name in ("size", "pixels")}
     else:
         args.images = args.images or training_folder(config)
         train, held_out = dataset_configs(args)
@@ -54,17 +65,25 @@ def evaluate_while_training(config: Config, args: argparse.Namespace) -> list[st
     config.val_dataloader = dict(
         batch_size=16, num_workers=workers, sampler=dict(type="DefaultSampler", shuffle=False), dataset=held_out
     )
-    config.val_cfg = dict(type=LOOP, train=train, most_images=most, size=size)
+    most = MOST_IMAGES if args.most_images is None else args.most_images
+    config.val_cfg = dict(type=LOOP, train=train, most_images=most, **choices)
     config.val_evaluator = []
     config.train_cfg.val_interval = args.evaluate_every
     config.default_hooks.checkpoint.update(save_best=BEST, rule="greater")
     return [f"every {args.evaluate_every} epochs: dense k-NN and linear probe on labeled images; the best is kept"]
 
 
+def is_by_epochs(train_cfg: Mapping[str, Any]) -> bool:
+    return "Iter" not in str(train_cfg.get("type")) and train_cfg.get("by_epoch", True)
+
+
 def training_folder(config: Config) -> str:
     """Where the training images are, if that is one folder."""
     dataset: Any = config.train_dataloader.dataset
     folders = dataset.get("folders") or [""]
-    if len(folders) != 1 or dataset.get("ann_file"):
-        raise ValueError("expected --images FOLDER with --evaluate-every: the training images are not one folder")
-    return f"{dataset.data_root}/{folders[0]}".rstrip("/")
+    folders = [folders] if isinstance(folders, str) else folders
+    if len(folders) != 1 or dataset.get("ann_file") or "data_root" not in dataset:
+        raise ValueError(
+            "expected --images FOLDER with --evaluate-every, got none: the training images are not one folder"
+        )
+    return str(Path(dataset.data_root) / folders[0])

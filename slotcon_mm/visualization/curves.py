@@ -36,7 +36,11 @@ def write_curves(path: Path, curves: Curves, *, across: str) -> None:
 
 
 def append_curves(path: Path, epoch: int, values: Mapping[str, float]) -> Curves:
-    """Adds a line to a table of scores by epoch, in place of those of this epoch and later, and returns the whole."""
+    """Adds a line to a table of scores by epoch, in place of those of this epoch and later, and returns the whole.
+
+    Raises:
+        ValueError: The file is another table.
+    """
     before = read_rows(path)
     rows = [row for row in before if int(row[PLACE]) < epoch]
     rows.append({PLACE: str(epoch), **{name: repr(value) for name, value in values.items()}})
@@ -60,4 +64,7 @@ def read_rows(path: Path) -> list[dict[str, str]]:
     if not path.is_file():
         return []
     with path.open(newline="", encoding="utf-8") as file:
-        return list(csv.DictReader(file))
+        rows = list(csv.DictReader(file))
+    if not all((row.get(PLACE) or "").isdecimal() for row in rows):
+        raise ValueError(f"expected a table with the column '{PLACE}' in {path}, got another one: move it away")
+    return rows

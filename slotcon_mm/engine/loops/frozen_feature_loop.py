@@ -41,12 +41,13 @@ class FrozenFeatureLoop(BaseLoop):
         seed: Of the measures.
         size: Pixels of images' shorter side in the network; None: the scale at which views show them.
         most_images: Of each part, spread over it.
+        pixels: Labeled pixels to learn from.
     """
 
     def __init__(
         self, runner: Runner, dataloader: Any, train: Mapping[str, Any], evaluator: Any = None,
         measures: Sequence[str] = ("knn", "probe"), seed: int = 0, size: int | None = None,
-        most_images: int | None = 500,
+        most_images: int | None = 500, pixels: int = Choices().pixels,
     ) -> None:  # fmt: skip
         super().__init__(runner, dataloader)
         if evaluator:
@@ -54,7 +55,7 @@ class FrozenFeatureLoop(BaseLoop):
         held_out = self.dataloader.dataset
         self.parts = build_parts(train, held_out, most_images)
         reading = Reading(size, self.dataloader.batch_size, self.dataloader.num_workers)
-        self.choices = Choices(tuple(measures), (seed,), reading=reading)
+        self.choices = Choices(tuple(measures), (seed,), pixels, reading=reading)
 
     def run(self) -> dict[str, float]:
         runner = self.runner
@@ -72,12 +73,12 @@ class FrozenFeatureLoop(BaseLoop):
         return metrics
 
     def draw(self, scores: Mapping[str, float]) -> None:
-        """Adds the scores to the run's curves; a disk that refuses is said, and training goes on."""
+        """Adds the scores to the run's curves; a disk or a table that refuses is said, and training goes on."""
         folder = Path(self.runner.work_dir)
         try:
             curves: Curves = append_curves(folder / "evaluation.csv", self.runner.epoch, scores)
             write_curves(folder / "evaluation.png", curves, across="epoch")
-        except OSError as error:
+        except (OSError, ValueError) as error:
             self.runner.logger.warning(f"the scores' curves could not be written ({error}); training goes on")
 
 
