@@ -26,7 +26,7 @@ from slotcon_mm.evaluation.frozen.grids import Reading
 from slotcon_mm.evaluation.frozen.measures import MEASURES
 from slotcon_mm.evaluation.frozen.parts import LabeledParts, build_parts
 from slotcon_mm.evaluation.frozen.table import as_text, write_tables
-from slotcon_mm.launch.console import hosts_kept_quiet
+from slotcon_mm.launch.console import hosts_kept_quiet, last_paragraph
 from slotcon_mm.launch.evaluating import evaluate_weights, protocol_of, start_processes
 from slotcon_mm.launch.evaluation_data import add_data_arguments, dataset_configs, read_preset
 from slotcon_mm.launch.launchers import leave_processes
@@ -82,11 +82,14 @@ def run(args: argparse.Namespace) -> None:
         for row in measured:
             rows.append(row)
     except (ValueError, OSError, ImportError) as error:
-        sys.exit(f"error: {error}")
+        sys.exit(f"error: {last_paragraph(error)}")
     if is_main_process():
         print(as_text(rows), end="")
         if args.out:
-            protocol = protocol_of(choices, data, parts, slotcon_mm.__version__)
+            protocol = {
+                **protocol_of(choices, data, parts, slotcon_mm.__version__), "source": args.source or "teacher",
+                "backbone": args.backbone,
+            }  # fmt: skip
             write_tables(rows, args.out, protocol, parts.label_set.names, choices.seeds)
             print(f"{args.out}/evaluation.txt, .md, .csv, .json")
     leave_processes()
@@ -109,8 +112,9 @@ def what_to_measure(args: argparse.Namespace) -> tuple[LabeledParts, Choices, di
     preset.pop("size", None)
     given = {name: getattr(args, name) for name in ("memory", "augmentation_epochs") if getattr(args, name) is not None}
     preset.update(given, measures=tuple(args.measures or preset.get("measures") or usual_measures(parts)))
-    if unknown := set(preset) - set(Choices._fields):
-        raise ValueError(f"expected choices of {', '.join(Choices._fields)} in {args.data}, got {', '.join(unknown)}")
+    known = [name for name in Choices._fields if name not in ("seeds", "reading")]
+    if unknown := set(preset) - set(known):
+        raise ValueError(f"expected choices of size, {', '.join(known)} in {args.data}, got {', '.join(unknown)}")
     choices = Choices(**preset, seeds=tuple(range(args.seeds)), reading=reading)
     return parts, choices, dict(train=train, held_out=held_out, most_images=args.most_images)
 

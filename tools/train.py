@@ -14,7 +14,7 @@ from slotcon_mm.checks import PreemptedError, RunStoppedError
 from slotcon_mm.datasets.image_files import UnreadableImageError
 from slotcon_mm.datasets.label_files import BadLabelMapError
 from slotcon_mm.launch.arguments import add_common_arguments, add_training_arguments
-from slotcon_mm.launch.console import hosts_kept_quiet
+from slotcon_mm.launch.console import hosts_kept_quiet, last_paragraph
 from slotcon_mm.launch.launchers import leave_processes
 from slotcon_mm.launch.runner import build_runner
 from slotcon_mm.launch.start_checks import check_start
@@ -26,11 +26,6 @@ def parse_arguments() -> argparse.Namespace:
     add_common_arguments(parser)
     add_training_arguments(parser)
     return parser.parse_args()
-
-
-def last_paragraph(error: Exception) -> str:
-    """The message itself: torch puts a worker's traceback before it."""
-    return str(error).strip().splitlines()[-1].partition(f"{type(error).__name__}: ")[2] or str(error)
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ from mmengine.runner import Runner
 from slotcon_mm.host_chatter import is_chatter
 from slotcon_mm.launch.summary import summary_of_test, summary_of_training
 
-__all__ = ["ConsoleHook", "HostPrints", "UserLines", "hosts_kept_quiet", "show_user_lines"]
+__all__ = ["ConsoleHook", "HostPrints", "UserLines", "hosts_kept_quiet", "last_paragraph", "show_user_lines"]
 
 # of a source file's path: which installed package it is part of; importlib is how mmengine reloads pkg_resources
 HOSTS = re.compile(r"[/\\](mmengine|mmcv|mmpretrain|mmdet|mmseg|torch|torchvision|pycocotools|importlib)[/\\]")
@@ -143,3 +143,9 @@ class ConsoleHook(Hook):
         except Exception as error:  # of a host's parts that nobody has thought of: no reason to end a run
             runner.logger.warning(f"what runs could not be summed up ({type(error).__name__}: {error})")
         self.lines.started = True
+
+
+def last_paragraph(error: Exception) -> str:
+    """The message itself: torch puts a worker's traceback before it."""
+    lines = str(error).strip().splitlines() or [""]
+    return lines[-1].partition(f"{type(error).__name__}: ")[2] or str(error)

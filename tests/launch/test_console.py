@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import pytest
 
 from slotcon_mm.launch import console
-from slotcon_mm.launch.console import ConsoleHook, hosts_kept_quiet, show_user_lines
+from slotcon_mm.launch.console import ConsoleHook, hosts_kept_quiet, last_paragraph, show_user_lines
 
 OURS, HOSTS = console.__file__, "/site-packages/mmengine/runner/runner.py"
 
@@ -157,3 +157,10 @@ def test_everything_is_put_back_after_an_error(capsys):
     with pytest.raises(ValueError, match="broken"), hosts_kept_quiet():
         raise ValueError("broken")
     assert (sys.stdout, warnings.showwarning) == before
+
+
+def test_of_an_error_in_a_worker_its_own_message_is_told_and_any_other_as_it_is():
+    told = "Caught ValueError in DataLoader worker process 0.\nOriginal Traceback:\n  File\nValueError: a.png: no map"
+    assert last_paragraph(ValueError(told)) == "a.png: no map"
+    assert last_paragraph(ValueError("one\ntwo: three")) == "one\ntwo: three"
+    assert last_paragraph(ValueError()) == ""

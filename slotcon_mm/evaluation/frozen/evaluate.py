@@ -43,7 +43,9 @@ class Choices(NamedTuple):
 
 
 def evaluate_network(network: FrozenNetwork, parts: LabeledParts, choices: Choices) -> dict[str, list[Score]]:
-    """Of each measure a score for each seed; the same on every process, and for any batch size.
+    """Of each measure a score for each seed; the same on every process.
+
+    The number of processes and the batch size change nothing but the rounding of a network's features.
 
     Memory is bounded by ``pixels`` and ``memory`` and by what a batch takes; the held-out images pass once for
     clusters and once for all scores.

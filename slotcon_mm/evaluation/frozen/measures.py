@@ -147,7 +147,17 @@ def own_scores(grid: Grid) -> Tensor:
 
 
 def cluster(pixels: Pixels, num_clusters: int, seed: int) -> Tensor:
-    """(G, D) centroids: k-means of 20,000 pixels, the best of three starts; the same on every process."""
+    """(G, D) centroids: k-means of 20,000 pixels, the best of three starts; the same on every process.
+
+    Raises:
+        ValueError: Fewer pixels than clusters.
+    """
+    if len(pixels.features) < num_clusters:
+        raise ValueError(
+            f"expected at least {num_clusters} cells of the held-out images' feature maps for as many clusters, got "
+            f"{len(pixels.features)}: hold out more images, show them at a larger size, or leave out the measures that "
+            "cluster"
+        )
     sample = np.random.default_rng(seed).permutation(len(pixels.features))[:CLUSTERED_PIXELS]
     points = pixels.features.cpu().numpy()[sample]
     found = torch.from_numpy(kmeans(points, num_clusters, seed=seed, restarts=RESTARTS)).to(pixels.features)

@@ -33,6 +33,9 @@ def build_parts(train: Any, held_out: Any, most: int | None = None) -> LabeledPa
         ValueError: They are not of the same classes, or have no images or labels.
     """
     opened = [open_part(part) for part in (train, held_out)]
+    for dataset in (dataset for datasets in opened for dataset in datasets):
+        if not hasattr(dataset, "label_set"):
+            raise ValueError(f"expected datasets of type slotcon_mm.LabelMapDataset, got {type(dataset).__name__}")
     label_set = opened[0][0].label_set
     for dataset in (dataset for datasets in opened for dataset in datasets):
         if dataset.label_set.names != label_set.names:
