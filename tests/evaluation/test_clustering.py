@@ -40,3 +40,38 @@ def test_as_many_groups_as_prototypes_leave_each_its_own():
 def test_fewer_points_than_clusters_are_refused():
     with pytest.raises(ValueError, match="at least 4 points"):
         kmeans(np.eye(3), 4, seed=0)
+
+
+def test_points_that_are_all_equal_are_one_cluster():
+    assert kmeans(np.full((20, 3), 0.5, np.float32), 4, seed=0).tolist() == [[0.5] * 3]
+
+
+def test_fewer_different_points_than_clusters_are_a_cluster_each():
+    points = np.eye(3)[np.arange(30) % 3]
+    assert sorted(kmeans(points, 5, seed=0).tolist()) == sorted(np.eye(3).tolist())
+
+
+@pytest.mark.parametrize("ripple", [1e-12, 1e-7, 1e-3])
+@pytest.mark.parametrize("num_clusters", [2, 7, 20])
+def test_points_that_are_all_but_equal_have_finite_centroids_among_them(ripple, num_clusters):
+    points = (0.5 + ripple * np.random.default_rng(0).integers(5, size=(40, 3))).astype(np.float32)
+    centroids = kmeans(points, num_clusters, seed=0)
+    assert len(centroids) <= num_clusters
+    assert np.isfinite(centroids).all()
+    assert points.min() - 1e-6 <= centroids.min() <= centroids.max() <= points.max() + 1e-6
+
+
+def test_the_best_of_several_starts_is_no_worse_than_any():
+    points = np.random.default_rng(0).normal(size=(60, 2)).round(1)
+
+    def inertia(centroids: np.ndarray) -> float:
+        return float(np.square(points[:, None] - centroids).sum(axis=2).min(axis=1).sum())
+
+    best = inertia(kmeans(points, 5, seed=3, restarts=6))
+    assert all(best <= inertia(kmeans(points, 5, seed=3 + start, restarts=1)) + 1e-9 for start in range(6))
+
+
+def test_clusters_are_drawn_by_the_seed_and_no_other_random_number_is():
+    points, state = np.random.default_rng(0).normal(size=(50, 2)), np.random.get_state()[1].copy()
+    assert np.array_equal(kmeans(points, 4, seed=1), kmeans(points, 4, seed=1))
+    assert np.array_equal(np.random.get_state()[1], state)

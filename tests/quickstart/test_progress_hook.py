@@ -18,4 +18,5 @@ def test_it_calls_back_before_the_first_step_and_keeps_every_steps_scalars():
         hook.after_train_iter(runner, step, outputs=dict.fromkeys([*CURVES, "loss"], torch.tensor(float(step))))
     hook.after_train(runner)
     assert seen == ["model"]
-    assert all(hook.curves[name] == [0.0, 1.0] for name in CURVES)
+    assert [*hook.curves()] == [*CURVES]
+    assert all((list(places), values) == ([1, 2], [0.0, 1.0]) for places, values in hook.curves().values())

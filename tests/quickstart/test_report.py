@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from slotcon_mm.quickstart.report import Row, write_curves, write_report
+from slotcon_mm.quickstart.report import Row, write_report
+from slotcon_mm.visualization.curves import write_curves
 
 
 def test_a_report_escapes_names_and_holds_its_images(tmp_path):
-    write_curves(tmp_path / "c.png", {"loss": [2.0, 1.0], "other": [1.0, 1.0]})
+    write_curves(tmp_path / "c.png", {"loss": ([1, 2], [2.0, 1.0])}, across="step")
     image = np.zeros((8, 8, 3), np.uint8)
     path = tmp_path / "r.html"
     columns = {"<b>": [image, image], "after": [image, image]}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sys
-from functools import partial
 from pathlib import Path
 
 import cv2
@@ -55,8 +54,7 @@ def test_a_study_writes_a_table_and_goes_on_where_it_stopped(tmp_path, monkeypat
 
     write_scenes(tmp_path / "scenes", num_train=40, num_val=6, width=96, height=64, seed=0, workers=1)
     small = dict(NUM_LABELED=12, NUM_TUNING=4, NUM_HELD_OUT=6, FCN_STEPS=2)
-    few_steps = partial(study.probe_score, steps=20)
-    for name, value in dict(small, has_detection=lambda: False, probe_score=few_steps).items():
+    for name, value in dict(small, has_detection=lambda: False).items():
         monkeypatch.setattr(study, name, value)
     arguments = ["--methods", "byol", "random", "--seeds", "0", "1", "--epochs", "2", "--rates", "1"]
     monkeypatch.setattr(sys, "argv", ["study.py", "--out", str(tmp_path), *arguments])
@@ -137,7 +135,6 @@ def test_real_images_of_many_sizes_are_measured(own_classes, tmp_path, monkeypat
             write_blocks(tmp_path / "data", split, f"{i}", *size)
     monkeypatch.setattr(study, "NUM_TUNING", 1)
     monkeypatch.setattr(study, "SIZE", (64, 48))
-    monkeypatch.setattr(study, "probe_score", partial(study.probe_score, steps=20))
     arguments = ["--methods", "random", "--seeds", "0", "--no-fine-tuning", *classes]
     arguments += ["--data", str(tmp_path / "data"), "--out", str(tmp_path / "out")]
     monkeypatch.setattr(sys, "argv", ["study.py", *arguments])

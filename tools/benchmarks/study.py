@@ -193,8 +193,8 @@ def best_rate(method: str, data: Data, args: argparse.Namespace) -> float:
 
 
 def tuning_score(backbone: nn.Module, data: Data) -> float:
-    assert data.train.labels is not None
     images, labels = data.train
+    assert labels is not None
     held_out, train = (LabeledImages(images[part], labels[part]) for part in (np.s_[:NUM_TUNING], np.s_[NUM_TUNING:]))
     return frozen_scores(backbone, train, held_out, data.label_set, ("knn",), seed=0)["knn"]
 
@@ -223,11 +223,11 @@ def study_one(method: str, seed: int, rate: float, data: Data, args: argparse.Na
         write_json(note, found)
     if not args.no_fine_tuning and "fcn" not in found:
         config = study_config(method)
-        scores = supervised_fcn(
+        fine_tuned = supervised_fcn(
             config.model.backbone, 128, data.train, data.held_out, len(data.label_set.names), steps=FCN_STEPS,
             seed=seed, weights=backbone.state_dict(),
         )  # fmt: skip
-        found["fcn"] = scores.mean_iou
+        found["fcn"] = fine_tuned.mean_iou
         write_json(note, found)
     if not args.no_fine_tuning and "box_ap50" not in found and has_instances(data.root) and has_detection():
         start = "scratch" if method == RANDOM else str(run_folder(method, seed, rate, args))

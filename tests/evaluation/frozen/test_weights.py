@@ -18,6 +18,7 @@ from torchvision.models.feature_extraction import create_feature_extractor
 
 from slotcon_mm.checkpoints.build import build_from_checkpoint
 from slotcon_mm.checkpoints.official import to_official
+from slotcon_mm.checkpoints.registered import build_registered
 from slotcon_mm.evaluation.frozen.weights import kind_of_name, network_of_model, network_of_weights
 
 MEAN, STD = (torch.tensor(v).view(3, 1, 1) for v in ([123.675, 116.28, 103.53], [58.395, 57.12, 57.375]))
@@ -141,6 +142,34 @@ def test_a_classifier_of_mmpretrain_sees_pixels_as_its_config_says(tmp_path, to_
     shown = images if to_rgb else images.flip(1)
     expect_features(found, model.backbone((shown - mean) / std)[-1], images)
     assert found.neck is None
+
+
+DILATED = dict(strides=(1, 2, 1, 1), dilations=(1, 1, 2, 4), contract_dilation=True, norm_cfg=dict(type="SyncBN"))
+
+
+@pytest.mark.parametrize(
+    ("scope", "preprocessor", "backbone", "cells"),
+    [
+        ("mmseg", dict(type="SegDataPreProcessor", size=(64, 64)), dict(type="ResNetV1c", **DILATED), 8),
+        ("mmdet", dict(type="DetDataPreprocessor"), dict(type="ResNet", frozen_stages=1, norm_eval=True), 2),
+    ],
+)  # fmt: skip
+def test_a_fine_tuned_model_is_measured_by_its_backbone_alone(tmp_path, scope, preprocessor, backbone, cells, images):
+    backbone = dict(backbone, depth=18, base_channels=8, stem_channels=8, out_indices=(0, 1, 2, 3))
+    network = build_registered(backbone, scope)
+    lived_in(network)
+    pixels = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], bgr_to_rgb=True)
+    model = dict(
+        type="Any", backbone=dict(backbone, init_cfg=dict(type="Pretrained", checkpoint="nowhere.pth")),
+        neck=dict(type="FPN"), data_preprocessor={**preprocessor, **pixels},
+    )  # fmt: skip
+    loader = dict(dataset=dict(pipeline=[dict(type="LoadImageFromFile")]))
+    meta = dict(cfg=Config(dict(model=model, default_scope=scope, train_dataloader=loader)).pretty_text)
+    weights = {f"backbone.{name}": value for name, value in network.state_dict().items()}
+    torch.save(dict(state_dict={**weights, "neck.a.weight": torch.ones(2)}, meta=meta), tmp_path / "f.pth")
+    found = network_of_weights(tmp_path / "f.pth")
+    expect_features(found, network(normalized(images))[-1].detach(), images)
+    assert found.with_random_weights(0).encode(images).features.shape == (2, 64, cells, cells)
 
 
 def test_a_vision_transformer_of_mmpretrain_yields_its_map(tmp_path, images):
