@@ -50,8 +50,8 @@ def one_start(points_ND: np.ndarray, num_clusters: int, seed: int) -> np.ndarray
 def spread_starts(points_ND: np.ndarray, num_clusters: int, seed: int) -> np.ndarray | None:
     """(G, D) points by k-means++ (Arthur and Vassilvitskii, 2007); None where fewer are different.
 
-    They are those of SciPy's ``kmeans2(minit="++", seed=seed)``, which computes the distances from all earlier centroids
-    again for each one: the square of G in time.
+    They are those of SciPy's ``kmeans2(minit="++", seed=seed)``, which computes anew for each centroid the distances
+    from all before it: the square of G in time.
     """
     rng = np.random.RandomState(seed)
     points = points_ND.astype(np.float64)  # as SciPy's distances are

@@ -266,7 +266,7 @@ def test_a_config_that_is_not_there_is_an_error_that_names_it(resnet):
 
 @pytest.mark.skipif(importlib.util.find_spec("timm") is not None, reason="timm is installed")
 def test_timm_is_asked_for_where_it_is_not_installed():
-    with pytest.raises(ImportError, match="--backbone timm/resnet18 needs timm, which is not installed"):
+    with pytest.raises(ImportError, match="timm/resnet18 needs timm, which is not installed"):
         kind_of_name("timm/resnet18")
 
 
