@@ -1,6 +1,6 @@
 """Frozen features on Cityscapes-27 (labelIds 7 to 33): learn from train, be scored on val.
 
-    python tools/evaluate.py work_dirs/slotcon_r50_coco --data configs/evaluation/cityscapes27.py
+python tools/evaluate.py work_dirs/slotcon_r50_coco --data configs/evaluation/cityscapes27.py
 """
 
 resolution = 320  # of the shorter side, and of the square that is cut out, where labels are scored

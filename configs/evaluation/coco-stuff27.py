@@ -1,6 +1,6 @@
 """Frozen features on COCO-Stuff-27: learn from train2017, be scored on val2017, images as in PiCIE's protocol.
 
-    python tools/evaluate.py work_dirs/slotcon_r50_coco --data configs/evaluation/coco-stuff27.py
+python tools/evaluate.py work_dirs/slotcon_r50_coco --data configs/evaluation/coco-stuff27.py
 """
 
 resolution = 320  # of the shorter side, and of the square that is cut out, where labels are scored

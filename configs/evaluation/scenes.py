@@ -1,7 +1,7 @@
 """Frozen features on generated scenes, 19 classes: a small case, in a minute or two on a CPU.
 
-    python tools/make_scenes.py data/scenes
-    python tools/evaluate.py work_dirs/slotcon_r18_quickstart --data configs/evaluation/scenes.py
+python tools/make_scenes.py data/scenes
+python tools/evaluate.py work_dirs/slotcon_r18_quickstart --data configs/evaluation/scenes.py
 """
 
 pipeline = [
