@@ -189,6 +189,19 @@ def test_held_out_images_without_objects_have_no_score_of_objects():
     assert math.isnan(scores(network(Colors()), parts._replace(held_out=without), choices("fg-ari"))["fg-ari"])
 
 
+def test_clusters_are_found_without_a_look_at_labels():
+    data = banded()
+    for sample in data.held_out.samples:
+        sample["gt_instances"] = np.arange(32 * 32, dtype=np.int32).reshape(32, 32) // 128
+    void = Worlds([{**sample, "gt_sem_seg": np.full((32, 32), 255, np.uint8)} for sample in data.held_out.samples])
+    seen, unseen = (
+        scores(network(Colors(CELL, spread=0.3)), data._replace(held_out=held_out), choices("fg-ari"))["fg-ari"]
+        for held_out in (data.held_out, void)
+    )
+    assert seen == unseen
+    assert math.isfinite(seen)
+
+
 def test_what_cannot_be_measured_is_refused_in_words():
     net, parts = network(Colors()), banded()
     for wrong, message in [

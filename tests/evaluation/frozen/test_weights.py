@@ -100,6 +100,19 @@ def test_an_exported_backbone_has_the_features_of_the_one_in_the_run(
     assert found.encode(images).features.equal(of_run.encode(images).features)
 
 
+@pytest.mark.parametrize("file_format", ["mm", "torchvision"])
+def test_an_exported_backbone_sees_pixels_as_its_pretraining_did(pretraining, tmp_path, file_format):
+    checkpoint = torch.load(pretraining / "epoch_1.pth", weights_only=True)
+    pixels = dict(mean=[1.0, 2.0, 3.0], std=[4.0, 5.0, 6.0])
+    preprocessor = dict(type="slotcon_mm.ViewPreprocessor", **pixels)
+    checkpoint["meta"]["cfg"] = Config(dict(model=dict(TINY_CONFIG, data_preprocessor=preprocessor))).pretty_text
+    torch.save(checkpoint, tmp_path / "other.pth")
+    paths = [str(tmp_path / name) for name in ("other.pth", "backbone.pth")]
+    result = run_tool("tools/convert_checkpoint.py", "backbone", *paths, "--format", file_format)
+    assert result.code == 0, result.said
+    assert [network_of_weights(path).pixels for path in paths] == [dict(pixels, channels="RGB")] * 2
+
+
 def test_an_official_file_that_was_converted_has_the_features_of_its_teacher(pretraining, tmp_path, images):
     """Told by shapes: it carries no config."""
     official = tmp_path / "official.pth"
