@@ -25,11 +25,13 @@ require("mmengine", "mmcv", "mmpretrain", purpose="slotcon_mm")
 
 from slotcon_mm.checkpoints.addresses import register_safe_addresses  # noqa: E402
 from slotcon_mm.checkpoints.safe_loading import register_safe_loader  # noqa: E402
+from slotcon_mm.checkpoints.timm_weights import register_timm_weights  # noqa: E402
 from slotcon_mm.host_fixes import apply_host_fixes  # noqa: E402
 
 apply_host_fixes()
 register_safe_loader()
 register_safe_addresses()
+register_timm_weights()
 
 __all__ = ["SlotInferencer", "__version__"]
 __version__ = "0.2.0.dev0"

@@ -13,6 +13,7 @@ COMMANDS = {
     "mmcv._ext": "bash tools/setup_env.sh det,seg",
     "mmdet": "bash tools/setup_env.sh det,seg",
     "mmseg": "bash tools/setup_env.sh det,seg",
+    "safetensors": "bash tools/setup_env.sh",
     "timm": "python -m pip install timm",
 }
 

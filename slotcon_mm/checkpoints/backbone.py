@@ -17,18 +17,23 @@ CLASSIFIER = "fc."
 
 
 class Backbone(NamedTuple):
-    """A backbone's weights, by the names that ``resnet.state_dict()`` gives them.
+    """A backbone's weights, by the names of its ``state_dict()``.
 
-    ``source`` is teacher, student, or what else the file is; ``prefix`` stands before the names in the file.
+    ``source`` is teacher, student, or what else the file is; ``prefix`` stands before the names in the file;
+    ``library`` is whose names they are there, where they are not the backbone's own; ``notes`` are lines for the log,
+    on what was changed or left over.
     """
 
     tensors: dict[str, Tensor]
     source: str
     step: int | None
     prefix: str
+    library: str = ""
+    notes: tuple[str, ...] = ()
 
     def describe(self) -> str:
-        return self.source + ("" if self.step is None else f", step {self.step}")
+        names = f", by the names of {self.library}" if self.library else ""
+        return self.source + ("" if self.step is None else f", step {self.step}") + names
 
 
 def backbone_of(checkpoint: Mapping[str, Any], source: str | None = None) -> Backbone:

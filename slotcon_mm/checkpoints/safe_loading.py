@@ -2,31 +2,54 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 import re
 from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import torch
 from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor
 
-__all__ = ["load_from_safe_local", "register_safe_loader", "state_dict_of"]
+from slotcon_mm.checkpoints.inert import inert_classes
+from slotcon_mm.requirements import require
+
+__all__ = ["META", "load_from_safe_local", "load_weights", "register_safe_loader", "state_dict_of"]
+
+META = "slotcon_mm"  # key of a safetensors file's metadata: what a checkpoint's ``meta`` holds, as JSON
 
 
 def load_from_safe_local(filename: str, map_location: str | Callable | torch.device | None = None) -> dict[str, Any]:
-    """A checkpoint from a local path, by torch's safe loader on every version of torch.
+    """A checkpoint from a local path, by torch's safe loader on every version of torch, or by safetensors.
 
     Raises:
         FileNotFoundError: No such file.
         ValueError: It holds more than tensors and plain Python values, or is no checkpoint at all.
     """
+    return load_safely(filename, map_location)
+
+
+def load_weights(filename: str) -> dict[str, Any]:
+    """As ``load_from_safe_local``, on the CPU, of files of any training script.
+
+    Options, logs and paths that it left beside the weights (``inert.py``) are passed over; they run nothing.
+    """
+    return load_safely(filename, "cpu", passed_over=inert_classes())
+
+
+def load_safely(filename: str, map_location: Any, passed_over: list[type] | None = None) -> dict[str, Any]:
     path = os.path.expanduser(filename)
     if not os.path.isfile(path):
         raise FileNotFoundError(f"expected a checkpoint file, got {filename}, which does not exist")
+    if path.endswith(".safetensors"):
+        return load_safetensors(path, map_location)
+    allow = getattr(torch.serialization, "safe_globals", None)  # torch 2.5 and later
     try:
-        loaded = torch.load(path, map_location=map_location, weights_only=True)
+        with allow(passed_over) if allow and passed_over else nullcontext():
+            loaded = torch.load(path, map_location=map_location, weights_only=True)
     except pickle.UnpicklingError as error:
         raise ValueError(
             f"expected tensors and plain Python values in {filename}, got other objects, which loading would run as "
@@ -42,6 +65,31 @@ def load_from_safe_local(filename: str, map_location: str | Callable | torch.dev
     if not isinstance(loaded, dict):
         raise ValueError(f"expected a checkpoint, got a {type(loaded).__name__} in {filename}")
     return loaded
+
+
+def load_safetensors(path: str, map_location: Any) -> dict[str, Any]:
+    """Tensors as ``state_dict``; and ``meta``, if this package wrote the file."""
+    require("safetensors", purpose=path)
+    from safetensors import SafetensorError, safe_open
+
+    shapes_only = str(map_location) == "meta"
+    try:
+        with safe_open(path, framework="pt") as file:
+            names, shown = list(file.keys()), file.metadata() or {}
+            state = {name: shape_of(file, name) if shapes_only else file.get_tensor(name) for name in names}
+        meta = json.loads(shown.get(META, "{}"))
+    except (SafetensorError, ValueError) as error:
+        raise ValueError(
+            f"expected a checkpoint, got {path}, which safetensors cannot read (cut off?): {error}"
+        ) from error
+    if isinstance(map_location, str | torch.device) and not shapes_only:
+        state = {name: value.to(map_location) for name, value in state.items()}
+    return dict(state_dict=state, meta=meta if isinstance(meta, dict) else {})
+
+
+def shape_of(file: Any, name: str) -> Tensor:
+    """A tensor without memory."""
+    return torch.empty(file.get_slice(name).get_shape(), device="meta")
 
 
 def what_was_refused(error: Exception) -> str:

@@ -3,6 +3,8 @@
 from slotcon_mm.models.algorithms.linear_probe import LinearProbe
 from slotcon_mm.models.algorithms.slotcon import SlotCon
 from slotcon_mm.models.algorithms.teacher import Teacher
+from slotcon_mm.models.backbones.register_vision_transformer import RegisterVisionTransformer
+from slotcon_mm.models.backbones.timm_features import TimmFeatures
 from slotcon_mm.models.heads.group_head import GroupLossHead
 from slotcon_mm.models.heads.slot_head import SlotLossHead
 from slotcon_mm.models.necks.grouping_neck import Grouping, GroupingNeck
@@ -13,8 +15,10 @@ __all__ = [
     "Grouping",
     "GroupingNeck",
     "LinearProbe",
+    "RegisterVisionTransformer",
     "SlotCon",
     "SlotLossHead",
     "Teacher",
+    "TimmFeatures",
     "ViewPreprocessor",
 ]

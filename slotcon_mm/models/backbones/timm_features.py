@@ -7,16 +7,21 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from slotcon_mm.registry import MODELS
 from slotcon_mm.requirements import require
 
 __all__ = ["TimmFeatures"]
 
+FOLLOWING = (".vision_transformer", ".eva")  # timm's modules with networks that can be told to
 
+
+@MODELS.register_module()
 class TimmFeatures(nn.Module):
     """Normalized images (B, 3, H, W) to the last feature map (B, D, h, w), behind the network's final norm, if any.
 
     Unlike mmpretrain's TIMMBackbone (1.2.0) it yields a map of vision transformers too, and puts channels first where
-    timm has them last. Parameters have timm's names after ``network.``.
+    timm has them last, and lets position embeddings follow the size of images. Parameters have timm's names after
+    ``network.``. It is how configs use what mmpretrain lacks: DINOv3's rotary vision transformers, say.
 
     Args:
         name: As ``timm.create_model`` takes it. Its weights are random: nothing is downloaded.
@@ -36,7 +41,7 @@ class TimmFeatures(nn.Module):
         if not timm.is_model(name):
             raise ValueError(f"expected a network of timm {timm.__version__}, got {name}")
         options: dict[str, Any] = {}
-        if "vision_transformer" in inspect.getmodule(timm.model_entrypoint(name)).__name__:  # type: ignore[union-attr]
+        if inspect.getmodule(timm.model_entrypoint(name)).__name__.endswith(FOLLOWING):  # type: ignore[union-attr]
             options["dynamic_img_size"] = True  # position embeddings follow the size of images
         self.network = timm.create_model(name, pretrained=False, num_classes=0, **options)
         if not hasattr(self.network, "forward_intermediates"):

@@ -1,0 +1,141 @@
+"""A backbone's weights out of any file: found behind its wrappers, translated, and every tensor accounted for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from torch import Tensor
+
+from slotcon_mm.checkpoints.backbone import Backbone
+from slotcon_mm.checkpoints.candidates import Candidate, best, candidates
+from slotcon_mm.checkpoints.contents import flat_tensors, groups_beside
+from slotcon_mm.checkpoints.fit import check_fit
+from slotcon_mm.checkpoints.names.families import Known, naming_of
+from slotcon_mm.checkpoints.names.tables import ours_of
+from slotcon_mm.checkpoints.positions import fit_positions
+from slotcon_mm.checks import listing
+
+__all__ = ["backbone_for"]
+
+WRAPPERS = ("network.", "timm_model.")  # in which networks of timm stand in our backbones: TimmFeatures, TIMMBackbone
+# what networks of any library have behind their features, for their training only, or as constants
+BEHIND = re.compile(
+    r"((fc|classifier|heads?|head_dist|fc_norm|pooler|projection_head|projector|predictor|prototypes|decoder|"
+    r"pre_logits|rope_embed|local_cls_norm|norms|lm_head)\.|decoder_|mask_token$|embeddings\.mask_token$).*|"
+    r".*(\.relative_position_index|\.attn_mask|\.bias_mask)"
+)
+
+
+def backbone_for(
+    network: Mapping[str, Tensor],
+    checkpoint: Mapping[str, Any],
+    source: str | None = None,
+    grid: tuple[int, int] | None = None,
+) -> Backbone:
+    """The weights in a file for a network, by its names.
+
+    Where the file has several, the teacher's are taken, or those that ``source`` asks for.
+
+    Args:
+        network: State of the network that is to be filled.
+        checkpoint: As loaded: of any library that ``names/`` knows, or by the network's own names; wrapped or not.
+        source: ``'teacher'`` or ``'student'``.
+        grid: H, W of the network's position embeddings; None where they are square.
+
+    Raises:
+        ValueError: A tensor of the network is missing in the file, or has another shape there; or one of the file is
+            left over that is no head; or the file lacks whom ``source`` asks for.
+    """
+    everything = flat_tensors(checkpoint)
+    if not everything:
+        raise ValueError(
+            f"expected weights or a dict with 'state_dict', got a dict of {', '.join(map(repr, list(checkpoint)[:6]))}"
+        )
+    wrapper = next((one for one in WRAPPERS if all(name.startswith(one) for name in network)), "")
+    inner = {name.removeprefix(wrapper): value for name, value in network.items()}
+    target = naming_of(inner)
+    found = [one for one in candidates(inner, everything, target) if one.tensors]
+    if not found:
+        kind = f"a {target.family.name}, by any library's names" if target else "this network, by its own names"
+        raise ValueError(f"expected weights of {kind}, got other names: {listing(list(everything), most=6)}")
+    meta = checkpoint.get("meta") or {}
+    chosen, side = best(found, source, meta.get("source"))
+    tensors, resized = with_positions(chosen.tensors, inner, target, grid)
+    tensors = {name: in_shape(value, inner[name]) for name, value in tensors.items()}
+    unfilled = {name for name in inner if name not in tensors and is_own(name, target)}
+    strange = {name: value for name, value in chosen.surplus.items() if not is_harmless(name, value, target)}
+    strange.update(
+        {name: everything[chosen.prefix + name] for name in chosen.unknown if not is_behind(name, target)}
+    )
+    check_fit({name: inner[name] for name in inner if name not in unfilled}, {**tensors, **strange}, every=True)
+    steps = next((value for name, value in everything.items() if name.endswith("teacher.steps")), None)
+    step = meta.get("step", meta.get("iter")) if steps is None else steps
+    return Backbone(
+        {wrapper + name: value for name, value in tensors.items()},
+        side,
+        None if step is None else int(step),
+        chosen.prefix.removeprefix("state_dict."),
+        chosen.known.naming.library if chosen.known else "",
+        tuple(filter(None, [resized, *describe_rest(chosen, unfilled, groups_beside(chosen.prefix, everything))])),
+    )
+
+
+def with_positions(
+    tensors: dict[str, Tensor], network: Mapping[str, Tensor], target: Known | None, grid: tuple[int, int] | None
+) -> tuple[dict[str, Tensor], str | None]:
+    if target is None:
+        return tensors, None
+    names = {ours_of(target.naming, name)[0]: name for name in network if ours_of(target.naming, name)}  # type: ignore[index]
+    if "pos_embed" not in names:
+        return tensors, None
+    return fit_positions(
+        tensors,
+        network,
+        positions=names["pos_embed"],
+        class_token=names.get("cls_token", ""),
+        grid=grid,
+        antialias="register_tokens" in names,  # as DINOv2 does with registers, and not without
+    )
+
+
+def in_shape(value: Tensor, wanted: Tensor) -> Tensor:
+    """A linear layer is a 1 x 1 convolution, and the other way round."""
+    if value.shape != wanted.shape and [n for n in value.shape if n > 1] == [n for n in wanted.shape if n > 1]:
+        return value.reshape(wanted.shape)
+    return value
+
+
+def is_own(name: str, target: Known | None) -> bool:
+    """Whether a network has a tensor that files do not: norms of further outputs, constants."""
+    return target is not None and re.fullmatch(target.family.own, name) is not None
+
+
+def is_behind(name: str, target: Known | None) -> bool:
+    """Whether a file's tensor is left over rightly: a head's, a constant, the norm of an output that is not asked for."""
+    return BEHIND.fullmatch(name) is not None or is_own(name, target) or is_optional(name, target)
+
+
+def is_optional(name: str, target: Known | None) -> bool:
+    ours = ours_of(target.naming, name) if target else None
+    return target is not None and ours is not None and re.fullmatch(target.family.optional, ours[0]) is not None
+
+
+def is_harmless(name: str, value: Tensor, target: Known | None) -> bool:
+    """A norm behind the features that the network does not have, or a bias of 0 (DINOv3's)."""
+    return is_optional(name, target) or (name.endswith("bias") and not value.any())
+
+
+def describe_rest(chosen: Candidate, unfilled: set[str], beside: Mapping[str, int]) -> list[str]:
+    """Lines: what the file does not have, and what of it is not used."""
+    lines = []
+    own = sorted(name for name in unfilled if not name.endswith("relative_position_index"))
+    if own:
+        lines.append(f"as initialized, since no file of such weights has them: {listing(own, most=6)}")
+    left_over = [*chosen.surplus, *chosen.unknown]
+    if left_over:
+        lines.append(f"left over: {listing(left_over, most=6)}")
+    if beside:
+        lines.append("not used: " + listing([f"{group} ({count} tensors)" for group, count in beside.items()], most=6))
+    return lines

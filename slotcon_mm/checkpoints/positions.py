@@ -1,0 +1,73 @@
+"""Position embeddings of a file fitted to the grid and the tokens of the network that takes them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from slotcon_mm.models.layers.position_embeddings import resize_positions
+
+__all__ = ["fit_positions"]
+
+
+def fit_positions(
+    tensors: Mapping[str, Tensor],
+    network: Mapping[str, Tensor],
+    *,
+    positions: str,
+    class_token: str,
+    grid: tuple[int, int] | None,
+    antialias: bool,
+) -> tuple[dict[str, Tensor], str | None]:
+    """Replaces position embeddings that are of another grid, or that give the class token a place or none.
+
+    A class token's place that the network has not is added to the token itself, and a place that the file has not is 0:
+    both compute the same.
+
+    Args:
+        tensors: By the network's names.
+        network: State of the network.
+        positions: Name of the position embeddings, (1, tokens, C).
+        class_token: Name of the class token.
+        grid: H, W of the network's embeddings; None where they are square.
+        antialias: See ``resize_positions``.
+
+    Returns:
+        All tensors; a line that says what was resized. Embeddings whose grid cannot be told stay as they are.
+    """
+    given, wanted = tensors.get(positions), network.get(positions)
+    if given is None or wanted is None or given.dim() != 3 or given.shape == wanted.shape:
+        return dict(tensors), None
+    old_grid, new_grid = square_grid(given.shape[1]), grid or square_grid(wanted.shape[1])
+    if old_grid is None or new_grid is None:
+        return dict(tensors), None
+    old_extra = given.shape[1] - math.prod(old_grid)
+    new_extra = wanted.shape[1] - math.prod(new_grid)
+    if {old_extra, new_extra} == {0, 1} and class_token not in tensors:
+        return dict(tensors), None
+    found = dict(tensors)
+    if (old_extra, new_extra) == (1, 0):
+        found[class_token] = found[class_token] + given[:, :1]
+        given = given[:, 1:]
+    elif (old_extra, new_extra) == (0, 1):
+        given = torch.cat([torch.zeros_like(given[:, :1]), given], dim=1)
+    elif old_extra != new_extra:
+        return dict(tensors), None
+    found[positions] = resize_positions(given, old_grid, new_grid, extra=new_extra, antialias=antialias)
+    if old_grid == new_grid:
+        return found, None
+    smoothed = ", antialiased" if antialias else ""
+    sizes = " to ".join(f"{height} x {width}" for height, width in (old_grid, new_grid))
+    return found, f"position embeddings resized from {sizes} (bicubic{smoothed})"
+
+
+def square_grid(tokens: int) -> tuple[int, int] | None:
+    """Of so many embeddings, of which up to two are those of class and distillation tokens."""
+    for extra in (1, 0, 2):
+        side = math.isqrt(tokens - extra)
+        if side and side**2 == tokens - extra:
+            return side, side
+    return None
