@@ -80,7 +80,7 @@ def build_run(
     # MMEngine's default is a time in seconds, which two runs of one second would share with all their scalars
     start.config.experiment_name = f"run-{next(numbers)}"
     runner = build_runner(start.config, start.notes)
-    check_start(runner, start.filling)
+    check_start(runner, start.weights)
     return runner
 
 

@@ -6,7 +6,7 @@ python tools/convert_checkpoint.py to-official work_dirs/slotcon_r50_coco offici
 python tools/convert_checkpoint.py backbone work_dirs/slotcon_r50_coco backbone.pth --format torchvision
 python tools/convert_checkpoint.py publish work_dirs/slotcon_r50_coco slotcon_r50_coco.pth
 
-SRC is a checkpoint or a work dir. Files are read by torch's safe loader only.
+SRC is a checkpoint or a work dir; a DST that ends in .safetensors is written so. Files are read by safe loaders only.
 """
 
 from __future__ import annotations
@@ -22,13 +22,16 @@ from torch import Tensor
 import slotcon_mm  # noqa: F401
 from slotcon_mm.checkpoints.backbone import SOURCES, backbone_of
 from slotcon_mm.checkpoints.detectron2 import describe_use_in_detectron2
-from slotcon_mm.checkpoints.formats import FORMATS, export_backbone
+from slotcon_mm.checkpoints.formats import FORMATS, export_backbone, in_library, is_plain_resnet
 from slotcon_mm.checkpoints.latest import resolve_checkpoint
+from slotcon_mm.checkpoints.library_facts import facts_by_names
+from slotcon_mm.checkpoints.network_changes import changes_in_network, describe_changes
 from slotcon_mm.checkpoints.network_facts import NETWORK, facts_of_checkpoint
 from slotcon_mm.checkpoints.official import from_official, load_official, to_official
 from slotcon_mm.checkpoints.publish import publish, write_weights
 from slotcon_mm.checkpoints.safe_loading import load_from_safe_local, state_dict_of
 from slotcon_mm.checkpoints.standard_resnet import departures
+from slotcon_mm.checks import listing
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -83,7 +86,9 @@ def convert(args: argparse.Namespace) -> str:
         if args.format == "detectron2":
             notes.insert(0, describe_use_in_detectron2(backbone.tensors, checkpoint, str(args.target_file)))
         elif args.format != "mm":
-            notes += other_features(network, backbone.tensors, args.format)
+            notes += other_features(network, exported, args.format)
+            left_out = in_library(backbone.tensors, args.format)[1]
+            notes += [f"left out, as {args.format} has no such layers: {listing(left_out)}"] if left_out else []
         sha256 = write_weights(exported, args.target_file)
         done = f"{args.target_file}: {len(backbone.tensors)} tensors ({backbone.describe()}), sha256 {sha256}"
     return "\n".join([done, *notes])
@@ -98,8 +103,12 @@ def network_of(checkpoint: Mapping[str, Any]) -> tuple[dict[str, Any] | None, li
 
 
 def other_features(network: Mapping[str, Any] | None, tensors: Mapping[str, Tensor], library: str) -> list[str]:
-    """A line of warning where a library's ResNet is not the network of the weights."""
-    changes = departures(network, tensors) if network else []
+    """A line of warning where a library's network for these names is not the network of the weights."""
+    changes: list[str] = []
+    if network and is_plain_resnet(tensors):
+        changes = departures(network, tensors)
+    elif network and (theirs := facts_by_names(tensors, network)):
+        changes = describe_changes(changes_in_network(network, theirs[1]))
     if not changes:
         return []
     return [f"warning: {library} makes other features of these weights unless told otherwise: {'; '.join(changes)}"]

@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> None:
         start = prepare_training(args)
         lock = lock_for_training(start.config)
         runner = build_runner(start.config, start.notes)
-        check_start(runner, start.filling)
+        check_start(runner, start.weights)
     except (ValueError, OSError, ImportError, RunStoppedError) as error:
         sys.exit(f"error: {error}")
     try:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from slotcon_mm.checkpoints.contents import prefixes_before, side_of
 from slotcon_mm.checkpoints.names.families import Known, all_namings
+from slotcon_mm.checkpoints.names.tables import Naming
 from slotcon_mm.checkpoints.names.translation import by_our_names, by_their_names
 
 __all__ = ["Candidate", "best", "candidates", "find_known"]
@@ -42,16 +43,23 @@ def candidates(
         yield Candidate(prefix, None, with_counters(found, network), {}, [name for name in inner if name not in found])
     for naming in target.family.namings if target else ():
         for prefix in prefixes_before(naming.stem, tensors):
-            try:
-                ours, unknown = by_our_names(naming, inside(prefix, tensors))
-            except ValueError:  # parts of a layer only: another network's
-                continue
-            theirs, _ = by_their_names(target.naming, with_split_biases(ours, network))
-            found = {name: value for name, value in theirs.items() if name in network}
-            surplus = {name: value for name, value in theirs.items() if name not in network}
-            yield Candidate(
-                prefix, Known(target.family, naming), with_counters(found, network), surplus, unknown
-            )
+            translated = translated_candidate(prefix, naming, network, tensors, target)  # type: ignore[arg-type]
+            if translated:
+                yield translated
+
+
+def translated_candidate(
+    prefix: str, naming: Naming, network: Mapping[str, Tensor], tensors: Mapping[str, Tensor], target: Known
+) -> Candidate | None:
+    """Of one place and one library's names; None if it has parts of a layer only, which is another network's."""
+    try:
+        ours, unknown = by_our_names(naming, inside(prefix, tensors))
+    except ValueError:
+        return None
+    theirs, _ = by_their_names(target.naming, with_split_biases(ours, network))
+    found = {name: value for name, value in theirs.items() if name in network}
+    surplus = {name: value for name, value in theirs.items() if name not in network}
+    return Candidate(prefix, Known(target.family, naming), with_counters(found, network), surplus, unknown)
 
 
 def best(found: list[Candidate], source: str | None, said: str | None) -> tuple[Candidate, str]:
@@ -78,7 +86,8 @@ def best(found: list[Candidate], source: str | None, said: str | None) -> tuple[
         raise ValueError(
             f"expected a checkpoint that holds a {source}, got one of {', '.join(sorted(set(sides.values())))} only"
         )
-    one = min(chosen, key=lambda one: (side_of(one.prefix) is None and bool(source), one.known is not None, len(one.prefix)))
+    # a name that says whose it is before one that does not, the network's own names before others, and the shortest
+    one = min(chosen, key=lambda one: (side_of(one.prefix) is None, one.known is not None, len(one.prefix)))
     return one, sides[one.prefix]
 
 

@@ -10,13 +10,13 @@ from torch import Tensor
 __all__ = ["flat_tensors", "groups_beside", "prefixes_before", "side_of"]
 
 # parts of names that say whose weights follow: DINO's and iBOT's, MoCo v2's, MoCo v3's, BYOL's, of averaged weights
-TEACHERS = frozenset(
-    "teacher encoder_k momentum_encoder target_network target_net target_encoder target_model key_encoder "
-    "model_ema state_dict_ema ema".split()
-)
-STUDENTS = frozenset(
-    "student encoder_q base_encoder online_network online_net online_encoder query_encoder".split()
-)
+TEACHERS = {
+    *("teacher", "encoder_k", "momentum_encoder", "target_network", "target_net", "target_encoder", "target_model"),
+    *("key_encoder", "model_ema", "state_dict_ema", "ema"),
+}
+STUDENTS = {
+    *("student", "encoder_q", "base_encoder", "online_network", "online_net", "online_encoder", "query_encoder"),
+}
 
 
 def flat_tensors(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
@@ -33,7 +33,7 @@ def flat_tensors(checkpoint: Mapping[str, Any]) -> dict[str, Tensor]:
 def prefixes_before(name: str, names: Collection[str]) -> list[str]:
     """What stands before a name wherever it ends another, ``teacher.module.`` say; the shortest first."""
     found = {full[: -len(name)] for full in names if full.endswith(name)}
-    return sorted((prefix for prefix in found if not prefix or prefix.endswith(".")), key=lambda prefix: (len(prefix), prefix))
+    return sorted((one for one in found if not one or one.endswith(".")), key=lambda one: (len(one), one))
 
 
 def side_of(prefix: str) -> str | None:

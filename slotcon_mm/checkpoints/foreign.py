@@ -20,12 +20,12 @@ from slotcon_mm.checks import listing
 __all__ = ["backbone_for"]
 
 WRAPPERS = ("network.", "timm_model.")  # in which networks of timm stand in our backbones: TimmFeatures, TIMMBackbone
-# what networks of any library have behind their features, for their training only, or as constants
+# what networks of any library have behind their features, or for their training only; and what is no weight
 BEHIND = re.compile(
     r"((fc|classifier|heads?|head_dist|fc_norm|pooler|projection_head|projector|predictor|prototypes|decoder|"
-    r"pre_logits|rope_embed|local_cls_norm|norms|lm_head)\.|decoder_|mask_token$|embeddings\.mask_token$).*|"
-    r".*(\.relative_position_index|\.attn_mask|\.bias_mask)"
+    r"pre_logits|local_cls_norm|norms|lm_head)\.|decoder_|mask_token$|embeddings\.mask_token$).*"
 )
+CONSTANT = re.compile(r".*(\.relative_position_index|\.attn_mask|\.bias_mask)|rope_embed\..*")
 
 
 def backbone_for(
@@ -49,26 +49,19 @@ def backbone_for(
             left over that is no head; or the file lacks whom ``source`` asks for.
     """
     everything = flat_tensors(checkpoint)
-    if not everything:
-        raise ValueError(
-            f"expected weights or a dict with 'state_dict', got a dict of {', '.join(map(repr, list(checkpoint)[:6]))}"
-        )
     wrapper = next((one for one in WRAPPERS if all(name.startswith(one) for name in network)), "")
     inner = {name.removeprefix(wrapper): value for name, value in network.items()}
     target = naming_of(inner)
     found = [one for one in candidates(inner, everything, target) if one.tensors]
     if not found:
-        kind = f"a {target.family.name}, by any library's names" if target else "this network, by its own names"
-        raise ValueError(f"expected weights of {kind}, got other names: {listing(list(everything), most=6)}")
+        check_fit(inner, everything, every=True)  # which names both
     meta = checkpoint.get("meta") or {}
     chosen, side = best(found, source, meta.get("source"))
     tensors, resized = with_positions(chosen.tensors, inner, target, grid)
     tensors = {name: in_shape(value, inner[name]) for name, value in tensors.items()}
     unfilled = {name for name in inner if name not in tensors and is_own(name, target)}
     strange = {name: value for name, value in chosen.surplus.items() if not is_harmless(name, value, target)}
-    strange.update(
-        {name: everything[chosen.prefix + name] for name in chosen.unknown if not is_behind(name, target)}
-    )
+    strange.update({name: everything[chosen.prefix + name] for name in chosen.unknown if not is_behind(name, target)})
     check_fit({name: inner[name] for name in inner if name not in unfilled}, {**tensors, **strange}, every=True)
     steps = next((value for name, value in everything.items() if name.endswith("teacher.steps")), None)
     step = meta.get("step", meta.get("iter")) if steps is None else steps
@@ -113,8 +106,8 @@ def is_own(name: str, target: Known | None) -> bool:
 
 
 def is_behind(name: str, target: Known | None) -> bool:
-    """Whether a file's tensor is left over rightly: a head's, a constant, the norm of an output that is not asked for."""
-    return BEHIND.fullmatch(name) is not None or is_own(name, target) or is_optional(name, target)
+    """Whether a tensor is rightly left over: a head's, a constant, the norm of an output that is not asked for."""
+    return any(kind.fullmatch(name) for kind in (BEHIND, CONSTANT)) or is_own(name, target) or is_optional(name, target)
 
 
 def is_optional(name: str, target: Known | None) -> bool:
@@ -133,7 +126,7 @@ def describe_rest(chosen: Candidate, unfilled: set[str], beside: Mapping[str, in
     own = sorted(name for name in unfilled if not name.endswith("relative_position_index"))
     if own:
         lines.append(f"as initialized, since no file of such weights has them: {listing(own, most=6)}")
-    left_over = [*chosen.surplus, *chosen.unknown]
+    left_over = [name for name in (*chosen.surplus, *chosen.unknown) if not CONSTANT.fullmatch(name)]
     if left_over:
         lines.append(f"left over: {listing(left_over, most=6)}")
     if beside:

@@ -1,4 +1,4 @@
-"""A ResNet backbone in the form that each library reads."""
+"""A backbone in the form that each library reads."""
 
 from __future__ import annotations
 
@@ -9,12 +9,16 @@ from typing import Any
 
 from torch import Tensor
 
+from slotcon_mm.checkpoints.names.families import naming_of
+from slotcon_mm.checkpoints.names.translation import by_our_names, by_their_names
 from slotcon_mm.checkpoints.network_facts import NETWORK
+from slotcon_mm.checkpoints.positions import without_class_position
 
-__all__ = ["FORMATS", "export_backbone", "is_plain_resnet"]
+__all__ = ["FORMATS", "export_backbone", "in_library", "is_plain_resnet"]
 
-# mm: OpenMMLab. torchvision and timm: weights alone, by torchvision's names; both add their own classifier.
+# mm: OpenMMLab. torchvision and timm: weights alone, by their names; both add their own classifier.
 FORMATS = ("mm", "torchvision", "timm", "detectron2")
+WRAPPER = "network."  # of TimmFeatures
 
 NAME = re.compile(
     r"(conv1|bn1|layer[1-4]\.\d+\.(conv[1-3]|bn[1-3]|downsample\.[01]))"
@@ -52,30 +56,61 @@ def export_backbone(
     that torch keeps with a ``state_dict``, where loading passes over it.
 
     Args:
-        tensors: Of a ResNet, by the names of its ``state_dict()``.
+        tensors: By the names of the backbone's ``state_dict()``.
         source: Whose weights: teacher or student.
         step: Of the pretraining.
         file_format: One of ``FORMATS``.
         network: Facts of the network (``network_facts.py``), if they are known.
 
     Raises:
-        ValueError: Another kind of backbone in a format that has names for ResNets only.
+        ValueError: The library has no names for such a backbone.
     """
     noted = {} if network is None else {NETWORK: network}
     if file_format == "mm":
         return dict(state_dict=dict(tensors), meta=dict(source=source, step=step, **noted))
-    if not is_plain_resnet(tensors):
-        strange = [name for name in tensors if not NAME.fullmatch(name)]
-        raise ValueError(
-            f"expected a ResNet with torchvision's stem for the format {file_format}, got {', '.join(strange[:5])}; "
-            "the format mm takes any backbone"
-        )
     if file_format != "detectron2":
-        weights: Any = OrderedDict(tensors)
+        weights: Any = OrderedDict(in_library(tensors, file_format)[0])
         weights._metadata = OrderedDict({"": dict(version=1, **noted)})
         return weights
+    if not is_plain_resnet(tensors):
+        raise no_names(tensors, file_format)
     renamed = {detectron2_name(name): value for name, value in tensors.items()}
     return dict(model=renamed, __author__=f"SlotCon ({source})", matching_heuristics=True, meta=noted)
+
+
+def in_library(tensors: Mapping[str, Tensor], library: str) -> tuple[dict[str, Tensor], list[str]]:
+    """A backbone's weights by the names of ``'torchvision'`` or ``'timm'``.
+
+    Returns:
+        Weights; and names of those that no network of the library has: norms of further outputs.
+
+    Raises:
+        ValueError: The library has no names for such a backbone.
+    """
+    if is_plain_resnet(tensors):
+        return dict(tensors), []
+    inner = {name.removeprefix(WRAPPER): value for name, value in tensors.items()}
+    if library == "timm" and all(name.startswith(WRAPPER) for name in tensors):
+        return inner, []
+    known = naming_of(inner)
+    if known is None:
+        raise no_names(tensors, library)
+    ours, own = by_our_names(known.naming, inner)
+    for naming in known.family.namings:
+        theirs, left = by_their_names(naming, ours)
+        if re.search(rf"\b{library}\b", naming.library) and all(re.fullmatch(known.family.own, one) for one in left):
+            with_registers = library == "timm" and "register_tokens" in ours
+            return without_class_position(theirs) if with_registers else theirs, [*own, *left]
+    raise no_names(tensors, library)
+
+
+def no_names(tensors: Mapping[str, Tensor], file_format: str) -> ValueError:
+    kinds = "" if file_format == "detectron2" else "ConvNeXt, ViT or Swin that the library has, or a "
+    strange = [name for name in tensors if not NAME.fullmatch(name)]
+    return ValueError(
+        f"expected a {kinds}ResNet with torchvision's stem for the format {file_format}, got "
+        f"{', '.join(strange[:5])}; the format mm takes any backbone"
+    )
 
 
 def detectron2_name(name: str) -> str:

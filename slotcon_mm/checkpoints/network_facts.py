@@ -5,9 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import torch
-import torchvision
-
 from slotcon_mm.checkpoints.layer_facts import read_layers
 from slotcon_mm.checkpoints.pixel_facts import read_pixels
 from slotcon_mm.checkpoints.plain_config import read_plain_config
@@ -21,7 +18,6 @@ __all__ = [
     "facts_in",
     "facts_of_checkpoint",
     "facts_of_config",
-    "facts_of_torchvision",
     "without_weights",
 ]
 
@@ -37,11 +33,6 @@ WITHOUT_EFFECT = (
     "out_indices",
     "zero_init_residual",
 )
-# torchvision's ResNets and ResNeXts, in OpenMMLab's words
-THEIR_RESNET = dict(
-    strides=[1, 2, 2, 2], dilations=[1, 1, 1, 1], style="pytorch", deep_stem=False, avg_down=False,
-    norm_cfg=dict(type="BN"),
-)  # fmt: skip
 # kinds of the parts of noted facts
 PARTS = {"layers": dict, "strides": list, "pixels": dict, "backbone": dict}
 PIXELS = {"mean", "std", "channels"}
@@ -106,22 +97,6 @@ def is_complete(noted: Mapping[str, Any]) -> bool:
         and all(isinstance(layer, dict) for layer in noted["layers"].values())
         and noted["pixels"].keys() >= PIXELS
     )
-
-
-def facts_of_torchvision(name: str) -> dict[str, Any]:
-    """Of a network of torchvision with its newest weights; ``resnet50``, say.
-
-    Raises:
-        ValueError: torchvision has no such network.
-    """
-    with torch.random.fork_rng(devices=[]):
-        network = torchvision.models.get_model(name, weights=None)
-    transforms = torchvision.models.get_model_weights(name).DEFAULT.transforms()
-    layers, _ = read_layers(network)
-    pixels = dict(
-        mean=[255 * value for value in transforms.mean], std=[255 * value for value in transforms.std], channels="RGB"
-    )
-    return dict(layers=layers, strides=[], pixels=pixels, backbone=dict(THEIR_RESNET) if "resn" in name else {})
 
 
 def without_weights(part: Mapping[str, Any]) -> dict[str, Any]:

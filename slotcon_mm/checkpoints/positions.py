@@ -10,7 +10,7 @@ from torch import Tensor
 
 from slotcon_mm.models.layers.position_embeddings import resize_positions
 
-__all__ = ["fit_positions"]
+__all__ = ["fit_positions", "without_class_position"]
 
 
 def fit_positions(
@@ -62,6 +62,12 @@ def fit_positions(
     smoothed = ", antialiased" if antialias else ""
     sizes = " to ".join(f"{height} x {width}" for height, width in (old_grid, new_grid))
     return found, f"position embeddings resized from {sizes} (bicubic{smoothed})"
+
+
+def without_class_position(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """A vision transformer's, by timm's names, as timm has those with registers: no place for the class token."""
+    placed = tensors["pos_embed"]
+    return {**tensors, "cls_token": tensors["cls_token"] + placed[:, :1], "pos_embed": placed[:, 1:]}
 
 
 def square_grid(tokens: int) -> tuple[int, int] | None:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import io
+import json
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from slotcon_mm.atomic_files import write_atomically
+from slotcon_mm.checkpoints.network_facts import NETWORK
+from slotcon_mm.checkpoints.safe_loading import META
+from slotcon_mm.requirements import require
 
 __all__ = ["publish", "write_weights"]
 
@@ -21,13 +26,15 @@ DIGITS = 8
 def write_weights(contents: Mapping[str, Any], path: Path) -> str:
     """Saves ``contents``; returns its sha256.
 
-    ``.pkl`` holds numpy arrays instead of tensors, as Detectron2's model zoo does; any other name is torch's format.
+    ``.pkl`` holds numpy arrays instead of tensors, as Detectron2's model zoo does; ``.safetensors`` holds tensors, and
+    ``meta`` as JSON beside them; any other name is torch's format.
 
     Raises:
         FileExistsError: Nothing is overwritten.
+        ValueError: A format that ``.safetensors`` has no place for.
     """
-    data = pickled_arrays(contents) if path.suffix == ".pkl" else serialized(contents)
-    return write_whole(data, path)
+    writers = {".pkl": pickled_arrays, ".safetensors": safe_tensors}
+    return write_whole(writers.get(path.suffix, serialized)(contents), path)
 
 
 def publish(checkpoint: Mapping[str, Any], path: Path) -> tuple[Path, str]:
@@ -47,6 +54,23 @@ def serialized(contents: Mapping[str, Any]) -> bytes:
 def pickled_arrays(contents: Mapping[str, Any]) -> bytes:
     model = {name: value.numpy() for name, value in contents["model"].items()}
     return pickle.dumps({**contents, "model": model})
+
+
+def safe_tensors(contents: Mapping[str, Any]) -> bytes:
+    require("safetensors", purpose="a file that ends in .safetensors")
+    from safetensors.torch import save
+
+    tensors = contents.get("state_dict", contents)
+    if not all(isinstance(value, Tensor) for value in tensors.values()):
+        raise ValueError(
+            f"expected weights alone for a file of safetensors, got {', '.join(map(repr, list(contents)[:4]))}: let "
+            "the file end in .pth, or in .pkl for Detectron2"
+        )
+    versions = getattr(contents, "_metadata", None) or {}
+    noted = {name: value for name, value in versions.get("", {}).items() if name == NETWORK}
+    meta = dict(contents["meta"]) if "state_dict" in contents and contents.get("meta") else noted
+    kept = {name: value.detach().clone(memory_format=torch.contiguous_format) for name, value in tensors.items()}
+    return save(kept, {"format": "pt", META: json.dumps(meta)})
 
 
 def write_whole(data: bytes, path: Path) -> str:

@@ -84,8 +84,8 @@ def find_on_disk(weights: Any) -> Path | None:
     if weights.url:
         from timm.models._hub import get_cache_dir
 
-        file = Path(get_cache_dir()) / str(weights.url).rpartition("/")[2]
-        return file if file.is_file() else None
+        kept = Path(get_cache_dir()) / str(weights.url).rpartition("/")[2]
+        return kept if kept.is_file() else None
     return None
 
 

@@ -45,9 +45,9 @@ def mask_rcnn(pretrained: str, data_root: Path, work_dir: Path, seed: int, num_l
         loader.dataset.update(data_root=str(data_root), metainfo=dict(classes=classes))
     config.val_evaluator.ann_file = config.test_evaluator.ann_file = str(annotations)
     config.train_dataloader.dataset.indices = num_labeled
-    notes, filling = use_pretrained(config, pretrained, None)
+    notes, weights = use_pretrained(config, pretrained, None)
     runner = build_runner(config, notes)
-    check_start(runner, filling)
+    check_start(runner, weights)
     runner.train()
     scores = runner.message_hub.log_scalars
     names = [f"val/coco/{part}_mAP_50" for part in ("bbox", "segm")]

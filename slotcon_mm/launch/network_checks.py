@@ -10,8 +10,10 @@ from typing import Any
 from mmengine.config import Config
 from mmengine.runner.checkpoint import CheckpointLoader
 
+from slotcon_mm.checkpoints.library_facts import facts_by_names, facts_of_timm, facts_of_torchvision, with_names_of
 from slotcon_mm.checkpoints.network_changes import changes_in_network, describe_changes
-from slotcon_mm.checkpoints.network_facts import facts_of_checkpoint, facts_of_config, facts_of_torchvision
+from slotcon_mm.checkpoints.network_facts import facts_of_checkpoint, facts_of_config
+from slotcon_mm.checkpoints.timm_weights import TIMM
 from slotcon_mm.checks import printable
 from slotcon_mm.launch.restoring_options import advice
 
@@ -35,6 +37,8 @@ def facts_of_file(file: str, checkpoint: Mapping[str, Any] | None = None) -> dic
     """Of the network that a file's or an address's weights are of; ValueError with the reason if that is unknown."""
     if file.startswith(TORCHVISION):
         return facts_of_torchvision(file.removeprefix(TORCHVISION).partition(".")[0])
+    if file.startswith(TIMM):
+        return facts_of_timm(file.removeprefix(TIMM))
     if checkpoint is None:
         checkpoint = CheckpointLoader.load_checkpoint(file, map_location="meta", logger="silent")  # no tensor is read
     return facts_of_checkpoint(checkpoint)
@@ -60,7 +64,8 @@ def compare_networks(
     """
     start = printable(start)
     try:
-        then, now = facts_of_file(file, checkpoint), facts_of_config(config)
+        now = facts_of_config(config)
+        then = with_names_of(facts_of_file(file, checkpoint), now)
     except ValueError as error:
         unknown = (
             f"{start}: which network these weights are of was not compared ({error}): strides, dilations, norms, "
@@ -68,7 +73,7 @@ def compare_networks(
         )
         if strict:
             raise ValueError(f"{unknown}. --strict-pretrained asks for that comparison") from None
-        return [unknown]
+        return [unknown, *compare_by_names(config, start, checkpoint)]
     changes = changes_in_network(then, now)
     slight, grave = ([change for change in changes if change.slight is kind] for kind in (True, False))
     avoided = f" ({CONTRACT}=True avoids it)" if "contract_dilation" in now["backbone"] else ""
@@ -85,6 +90,20 @@ def compare_networks(
     if strict:
         raise ValueError(text)
     return [*notes, Caution(text)]
+
+
+def compare_by_names(config: Config, start: str, checkpoint: Mapping[str, Any] | None) -> list[str]:
+    """A ``Caution`` where all networks with such names have another ``eps``, or see other pixels, than the config's."""
+    try:
+        now = facts_of_config(config)
+        found = facts_by_names(checkpoint, now) if checkpoint is not None else None
+    except ValueError:
+        return []
+    changes = changes_in_network(found[1], now) if found else []
+    if not found or not changes:
+        return []
+    lines = [f"{start}: networks whose weights have the names of {found[0]} differ from the config's:"]
+    return [Caution("\n  ".join([*lines, *describe_changes(changes), advice(config, found[1], now, changes)]))]
 
 
 def is_readable(start: str) -> bool:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from mmengine.config import Config
-from mmengine.runner.checkpoint import CheckpointLoader
 
 from slotcon_mm.checkpoints.backbone import backbone_of
-from slotcon_mm.checkpoints.filling import Filling
-from slotcon_mm.checkpoints.latest import resolve_checkpoint
+from slotcon_mm.checkpoints.filling import GivenWeights
+from slotcon_mm.checkpoints.formats import is_plain_resnet
+from slotcon_mm.checkpoints.safe_loading import state_dict_of
+from slotcon_mm.checkpoints.weight_files import read_weights
 from slotcon_mm.launch.configs import is_pretraining
 from slotcon_mm.launch.network_checks import compare_networks, is_readable
 
@@ -20,45 +22,66 @@ SCRATCH = "scratch"
 
 def use_pretrained(
     config: Config, given: str, source: str | None, *, strict: bool = False
-) -> tuple[list[str], Filling | None]:
+) -> tuple[list[str], GivenWeights | None]:
     """Sets where a model's weights come from; step count, optimizer and schedule start afresh.
 
-    A pretraining model: student and teacher start from the file. A downstream model: its backbone does. What the config
-    makes of the weights is compared with the network that they were trained in.
+    A pretraining model that is given a pretraining's checkpoint starts from all of it, student and teacher. Otherwise
+    the weights are a backbone's: a downstream model's backbone is filled, or those of student and teacher. What the
+    config makes of the weights is compared with the network that they were trained in.
 
     Args:
         config: Changed in place.
-        given: A checkpoint, a work dir, an address that MMEngine loads (``torchvision://resnet50``), or ``scratch``.
+        given: What ``read_weights`` takes, of any library that ``checkpoints/names`` knows, or ``scratch``.
         source: ``'teacher'`` or ``'student'``; by default the teacher where there is one.
         strict: Whether another network is an error.
 
     Returns:
-        Lines for the log; and what a downstream backbone is to be filled with.
+        Lines for the log; and what the backbones are to be filled with.
     """
-    if is_pretraining(config):
-        if source is not None:
-            raise ValueError("expected --pretrained-source with a downstream config only: pretraining fills both")
-        checkpoint = resolve_checkpoint(given, "--pretrained")
-        config.load_from, config.resume = str(checkpoint), False
-        note = f"--pretrained: student and teacher start from {checkpoint}, at step 0"
-        return [note, *compare_networks(config, f"--pretrained {given}", str(checkpoint), strict=strict)], None
-    parts = parts_to_fill(config)
-    config.model.pop("pretrained", None)
     if given == SCRATCH:
+        return start_from_scratch(config, source), None
+    file, checkpoint = read_weights(given, "--pretrained")
+    start = f"--pretrained {given}"
+    if is_pretraining(config) and "neck.prototypes" in state_dict_of(checkpoint):
         if source is not None:
-            raise ValueError("expected no --pretrained-source with --pretrained scratch, which loads nothing")
-        for part in parts:
-            part.init_cfg = None
-        return ["--pretrained scratch: the backbone starts from random weights"], None
-    file = given if "://" in given else str(resolve_checkpoint(given, "--pretrained"))
-    checkpoint = CheckpointLoader.load_checkpoint(file, map_location="cpu", logger="silent")
-    backbone = backbone_of(checkpoint, source)
-    init = dict(type="Pretrained", checkpoint=file)
-    for part in parts:
-        # an empty prefix is no prefix: MMEngine would look for names that begin with a dot
-        part.init_cfg = dict(init, prefix=backbone.prefix) if backbone.prefix else dict(init)
-    notes = compare_networks(config, f"--pretrained {given}", file, checkpoint=checkpoint, strict=strict)
-    return notes, Filling(file, backbone)
+            raise ValueError(
+                "expected no --pretrained-source where a pretraining starts from another's checkpoint, which fills "
+                f"both: for the backbone alone run tools/convert_checkpoint.py backbone {given} FILE --source {source}"
+            )
+        config.load_from, config.resume = file, False
+        note = f"--pretrained: student and teacher start from {file}, at step 0"
+        return [note, *compare_networks(config, start, file, checkpoint=checkpoint, strict=strict)], None
+    init = init_cfg_for(file, checkpoint, source)
+    config.model.pop("pretrained", None)
+    for part in parts_to_fill(config):
+        part.pop("init_cfg", None)
+        if init and not is_pretraining(config):
+            part.init_cfg = dict(init)
+    notes = compare_networks(config, start, file, checkpoint=checkpoint, strict=strict)
+    return notes, GivenWeights(file, checkpoint, source)
+
+
+def start_from_scratch(config: Config, source: str | None) -> list[str]:
+    if source is not None:
+        raise ValueError("expected no --pretrained-source with --pretrained scratch, which loads nothing")
+    config.model.pop("pretrained", None)
+    for part in parts_to_fill(config):
+        part.init_cfg = None
+    return ["--pretrained scratch: the backbone starts from random weights"]
+
+
+def init_cfg_for(file: str, checkpoint: Mapping[str, Any], source: str | None) -> dict[str, Any] | None:
+    """What makes MMEngine itself load the file, so that the config that is written beside the run does; None for names
+    that it cannot translate.
+    """
+    try:
+        backbone = backbone_of(checkpoint, source)
+    except ValueError:
+        return None
+    if not (backbone.prefix or backbone.step is not None or is_plain_resnet(backbone.tensors)):
+        return None
+    # an empty prefix is no prefix: MMEngine would look for names that begin with a dot
+    return dict(type="Pretrained", checkpoint=file, **(dict(prefix=backbone.prefix) if backbone.prefix else {}))
 
 
 def parts_to_fill(config: Config) -> list[Any]:

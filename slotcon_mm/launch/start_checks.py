@@ -9,15 +9,15 @@ from mmengine.dist import get_world_size
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
 from slotcon_mm.checkpoints.config_changes import changes_between
-from slotcon_mm.checkpoints.filling import Filling
+from slotcon_mm.checkpoints.filling import GivenWeights
 from slotcon_mm.checkpoints.fit import check_fit, fitting_names
 from slotcon_mm.checkpoints.plain_config import read_plain_config
 from slotcon_mm.checkpoints.run_facts import FACTS, batch_size_of, check_facts, facts_of
 from slotcon_mm.checkpoints.safe_loading import load_from_safe_local, state_dict_of
 from slotcon_mm.checkpoints.view_size import views_of_config
+from slotcon_mm.engine.hooks.fill_backbone_hook import FillBackboneHook
 from slotcon_mm.engine.hooks.rank_agreement_hook import expect_same_on_all_ranks
 from slotcon_mm.engine.hooks.resumed_settings_hook import ResumedSettingsHook
-from slotcon_mm.engine.hooks.verify_filling_hook import VerifyFillingHook
 from slotcon_mm.engine.model_of import model_of
 from slotcon_mm.engine.optimizers.schedule import expect_warmup_within
 from slotcon_mm.launch.backbone_checks import try_backbone
@@ -32,14 +32,17 @@ __all__ = ["check_start", "check_test"]
 UNBOUNDED = 10**9  # MMEngine's INF, the end of a schedule without one
 
 
-def check_start(runner: Runner, filling: Filling | None = None) -> None:
+def check_start(runner: Runner, given: GivenWeights | None = None) -> None:
     """ValueError for what would pass unseen or fail late: too few images, a long warm-up, another model's weights."""
     model = model_of(runner)
     expect_operators(model, runner.cfg.get("default_scope"))
     expect_precision(runner.cfg.get("default_scope"), runner.cfg.get("optim_wrapper") or {})
-    if filling:
-        filling.check(model)
-        runner.register_hook(VerifyFillingHook(filling))
+    if given:
+        expect_same_on_all_ranks("weights to start from", given.file)
+        filling = given.fit(model)
+        for note in filling.describe():
+            runner.logger.info(note)
+        runner.register_hook(FillBackboneHook(filling))
     wrapper = runner.cfg.get("model_wrapper_cfg") or runner.cfg
     finds_unused = bool(wrapper.get("find_unused_parameters"))
     for note in try_backbone(model, views_of_config(runner.cfg), finds_unused=finds_unused):

@@ -13,7 +13,7 @@ from typing import IO, NamedTuple
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-from slotcon_mm.checkpoints.filling import Filling
+from slotcon_mm.checkpoints.filling import GivenWeights
 from slotcon_mm.checkpoints.latest import latest_checkpoint, resolve_checkpoint
 from slotcon_mm.checkpoints.safe_loading import load_from_safe_local
 from slotcon_mm.checks import RunStoppedError
@@ -31,11 +31,11 @@ __all__ = ["Start", "lock_for_training", "prepare_training", "train"]
 
 
 class Start(NamedTuple):
-    """What training starts from: the config, lines for the log, and what a downstream backbone is filled with."""
+    """What training starts from: the config, lines for the log, and the weights that fill backbones."""
 
     config: Config
     notes: list[str]
-    filling: Filling | None = None
+    weights: GivenWeights | None = None
 
 
 def prepare_training(args: argparse.Namespace) -> Start:
@@ -55,9 +55,9 @@ def prepare_training(args: argparse.Namespace) -> Start:
             notes += make_resumable(config, resumed_iteration=meta.get("iter", 0), minutes=args.checkpoint_minutes)
             return Start(config, [*filter(None, notes)])
     notes += make_resumable(config, minutes=args.checkpoint_minutes)
-    filling = None
+    weights = None
     if args.pretrained:
-        started, filling = use_pretrained(
+        started, weights = use_pretrained(
             config, args.pretrained, args.pretrained_source, strict=args.strict_pretrained
         )
         notes += started
@@ -66,7 +66,7 @@ def prepare_training(args: argparse.Namespace) -> Start:
         raise ValueError(f"expected --pretrained CKPT_OR_WORKDIR with {option}, got none")
     else:
         notes += describe_start(config)
-    return Start(config, [*filter(None, notes)], filling)
+    return Start(config, [*filter(None, notes)], weights)
 
 
 def turn_on_amp(config: Config) -> None:

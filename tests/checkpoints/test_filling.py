@@ -5,33 +5,58 @@ from __future__ import annotations
 from types import SimpleNamespace
 
 import pytest
-from mmpretrain.models import ResNet, ResNetV1c
+import torch
+from helpers import TINY_CONFIG
+from mmpretrain.models import ResNet, ResNetV1c, VisionTransformer
 from torch import nn
 
-from slotcon_mm.checkpoints.backbone import Backbone
-from slotcon_mm.checkpoints.filling import Filling, backbone_tensors
+from slotcon_mm.checkpoints.filling import GivenWeights, backbone_tensors, grid_of
+from slotcon_mm.registry import MODELS
+
+SMALL = dict(base_channels=8, stem_channels=8)
 
 
 def downstream(backbone: nn.Module) -> SimpleNamespace:
     return SimpleNamespace(backbone=backbone)
 
 
-def filling(backbone: nn.Module) -> Filling:
-    return Filling("weights.pth", Backbone(dict(backbone.state_dict()), "teacher", 4, ""))
+def given(backbone: nn.Module) -> GivenWeights:
+    state = {f"teacher.backbone.{name}": value for name, value in backbone.state_dict().items()}
+    return GivenWeights("weights.pth", dict(state_dict={**state, "teacher.steps": torch.tensor(4)}))
 
 
 def test_a_filled_backbone_is_told_in_one_line():
-    backbone = ResNet(depth=18)
-    line = filling(backbone).verify(downstream(backbone))
-    assert line == "--pretrained: 120 of 120 backbone tensors filled from weights.pth (teacher, step 4)"
+    source, model = ResNet(depth=18, **SMALL), downstream(ResNet(depth=18, **SMALL))
+    filling = given(source).fit(model)
+    filling.fill(model)
+    assert filling.verify(model) == (
+        "--pretrained: 120 of 120 backbone tensors filled from weights.pth (teacher, step 4)"
+    )
+    assert model.backbone.conv1.weight.equal(source.conv1.weight)
+
+
+def test_student_and_teacher_are_filled_and_all_else_stays():
+    model = MODELS.build({"_scope_": "mmpretrain", **TINY_CONFIG})
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    source = ResNet(depth=18, **SMALL)
+    source.bn1.running_mean.fill_(3.0)
+    filling = GivenWeights("w.pth", source.state_dict()).fit(model)
+    filling.fill(model)
+    assert filling.verify(model) == (
+        "--pretrained: 120 of 120 student's backbone tensors and 120 of 120 teacher's backbone tensors filled from "
+        "w.pth (backbone); all other parts start from random weights"
+    )
+    for name, value in model.state_dict().items():
+        part, _, inner = name.rpartition("backbone.")
+        assert value.equal(source.state_dict()[inner] if part in ("", "teacher.") and inner != name else before[name])
 
 
 def test_a_tensor_that_kept_its_random_values_is_found():
-    model = downstream(ResNet(depth=18))
-    wanted = filling(model.backbone)
-    model.backbone.conv1 = nn.Conv2d(3, 64, 7, bias=False)
+    model = downstream(ResNet(depth=18, **SMALL))
+    filling = given(model.backbone).fit(model)
+    model.backbone.conv1 = nn.Conv2d(3, 8, 7, bias=False)
     with pytest.raises(RuntimeError, match=r"different ones in conv1.weight$"):
-        wanted.verify(model)
+        filling.verify(model)
 
 
 @pytest.mark.parametrize(
@@ -39,12 +64,28 @@ def test_a_tensor_that_kept_its_random_values_is_found():
     [
         (ResNet(depth=34), "missing: layer1.2.bn1.bias"),
         (ResNet(depth=18, base_channels=32), r"of another shape: layer1.0.bn1.bias \(64,\), expected \(32,\)"),
-        (ResNetV1c(depth=18), "missing: stem.0.bn.bias.*unexpected: bn1.bias.*conv1.weight.*\n.*backbone.type=ResNet"),
+        (ResNetV1c(depth=18), "missing: stem.0.bn.bias.*\n.*set|need model.backbone.type=ResNet"),
     ],
 )
 def test_another_variant_stops_with_the_list(target, message):
     with pytest.raises(ValueError, match=message):
-        filling(ResNet(depth=18)).check(downstream(target))
+        given(ResNet(depth=18)).fit(downstream(target))
+
+
+ARCH = dict(embed_dims=8, num_layers=1, num_heads=2, feedforward_channels=16)
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "fix"),
+    [
+        (dict(layer_scale_init_value=1e-5), {}, "layer_scale_init_value=1e-5"),
+        ({}, dict(layer_scale_init_value=1e-5), "layer_scale_init_value=0."),
+        ({}, dict(patch_size=8), "patch_size and arch"),
+    ],
+)
+def test_the_error_says_what_makes_the_network_of_the_weights(source, target, fix):
+    with pytest.raises(ValueError, match=f"need model.backbone.{fix}$"):
+        given(VisionTransformer(ARCH, **source)).fit(downstream(VisionTransformer(ARCH, **target)))
 
 
 def test_a_shared_head_counts_as_the_backbones_last_stage():
@@ -52,3 +93,8 @@ def test_a_shared_head_counts_as_the_backbones_last_stage():
     backbone.layer3, head.layer4, head.norm = nn.Linear(1, 1), nn.Linear(1, 1), nn.BatchNorm1d(1)
     model = SimpleNamespace(backbone=backbone, roi_head=SimpleNamespace(shared_head=head))
     assert set(backbone_tensors(model)) == {"layer3.weight", "layer3.bias", "layer4.weight", "layer4.bias"}
+
+
+def test_a_vision_transformer_says_the_grid_of_its_positions():
+    assert grid_of(VisionTransformer(ARCH, img_size=(64, 32))) == (4, 2)
+    assert grid_of(ResNet(depth=18)) is None

@@ -8,13 +8,13 @@ import pytest
 import torch
 from mmengine.config import Config
 
+from slotcon_mm.checkpoints.library_facts import facts_of_torchvision
 from slotcon_mm.checkpoints.network_changes import changes_in_network
 from slotcon_mm.checkpoints.network_facts import (
     NETWORK,
     facts_in,
     facts_of_checkpoint,
     facts_of_config,
-    facts_of_torchvision,
 )
 from slotcon_mm.checkpoints.plain_values import is_plain
 from slotcon_mm.checkpoints.safe_loading import load_from_safe_local

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,6 +14,8 @@ from runs import build_run, differences, pretraining_options, run_state, train
 from slotcon_mm import SlotInferencer
 from slotcon_mm.checkpoints.latest import resolve_checkpoint
 from slotcon_mm.checkpoints.official import from_official, to_official
+from slotcon_mm.checkpoints.plain_config import read_plain_config
+from slotcon_mm.checkpoints.registered import build_registered
 from slotcon_mm.launch.pretrained import use_pretrained
 
 QUICKSTART = "slotcon_r18_quickstart.py"
@@ -83,7 +86,9 @@ def test_it_is_converted_there_and_back(old):
 
 def test_a_downstream_backbone_is_filled_from_it(old):
     config = Config(dict(model=dict(type="EncoderDecoder", backbone=dict(type="ResNet"))))
-    _, filling = use_pretrained(config, str(old), None)
-    assert filling.file == str(resolve_checkpoint(old, "--pretrained"))
+    _, weights = use_pretrained(config, str(old), None)
+    assert weights.file == str(resolve_checkpoint(old, "--pretrained"))
+    held = read_plain_config(weights.checkpoint["meta"]["cfg"])["model"]["backbone"]
+    filling = weights.fit(SimpleNamespace(backbone=build_registered(held, "mmpretrain")))
     assert filling.backbone.source == "teacher"
     assert filling.backbone.step == 4

@@ -100,7 +100,7 @@ def train_two_steps(path: Path, pretraining: Path) -> Any:
     start = prepare_training(args)
     shrink(start.config)
     runner = build_runner(start.config, start.notes)
-    check_start(runner, start.filling)
+    check_start(runner, start.weights)
     runner.train()
     return runner
 

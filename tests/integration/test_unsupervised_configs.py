@@ -107,7 +107,7 @@ def test_pretraining_can_be_watched(tmp_path):
     start.config.param_scheduler.warmup = 0.5
     start.config.default_hooks.logger.interval = 1
     runner = build_runner(start.config, start.notes)
-    check_start(runner, start.filling)
+    check_start(runner, start.weights)
     runner.train()
     scores = runner.message_hub.get_scalar("val/mIoU")
     assert len(scores.data[0]) == 2
@@ -129,7 +129,7 @@ def test_the_linear_probe_is_trained_from_a_pretraining_and_scored(tmp_path):
     start.config.train_cfg.max_epochs = 30
     start.config.optim_wrapper.optimizer.lr = 0.5
     runner = build_runner(start.config, start.notes)
-    check_start(runner, start.filling)
+    check_start(runner, start.weights)
     runner.train()
     log = next((tmp_path / "work").glob("*/*.log")).read_text()
     assert "120 of 120 backbone tensors filled" in log

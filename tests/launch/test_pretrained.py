@@ -22,11 +22,11 @@ def test_a_downstream_backbone_starts_from_a_work_dirs_newest_checkpoint(tmp_pat
     state = {f"{p}conv1.weight": torch.ones(1) for p in ("teacher.backbone.", "backbone.")}
     torch.save(dict(state_dict=state), tmp_path / "epoch_2.pth")
     config = segmentor()
-    _, filling = use_pretrained(config, str(tmp_path), source)
+    _, weights = use_pretrained(config, str(tmp_path), source)
     checkpoint = str(tmp_path / "epoch_2.pth")
     assert config.model.backbone.init_cfg == dict(type="Pretrained", checkpoint=checkpoint, prefix=prefix)
     assert "pretrained" not in config.model
-    assert filling.file == checkpoint
+    assert (weights.file, weights.source) == (checkpoint, source)
 
 
 def test_an_export_has_no_prefix_and_none_is_given(tmp_path):
@@ -40,24 +40,24 @@ def test_an_export_has_no_prefix_and_none_is_given(tmp_path):
 def test_scratch_takes_away_what_the_config_would_load():
     config = segmentor(init_cfg=dict(type="Pretrained", checkpoint="torchvision://resnet50"))
     assert describe_start(config) == ["no --pretrained: the backbone starts from x, as the config says"]
-    notes, filling = use_pretrained(config, "scratch", None)
+    notes, weights = use_pretrained(config, "scratch", None)
     assert notes == ["--pretrained scratch: the backbone starts from random weights"]
-    assert filling is None
+    assert weights is None
     assert config.model.backbone.init_cfg is None
     with pytest.raises(ValueError, match="scratch, which loads nothing"):
         use_pretrained(config, "scratch", "student")
     assert describe_start(config) == ["no --pretrained: the backbone starts from random weights"]
 
 
-def test_pretraining_fills_both_and_so_takes_no_source(tmp_path):
+def test_a_pretraining_starts_from_the_whole_of_another_and_so_takes_no_source(tmp_path):
     path = tmp_path / "epoch_1.pth"
-    torch.save({}, path)
+    torch.save(dict(state_dict={"neck.prototypes": torch.ones(1)}), path)
     config = Config(dict(model=dict(type="slotcon_mm.SlotCon")))
-    notes, filling = use_pretrained(config, str(path), None)
+    notes, weights = use_pretrained(config, str(path), None)
     assert "student and teacher start from" in notes[0]
-    assert filling is None
+    assert weights is None
     assert (config.load_from, config.resume) == (str(path), False)
-    with pytest.raises(ValueError, match="with a downstream config only"):
+    with pytest.raises(ValueError, match=r"fills both: for the backbone alone run .* FILE --source student"):
         use_pretrained(config, str(path), "student")
 
 

@@ -268,7 +268,7 @@ def pretrain(method: str, seed: int, rate: float, data: Data, folder: Path, args
     given.cfg_options = options
     start = prepare_training(given)
     runner = build_runner(start.config, start.notes)
-    check_start(runner, start.filling)
+    check_start(runner, start.weights)
     train(runner)
 
 

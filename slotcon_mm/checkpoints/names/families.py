@@ -37,3 +37,10 @@ def naming_of(names: Collection[str]) -> Known | None:
         ):
             return known
     return None
+
+
+def naming_by_layers(layers: Collection[str]) -> Known | None:
+    """The naming that knows most of a network's layers, by their weights; None if none knows its first."""
+    known = [one for one in all_namings() if one.naming.stem.removesuffix(".weight") in layers or not layers]
+    counts = [sum(ours_of(one.naming, f"{layer}.weight") is not None for layer in layers) for one in known]
+    return known[counts.index(max(counts))] if known else None

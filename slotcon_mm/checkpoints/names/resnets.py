@@ -6,9 +6,7 @@ from slotcon_mm.checkpoints.names.tables import Family, Naming, Row, same
 
 __all__ = ["RESNETS"]
 
-BLOCKS = [
-    *(Row(f"layer{{i}}.{{j}}.{part}.*", f"layer{{i}}.{{j}}.{part}.*") for part in ("conv{k}", "bn{k}", "downsample.{k}")),
-]
+BLOCKS = [Row(name, name) for name in (f"layer{{i}}.{{j}}.{part}.*" for part in ("conv{k}", "bn{k}", "downsample.{k}"))]
 PLAIN = (Row("conv1.*", "conv1.*"), Row("bn1.*", "bn1.*"), *BLOCKS)
 # convolution, norm and activation, three times
 DEEP = (
@@ -25,33 +23,24 @@ COUNTED = tuple(
     Row(f"stem.{number}.*", f"stem.{part}.*")
     for number, part in zip((0, 1, 3, 4, 6, 7), ("0.conv", "0.bn", "1.conv", "1.bn", "2.conv", "2.bn"), strict=True)
 )
+
+
+def hugging_face_stage(stage: int) -> list[Row]:
+    theirs, ours = f"encoder.stages.{stage}.layers.{{j}}", f"layer{stage + 1}.{{j}}"
+    rows = []
+    for place, convolution, norm in (
+        *((f"layer.{k}", f"conv{k + 1}", f"bn{k + 1}") for k in range(3)),
+        ("shortcut", "downsample.0", "downsample.1"),
+    ):
+        rows.append(Row(f"{theirs}.{place}.convolution.*", f"{ours}.{convolution}.*"))
+        rows.append(Row(f"{theirs}.{place}.normalization.*", f"{ours}.{norm}.*"))
+    return rows
+
+
 HUGGING_FACE = (
     Row("embedder.embedder.convolution.*", "conv1.*"),
     Row("embedder.embedder.normalization.*", "bn1.*"),
-    *(
-        row
-        for stage in range(4)
-        for row in (
-            *(
-                row
-                for layer in range(3)
-                for row in (
-                    Row(
-                        f"encoder.stages.{stage}.layers.{{j}}.layer.{layer}.convolution.*",
-                        f"layer{stage + 1}.{{j}}.conv{layer + 1}.*",
-                    ),
-                    Row(
-                        f"encoder.stages.{stage}.layers.{{j}}.layer.{layer}.normalization.*",
-                        f"layer{stage + 1}.{{j}}.bn{layer + 1}.*",
-                    ),
-                )
-            ),
-            Row(f"encoder.stages.{stage}.layers.{{j}}.shortcut.convolution.*", f"layer{stage + 1}.{{j}}.downsample.0.*"),
-            Row(
-                f"encoder.stages.{stage}.layers.{{j}}.shortcut.normalization.*", f"layer{stage + 1}.{{j}}.downsample.1.*"
-            ),
-        )
-    ),
+    *(row for stage in range(4) for row in hugging_face_stage(stage)),
 )
 
 RESNETS = Family(

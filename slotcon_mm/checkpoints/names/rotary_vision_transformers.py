@@ -1,4 +1,4 @@
-"""DINOv3's vision transformers, whose tokens find their places by rotations: timm's network is the one that is filled."""
+"""DINOv3's vision transformers, whose tokens find their places by rotations; ours is timm's network."""
 
 from __future__ import annotations
 

@@ -1,6 +1,8 @@
-"""Swin transformers, version 1: names of mmpretrain (and mmdet, mmseg), timm, the authors, torchvision, Hugging Face."""
+"""Swin transformers, version 1: names of OpenMMLab, timm, the authors, torchvision and Hugging Face."""
 
 from __future__ import annotations
+
+from math import isqrt
 
 from torch import Tensor
 
@@ -24,6 +26,8 @@ def from_unfolded(value: Tensor) -> Tensor:
 
 
 MERGED = Change(to_unfolded, from_unfolded)
+# of a window's pairs of cells; torchvision keeps them in one row
+PAIRS = Change(lambda value: value.unflatten(0, (isqrt(len(value)), -1)), lambda value: value.flatten())
 
 
 def merging(theirs: str, ours: str) -> tuple[Row, ...]:
@@ -65,6 +69,11 @@ TORCHVISION = (
         for stage in range(4)
         for row in (
             *block(f"features.{2 * stage + 1}.{{j}}", f"stages.{stage}.blocks.{{j}}", ("mlp.0", "mlp.3")),
+            Row(
+                f"features.{2 * stage + 1}.{{j}}.attn.relative_position_index",
+                f"stages.{stage}.blocks.{{j}}.attn.w_msa.relative_position_index",
+                PAIRS,
+            ),
             *merging(f"features.{2 * stage + 2}", f"stages.{stage}.downsample"),
         )
     ),
@@ -75,9 +84,7 @@ HUGGING_FACE = (
     Row("embeddings.patch_embeddings.projection.*", "patch_embed.projection.*"),
     Row("embeddings.norm.*", "patch_embed.norm.*"),
     Row(f"{THEIRS}.layernorm_before.*", f"{BLOCK}.norm1.*"),
-    Row(
-        f"{THEIRS}.attention.self.relative_position_bias_table", f"{BLOCK}.attn.w_msa.relative_position_bias_table"
-    ),
+    Row(f"{THEIRS}.attention.self.relative_position_bias_table", f"{BLOCK}.attn.w_msa.relative_position_bias_table"),
     Row(f"{THEIRS}.attention.self.query.*", f"{BLOCK}.attn.w_msa.q.*"),
     Row(f"{THEIRS}.attention.self.key.*", f"{BLOCK}.attn.w_msa.k.*"),
     Row(f"{THEIRS}.attention.self.value.*", f"{BLOCK}.attn.w_msa.v.*"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import NamedTuple
 
 from torch import Tensor
@@ -83,7 +83,7 @@ def translated(rows: tuple[Row, ...], name: str, *, backward: bool) -> tuple[str
     return None
 
 
-@lru_cache(maxsize=None)
+@cache
 def pattern(template: str) -> re.Pattern[str]:
     text = re.escape(template.removesuffix("*")).replace(r"\{", "{").replace(r"\}", "}")
     text = re.sub(r"{(\w)}", r"(?P<\1>\\d+)", text)

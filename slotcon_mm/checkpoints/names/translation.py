@@ -46,10 +46,10 @@ def together(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     for whole, parts in TOGETHER.items():
         first = re.compile(rf"(.*)\.(?:{'|'.join(parts)})\.weight")
         for place in dict.fromkeys(match[1] for match in map(first.fullmatch, tensors) if match):
-            weights = [found.pop(f"{place}.{part}.weight", None) for part in parts]
-            biases = [found.pop(f"{place}.{part}.bias", None) for part in parts]
-            if any(weight is None for weight in weights):
+            if any(f"{place}.{part}.weight" not in found for part in parts):
                 raise ValueError(f"expected weights of {', '.join(parts)} in {place}, got some of them only")
+            weights = [found.pop(f"{place}.{part}.weight") for part in parts]
+            biases = [found.pop(f"{place}.{part}.bias", None) for part in parts]
             found[f"{place}.{whole}.weight"] = torch.cat(weights)
             if any(bias is not None for bias in biases):
                 filled = [

@@ -109,9 +109,9 @@ VISION_TRANSFORMERS = Family(
     "ViT",
     (
         same("mmpretrain", "patch_embed.projection.weight", DINO, eps=1e-6),
-        Naming("timm, DINO, iBOT, MAE, MoCo v3 and DINOv2", "patch_embed.proj.weight", DINO, eps=1e-6),
-        Naming("timm", "patch_embed.proj.weight", TIMM, eps=1e-6),
+        Naming("timm (DINO's, iBOT's, MAE's and MoCo v3's)", "patch_embed.proj.weight", TIMM, eps=1e-6),
         Naming("timm", "patch_embed.proj.weight", GATED_TIMM, eps=1e-6),
+        Naming("DINOv2", "patch_embed.proj.weight", DINO, 1e-6, imagenet_pixels=True),
         Naming("DINOv2's training", "patch_embed.proj.weight", IN_CHUNKS, 1e-6, imagenet_pixels=True),
         Naming("torchvision", "conv_proj.weight", TORCHVISION, eps=1e-6, imagenet_pixels=True),
         Naming("mmseg", "patch_embed.projection.weight", MMSEG),

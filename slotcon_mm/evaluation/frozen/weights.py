@@ -10,18 +10,20 @@ from typing import Any, NamedTuple
 from mmengine.config import Config
 from torch import Tensor, nn
 
-from slotcon_mm.checkpoints.backbone import backbone_of
 from slotcon_mm.checkpoints.build import build_from_checkpoint
-from slotcon_mm.checkpoints.fit import check_fit
+from slotcon_mm.checkpoints.candidates import find_known
+from slotcon_mm.checkpoints.contents import flat_tensors
+from slotcon_mm.checkpoints.filling import grid_of
+from slotcon_mm.checkpoints.foreign import backbone_for
 from slotcon_mm.checkpoints.formats import is_plain_resnet
-from slotcon_mm.checkpoints.latest import resolve_checkpoint
 from slotcon_mm.checkpoints.network_facts import facts_in, without_weights
 from slotcon_mm.checkpoints.pixel_facts import read_pixels
 from slotcon_mm.checkpoints.plain_config import read_plain_config
 from slotcon_mm.checkpoints.registered import build_registered, class_of
-from slotcon_mm.checkpoints.safe_loading import load_from_safe_local, state_dict_of
+from slotcon_mm.checkpoints.safe_loading import state_dict_of
 from slotcon_mm.checkpoints.standard_resnet import backbone_of_shapes
 from slotcon_mm.checkpoints.view_size import USUAL, views_of_config
+from slotcon_mm.checkpoints.weight_files import read_weights
 from slotcon_mm.evaluation.frozen.networks import FrozenNetwork, frozen
 from slotcon_mm.models.algorithms.slotcon import SlotCon
 from slotcon_mm.models.backbones.timm_features import TimmFeatures
@@ -32,19 +34,15 @@ __all__ = ["Kind", "kind_of_name", "network_of_model", "network_of_weights"]
 
 IMAGENET = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], channels="RGB")
 USUAL_VIEWS = (USUAL, USUAL)
-OWN_CLASSIFIERS = ("fc.", "classifier.", "head.", "heads.")  # of torchvision and timm
+ADDRESSES = ("torchvision://", "timm://")  # which name a network, too
 
 
 class Kind(NamedTuple):
-    """A kind of network: how it is built, with random weights, and what images it takes.
-
-    ``prefix`` stands before the names of its tensors that files of its library do not have.
-    """
+    """A kind of network: how it is built, with random weights, and what images it takes."""
 
     build: Callable[[], nn.Module]
     pixels: Mapping[str, Any] = IMAGENET
     views: tuple[int, int] = USUAL_VIEWS
-    prefix: str = ""
     in_index: int = -1
 
 
@@ -53,31 +51,35 @@ def network_of_weights(given: str | Path, *, backbone: str | None = None, source
 
     Args:
         given: A work dir; a checkpoint of this package or of MMPretrain, MMDetection or MMSegmentation; an exported
-            backbone; plain weights of another library.
-        backbone: What network a file is of that does not say it: see ``kind_of_name``. A ResNet-18 to -152 of
-            torchvision's names needs none.
+            backbone; weights of any library that ``checkpoints/names`` knows, wrapped or not; ``torchvision://NAME`` or
+            ``timm://NAME``.
+        backbone: What network a file is of that does not say it: see ``kind_of_name``. A ResNet-18 to -152 needs none.
         source: ``'teacher'`` or ``'student'`` of a pretraining; by default the teacher.
 
     Raises:
         ValueError: The file does not say what its network is, or its weights do not fill the network.
     """
-    path = resolve_checkpoint(given, "WEIGHTS")
-    checkpoint = load_from_safe_local(str(path), "cpu")
-    weights = state_dict_of(checkpoint)
+    file, checkpoint = read_weights(given, "WEIGHTS")
     config = config_in(checkpoint)
-    if "teacher.neck.prototypes" in weights:
+    if "teacher.neck.prototypes" in state_dict_of(checkpoint):
         return network_of_pretraining(checkpoint, config, source)
-    is_export = "source" in (checkpoint.get("meta") or {})
-    found = backbone_of(checkpoint, source if is_export else None)  # all else has neither teacher nor student
-    kind = kind_in_file(checkpoint, config, found.tensors, backbone)
+    if backbone is None and file.startswith(ADDRESSES):
+        backbone = named_in(file)
+    kind = kind_in_file(checkpoint, config, backbone, source)
     if kind is None:
         raise ValueError(
-            f"expected {path} to say what network it is of, got weights alone: pass --backbone, the config of that "
+            f"expected {file} to say what network it is of, got weights alone: pass --backbone, the config of that "
             "network, or torchvision/NAME or timm/NAME"
         )
     network = kind.build()
-    fill(network, {kind.prefix + name: value for name, value in found.tensors.items()}, str(path))
+    fill(network, checkpoint, source, file)
     return frozen(FrozenNetwork(network, kind.pixels, kind.views, kind.build, in_index=kind.in_index), "cpu")
+
+
+def named_in(address: str) -> str:
+    """The network of an address's weights, as ``kind_of_name`` takes it."""
+    library, _, name = address.partition("://")
+    return f"{library}/{name.partition('.')[0] if library == 'torchvision' else name}"
 
 
 def config_in(checkpoint: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -114,7 +116,7 @@ def network_of_model(model: Any, config: Mapping[str, Any]) -> FrozenNetwork:
 
 
 def kind_in_file(
-    checkpoint: Mapping[str, Any], config: Mapping[str, Any] | None, tensors: Mapping[str, Tensor], name: str | None
+    checkpoint: Mapping[str, Any], config: Mapping[str, Any] | None, name: str | None, source: str | None
 ) -> Kind | None:
     """Of its config, or of what an export notes, or of the name that was given, or of a ResNet's shapes."""
     facts = facts_in(checkpoint)
@@ -124,9 +126,14 @@ def kind_in_file(
         return Kind(partial(fresh, facts["backbone"], "mmpretrain"), with_channels(facts["pixels"]))
     if name is not None:
         return kind_of_name(name)
-    if is_plain_resnet(tensors):
-        return Kind(partial(fresh, backbone_of_shapes(tensors), "mmpretrain"))
-    return None
+    resnet = plain_resnet_in(checkpoint, source)
+    return Kind(partial(fresh, backbone_of_shapes(resnet), "mmpretrain")) if resnet else None
+
+
+def plain_resnet_in(checkpoint: Mapping[str, Any], source: str | None) -> dict[str, Tensor]:
+    """By torchvision's names; empty where the file holds none."""
+    found = find_known(flat_tensors(checkpoint), source)
+    return found.tensors if found is not None and is_plain_resnet(found.tensors) else {}
 
 
 def kind_of_config(config: Mapping[str, Any]) -> Kind:
@@ -153,7 +160,7 @@ def kind_of_name(name: str) -> Kind:
     if library == "torchvision" or name in torchvision_names():
         return Kind(partial(TorchvisionFeatures, short or name))
     if library == "timm":
-        return Kind(partial(TimmFeatures, short), TimmFeatures(short).pixels, prefix="network.")
+        return Kind(partial(TimmFeatures, short), TimmFeatures(short).pixels)
     if not name.endswith((".py", ".yaml", ".yml", ".json")):
         raise ValueError(
             f"expected a config, torchvision/NAME or timm/NAME for --backbone, got {name}: torchvision's networks are "
@@ -177,18 +184,12 @@ def with_channels(pixels: Mapping[str, Any]) -> dict[str, Any]:
     return {**pixels, "channels": pixels.get("channels") or "RGB"}
 
 
-def fill(network: nn.Module, tensors: Mapping[str, Tensor], path: str) -> None:
-    """ValueError unless every tensor of the network is filled, and nothing but a classifier is left over."""
-    own = network.state_dict()
-    kept = {
-        name: value
-        for name, value in tensors.items()
-        if name in own or not name.removeprefix("network.").startswith(OWN_CLASSIFIERS)
-    }
+def fill(network: nn.Module, checkpoint: Mapping[str, Any], source: str | None, file: str) -> None:
+    """ValueError unless every tensor of the network is filled, and nothing but heads is left over."""
     try:
-        check_fit(own, kept, every=True)
+        found = backbone_for(network.state_dict(), checkpoint, source, grid_of(network))
     except ValueError as error:
         raise ValueError(
-            f"{path}: {error}. Is it a file of another network? Pass --backbone with the right one"
+            f"{file}: {error}. Is it a file of another network? Pass --backbone with the right one"
         ) from None
-    network.load_state_dict(kept, strict=True)
+    network.load_state_dict(found.tensors, strict=False)  # what no file has stays as it was built
