@@ -19,6 +19,7 @@ __all__ = ["FORMATS", "export_backbone", "in_library", "is_plain_resnet"]
 # mm: OpenMMLab. torchvision and timm: weights alone, by their names; both add their own classifier.
 FORMATS = ("mm", "torchvision", "timm", "detectron2")
 WRAPPER = "network."  # of TimmFeatures
+CONSTANT = ".relative_position_index"  # of Swin, which each network makes itself
 
 NAME = re.compile(
     r"(conv1|bn1|layer[1-4]\.\d+\.(conv[1-3]|bn[1-3]|downsample\.[01]))"
@@ -97,10 +98,13 @@ def in_library(tensors: Mapping[str, Tensor], library: str) -> tuple[dict[str, T
         raise no_names(tensors, library)
     ours, own = by_our_names(known.naming, inner)
     for naming in known.family.namings:
+        if not re.search(rf"\b{library}\b", naming.library):
+            continue
         theirs, left = by_their_names(naming, ours)
-        if re.search(rf"\b{library}\b", naming.library) and all(re.fullmatch(known.family.own, one) for one in left):
+        if all(re.fullmatch(known.family.own, name) for name in left):
             with_registers = library == "timm" and "register_tokens" in ours
-            return without_class_position(theirs) if with_registers else theirs, [*own, *left]
+            left_out = [name for name in (*own, *left) if not name.endswith(CONSTANT)]
+            return without_class_position(theirs) if with_registers else theirs, left_out
     raise no_names(tensors, library)
 
 

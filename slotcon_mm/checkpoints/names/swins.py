@@ -99,7 +99,7 @@ HUGGING_FACE = (
 SWINS = Family(
     "Swin",
     (
-        same("mmpretrain", "patch_embed.projection.weight", AUTHORS, eps=1e-5),
+        same("mmpretrain", "patch_embed.projection.weight", (*AUTHORS, *TORCHVISION), eps=1e-5),
         Naming("timm", "patch_embed.proj.weight", TIMM, eps=1e-5),
         Naming("Swin's authors", "patch_embed.proj.weight", AUTHORS, 1e-5, imagenet_pixels=True),
         Naming("torchvision", "features.0.0.weight", TORCHVISION, 1e-5, imagenet_pixels=True),
