@@ -26,7 +26,8 @@ def lived_in(network: nn.Module, seed: int = 0) -> nn.Module:
     for name, buffer in network.named_buffers():
         if name.endswith(("running_mean", "running_var")):
             buffer.add_(0.1 * torch.rand(buffer.shape, generator=generator))
-    return network.eval()
+    network.eval()  # mmpretrain's ConvNeXt does not return itself
+    return network
 
 
 def saved(contents: Any, path: Path) -> Path:

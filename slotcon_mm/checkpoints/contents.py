@@ -53,6 +53,6 @@ def groups_beside(prefix: str, names: Collection[str]) -> dict[str, int]:
             continue
         parts = name.split(".")
         shared = next((i for i, part in enumerate(parts) if part != taken[i]), len(parts) - 1)
-        group = ".".join(parts[: shared + 1])
+        group = ".".join(parts[: shared + 1]).removeprefix("state_dict.")
         found[group] = found.get(group, 0) + 1
     return found

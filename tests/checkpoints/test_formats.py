@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 import torchvision
+from mmpretrain.models import ConvNeXt, VisionTransformer
 
-from slotcon_mm.checkpoints.formats import FORMATS, export_backbone, is_plain_resnet
+from slotcon_mm.checkpoints.formats import FORMATS, export_backbone, in_library, is_plain_resnet
 from slotcon_mm.checkpoints.network_facts import facts_in
 from slotcon_mm.checkpoints.publish import write_weights
 from slotcon_mm.checkpoints.safe_loading import load_from_safe_local
@@ -77,3 +78,41 @@ def test_every_format_says_which_network_its_weights_are_of(file_format, tmp_pat
 def test_without_facts_nothing_is_noted(file_format):
     exported = export_backbone(resnet("resnet18"), source="teacher", step=1, file_format=file_format)
     assert facts_in(exported) is None
+
+
+@pytest.mark.parametrize("file_format", ["torchvision", "timm"])
+def test_norms_of_outputs_that_only_detectors_read_are_left_out_and_named(file_format):
+    arch = dict(depths=[1, 1, 1, 1], channels=[4, 6, 8, 10])
+    weights = ConvNeXt(arch, out_indices=(0, 1, 2, 3)).state_dict()
+    renamed, left_out = in_library(weights, file_format)
+    assert left_out == [f"norm{stage}.{leaf}" for stage in range(3) for leaf in ("weight", "bias")]
+    assert len(renamed) == len(weights) - 6
+
+
+def test_a_network_that_a_library_does_not_have_is_refused():
+    arch = dict(embed_dims=8, num_layers=1, num_heads=2, feedforward_channels=16)
+    weights = VisionTransformer(arch, layer_scale_init_value=1e-5).state_dict()
+    with pytest.raises(ValueError, match=r"that the library has, or a ResNet .* for the format torchvision"):
+        in_library(weights, "torchvision")
+
+
+@pytest.mark.parametrize("file_format", ["mm", "torchvision", "timm"])
+def test_files_of_safetensors_hold_the_weights_and_the_facts(file_format, tmp_path):
+    safetensors = pytest.importorskip("safetensors.torch")
+    weights = resnet("resnet18")
+    network = standard_facts(weights)
+    exported = export_backbone(weights, source="teacher", step=7, file_format=file_format, network=network)
+    write_weights(exported, tmp_path / "b.safetensors")
+    plain = safetensors.load_file(tmp_path / "b.safetensors")  # as timm and Hugging Face read it
+    assert all(plain[name].equal(value) for name, value in weights.items())
+    loaded = load_from_safe_local(str(tmp_path / "b.safetensors"))
+    assert facts_in(loaded) == network
+    if file_format == "mm":
+        assert (loaded["meta"]["source"], loaded["meta"]["step"]) == ("teacher", 7)
+
+
+def test_detectron2_reads_no_safetensors(tmp_path):
+    pytest.importorskip("safetensors")
+    exported = export_backbone(resnet("resnet18"), source="teacher", step=1, file_format="detectron2")
+    with pytest.raises(ValueError, match=r"weights alone for a file of safetensors, got 'model', .* or in .pkl"):
+        write_weights(exported, tmp_path / "b.safetensors")

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import copy
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
+import torchvision
 from mmengine.config import Config
 from mmpretrain.models import ResNet
 
 from slotcon_mm.checkpoints.backbone import backbone_of
+from slotcon_mm.launch.network_checks import Caution
 from slotcon_mm.launch.pretrained import describe_start, parts_to_fill, use_pretrained
 
 
@@ -59,6 +63,57 @@ def test_a_pretraining_starts_from_the_whole_of_another_and_so_takes_no_source(t
     assert (config.load_from, config.resume) == (str(path), False)
     with pytest.raises(ValueError, match=r"fills both: for the backbone alone run .* FILE --source student"):
         use_pretrained(config, str(path), "student")
+
+
+SLOTCON = dict(type="slotcon_mm.SlotCon", backbone=dict(type="ResNet", depth=18, init_cfg=dict(type="Pretrained")))
+
+
+def test_a_pretraining_takes_a_backbone_alone_and_asks_for_student_and_teacher_to_be_filled(tmp_path):
+    path = tmp_path / "resnet18.pth"
+    torch.save(torchvision.models.resnet18(num_classes=2).state_dict(), path)
+    config = Config(dict(model=copy.deepcopy(SLOTCON), default_scope="mmpretrain"))
+    notes, weights = use_pretrained(config, str(path), "student")
+    assert (weights.file, weights.source) == (str(path), "student")
+    assert "init_cfg" not in config.model.backbone
+    assert config.get("load_from") is None
+    assert "was not compared (it carries no config)" in notes[0]
+
+
+def test_names_that_mmengine_cannot_translate_are_left_to_the_filling(tmp_path):
+    path = tmp_path / "moco.pth"
+    state = {f"module.encoder_q.{k}": v for k, v in torchvision.models.resnet18(num_classes=2).state_dict().items()}
+    torch.save(dict(state_dict=state), path)
+    config = segmentor(depth=18, init_cfg=dict(type="Pretrained", checkpoint="x"))
+    _, weights = use_pretrained(config, str(path), None)
+    assert "init_cfg" not in config.model.backbone
+    target = ResNet(depth=18)
+    weights.fit(SimpleNamespace(backbone=target)).fill(SimpleNamespace(backbone=target))
+    assert target.conv1.weight.equal(state["module.encoder_q.conv1.weight"])
+
+
+def test_a_named_network_of_timm_is_compared(tmp_path, monkeypatch):
+    pytest.importorskip("timm")
+    monkeypatch.setattr("slotcon_mm.checkpoints.timm_weights.find", lambda *given: tmp_path / "w.pth")
+    torch.save(dict(w=torch.ones(1)), tmp_path / "w.pth")
+    model = dict(type="slotcon_mm.SlotCon", backbone=dict(type="VisionTransformer", arch="deit-tiny"))
+    config = Config(dict(model=model, default_scope="mmpretrain"))
+    (note,) = use_pretrained(config, "timm://vit_tiny_patch16_224.augreg_in21k_ft_in1k", None)[0]
+    assert isinstance(note, Caution)
+    assert "mean of the pixels" in note
+    assert "eps" not in note
+
+
+def test_files_that_say_nothing_are_compared_by_what_their_names_tell(tmp_path):
+    path = tmp_path / "convnext.pth"
+    torch.save(torchvision.models.convnext_tiny(num_classes=2).state_dict(), path)
+    backbone = dict(type="ConvNeXt", arch="tiny", gap_before_final_norm=False, norm_cfg=dict(type="LN2d", eps=1e-5))
+    config = Config(dict(model=dict(type="slotcon_mm.SlotCon", backbone=backbone), default_scope="mmpretrain"))
+    unknown, caution = use_pretrained(config, str(path), None)[0]
+    assert not isinstance(unknown, Caution)
+    assert isinstance(caution, Caution)
+    assert "the names of torchvision differ from the config's" in caution
+    assert "eps: 1e-05 instead of 1e-06" in caution
+    assert "restore it by --cfg-options model.backbone.norm_cfg" in caution
 
 
 def test_a_model_without_a_backbone_is_refused():

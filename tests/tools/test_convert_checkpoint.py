@@ -10,7 +10,7 @@ import pytest
 import torch
 import torchvision
 from helpers import ToolResult, run_tool
-from mmpretrain.models import ResNet
+from mmpretrain.models import ConvNeXt, ResNet
 
 from slotcon_mm.checkpoints.formats import FORMATS
 from slotcon_mm.checkpoints.network_facts import facts_in
@@ -128,3 +128,21 @@ def test_every_written_file_carries_the_network_of_its_weights(stride_8, tmp_pat
 def test_a_file_that_does_not_say_its_network_is_said_in_a_line(run, tmp_path):
     done = convert("backbone", run, tmp_path / "b.pth")
     assert "does not say which network its weights are of: it carries no config" in done.said
+
+
+def test_a_convnext_goes_to_torchvisions_names_in_a_file_of_safetensors(tmp_path):
+    safetensors = pytest.importorskip("safetensors.torch")
+    backbone = dict(type="ConvNeXt", arch="tiny", gap_before_final_norm=False, norm_cfg=dict(type="LN2d", eps=1e-5))
+    network = ConvNeXt(**{name: value for name, value in backbone.items() if name != "type"})
+    state = {f"teacher.backbone.{name}": value for name, value in network.state_dict().items()}
+    config = f"default_scope = 'mmpretrain'\nmodel = dict(type='slotcon_mm.SlotCon', backbone={backbone})"
+    torch.save(dict(state_dict=state, meta=dict(iter=3, cfg=config)), tmp_path / "epoch_1.pth")
+    target = tmp_path / "c.safetensors"
+    done = convert("backbone", tmp_path / "epoch_1.pth", target, "--format", "torchvision")
+    assert done.code == 0, done.said
+    assert "warning: torchvision makes other features of these weights unless told otherwise: eps" in done.said
+    model = torchvision.models.convnext_tiny()
+    missing = model.load_state_dict(safetensors.load_file(target), strict=False)
+    assert missing.missing_keys == ["classifier.2.weight", "classifier.2.bias"]
+    assert missing.unexpected_keys == []
+    assert model.features[1][0].layer_scale.flatten().equal(network.stages[0][0].gamma)
