@@ -108,4 +108,4 @@ def compare_by_names(config: Config, start: str, checkpoint: Mapping[str, Any] |
 
 def is_readable(start: str) -> bool:
     """Whether facts can be had of it without a download."""
-    return start.startswith(TORCHVISION) or os.path.isfile(start)
+    return start.startswith((TORCHVISION, TIMM)) or os.path.isfile(start)
