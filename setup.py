@@ -33,11 +33,20 @@ setup(
         "matplotlib>=3.8,<4",
         "pycocotools>=2.0.7,<3",
         "tqdm>=4.60,<5",
+        "safetensors>=0.4,<1",
     ],
     extras_require={
         "openmmlab": OPENMMLAB,
         "det": [*OPENMMLAB, "mmdet>=3.3.0,<4.0"],
         "seg": [*OPENMMLAB, "mmsegmentation>=1.2.2,<2.0", "ftfy", "regex"],
-        "tests": ["pytest>=8", "pytest-xdist>=3", "hypothesis>=6", "ruff>=0.9", "mypy>=1.10", "import-linter>=2.15"],
+        "tests": [
+            "pytest>=8",
+            "pytest-xdist>=3",
+            "hypothesis>=6",
+            "ruff>=0.9",
+            "mypy>=1.10",
+            "import-linter>=2.15",
+            "timm>=1.0",
+        ],
     },
 )

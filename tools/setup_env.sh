@@ -117,13 +117,13 @@ install() { pip install --constraint tools/constraints.txt "$@"; }
 
 step "pip and build tools" install pip setuptools wheel ninja psutil
 step "torch and torchvision (4.7 GB with CUDA; about 2 minutes)" install torch torchvision
-step "libraries" install numpy scipy matplotlib pillow opencv-python-headless pycocotools tqdm tensorboard \
+step "libraries" install numpy scipy matplotlib pillow opencv-python-headless pycocotools tqdm tensorboard safetensors \
     addict pyyaml rich termcolor yapf packaging einops importlib-metadata mat4py modelindex platformdirs
 # without their dependencies: MMEngine asks for an OpenCV that needs libGL
 step "mmengine and mmpretrain" install --no-deps mmengine mmpretrain
 if [ "$tier" = det,seg ]; then
     step "mmdet, mmseg and test tools" install shapely terminaltables prettytable ftfy regex six \
-        pytest pytest-xdist hypothesis ruff mypy import-linter
+        pytest pytest-xdist hypothesis ruff mypy import-linter timm
     step "mmdet and mmseg" install --no-deps mmdet mmsegmentation
 fi
 

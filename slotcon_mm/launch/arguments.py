@@ -32,13 +32,14 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--pretrained",
-        metavar="CKPT_OR_WORKDIR",
-        help="start from these weights at step 0; downstream configs also take scratch and torchvision://resnet50",
+        metavar="WEIGHTS",
+        help="start from these weights at step 0: a work dir, a file of this or another library, an address "
+        "(torchvision://resnet50, timm://resnet50.a1_in1k); downstream configs also take scratch",
     )
     parser.add_argument(
         "--pretrained-source",
         choices=["teacher", "student"],
-        help="whose backbone a downstream model takes (default: the teacher's)",
+        help="whose backbone is taken of a file that holds both (default: the teacher's)",
     )
     parser.add_argument(
         "--strict-pretrained",

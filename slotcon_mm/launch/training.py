@@ -63,7 +63,7 @@ def prepare_training(args: argparse.Namespace) -> Start:
         notes += started
     elif args.pretrained_source or args.strict_pretrained:
         option = "--pretrained-source" if args.pretrained_source else "--strict-pretrained"
-        raise ValueError(f"expected --pretrained CKPT_OR_WORKDIR with {option}, got none")
+        raise ValueError(f"expected --pretrained WEIGHTS with {option}, got none")
     else:
         notes += describe_start(config)
     return Start(config, [*filter(None, notes)], weights)

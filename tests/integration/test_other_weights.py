@@ -15,6 +15,7 @@ from other_libraries import lived_in, prefixed, saved
 from runs import CONFIGS, build_run, interrupted_at, log_of, pretraining_options, train, training_arguments
 
 from slotcon_mm.checkpoints.formats import in_library
+from slotcon_mm.evaluation.frozen.weights import network_of_weights
 from slotcon_mm.launch import training
 from slotcon_mm.launch.runner import build_runner
 from slotcon_mm.launch.start_checks import check_start
@@ -89,6 +90,22 @@ def test_a_vision_transformer_of_torchvision_is_translated_and_its_positions_are
     assert "position embeddings resized from 3 x 3 to 4 x 4 (bicubic)" in said
     assert "30 of 30 teacher's backbone tensors" in said
     assert "by the names of torchvision" in said
+
+
+def test_a_network_of_timm_is_a_backbone_that_is_filled_trained_and_measured(scenes, tmp_path):
+    timm = pytest.importorskip("timm")
+    theirs = lived_in(timm.create_model("test_vit", num_classes=3))
+    path = saved(dict(state_dict_ema=theirs.state_dict()), tmp_path / "model_best.pth.tar")
+    channels = theirs.num_features
+    options = {"model.backbone.type": "slotcon_mm.TimmFeatures", "model.backbone.name": "test_vit"}
+    runner = started(tmp_path / "run", scenes, str(path), **options, **{"model.neck.in_channels": channels})
+    state = {f"network.{name}": value for name, value in theirs.state_dict().items() if not name.startswith("head.")}
+    expect_filled(runner, state)
+    train(build_run(QUICKSTART, tmp_path / "whole", options={
+        **pretraining_options(scenes, epochs=2), **options, "model.neck.in_channels": channels,
+    }))  # fmt: skip
+    found = network_of_weights(tmp_path / "whole").encode(torch.rand(1, 3, 64, 96))
+    assert found.features.shape == (1, channels, 4, 6)
 
 
 def test_an_address_of_torchvision_is_taken_from_its_cache_and_compared(scenes, tmp_path, monkeypatch):

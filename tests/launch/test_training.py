@@ -119,5 +119,5 @@ def test_a_resumed_run_keeps_its_weights_whatever_is_pretrained(tmp_path):
 def test_a_source_without_weights_is_refused():
     args = training_arguments(CONFIGS / QUICKSTART)
     args.pretrained_source = "student"
-    with pytest.raises(ValueError, match="expected --pretrained CKPT_OR_WORKDIR"):
+    with pytest.raises(ValueError, match="expected --pretrained WEIGHTS"):
         training.prepare_training(args)

@@ -175,7 +175,8 @@ def kind_of_name(name: str) -> Kind:
 def fresh(backbone: Mapping[str, Any], scope: str) -> nn.Module:
     """Built, and initialized with the process's random numbers."""
     built = build_registered(backbone, scope)
-    built.init_weights()
+    if hasattr(built, "init_weights"):  # timm's networks draw their weights as they are built
+        built.init_weights()
     return built
 
 
