@@ -99,7 +99,7 @@ def test_what_cannot_be_is_refused(tmp_path):
         changed(*labeled(tmp_path), "--evaluate-every", "0")
     with pytest.raises(ValueError, match="expected a config without a validation for --evaluate-every, got"):
         changed(*labeled(tmp_path), val_cfg=dict(type="ValLoop"))
-    with pytest.raises(ValueError, match="--images FOLDER and --labels FOLDER_OR_JSON, .*, got --images alone"):
+    with pytest.raises(ValueError, match=r"--images FOLDER and --labels FOLDER_OR_JSON, .*, got --images alone"):
         changed("--evaluate-every", "1")
     for change in ({"train_cfg.by_epoch": False}, {"train_cfg.type": "IterBasedTrainLoop"}):
         with pytest.raises(ValueError, match="expected a training by epochs for --evaluate-every, got"):
