@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from slotcon_mm.checkpoints.build import build_from_checkpoint
 from slotcon_mm.checkpoints.candidates import find_known
-from slotcon_mm.checkpoints.contents import flat_tensors
+from slotcon_mm.checkpoints.contents import flat_tensors, side_of
 from slotcon_mm.checkpoints.filling import grid_of
 from slotcon_mm.checkpoints.foreign import backbone_for
 from slotcon_mm.checkpoints.formats import is_plain_resnet
@@ -54,7 +54,8 @@ def network_of_weights(given: str | Path, *, backbone: str | None = None, source
             backbone; weights of any library that ``checkpoints/names`` knows, wrapped or not; ``torchvision://NAME`` or
             ``timm://NAME``.
         backbone: What network a file is of that does not say it: see ``kind_of_name``. A ResNet-18 to -152 needs none.
-        source: ``'teacher'`` or ``'student'`` of a pretraining; by default the teacher.
+        source: ``'teacher'`` or ``'student'`` of a pretraining; by default the teacher. A file that tells none from the
+            other is measured as it is.
 
     Raises:
         ValueError: The file does not say what its network is, or its weights do not fill the network.
@@ -65,6 +66,7 @@ def network_of_weights(given: str | Path, *, backbone: str | None = None, source
         return network_of_pretraining(checkpoint, config, source)
     if backbone is None and file.startswith(ADDRESSES):
         backbone = named_in(file)
+    source = source if tells_sides(checkpoint) else None
     kind = kind_in_file(checkpoint, config, backbone, source)
     if kind is None:
         raise ValueError(
@@ -74,6 +76,12 @@ def network_of_weights(given: str | Path, *, backbone: str | None = None, source
     network = kind.build()
     fill(network, checkpoint, source, file)
     return frozen(FrozenNetwork(network, kind.pixels, kind.views, kind.build, in_index=kind.in_index), "cpu")
+
+
+def tells_sides(checkpoint: Mapping[str, Any]) -> bool:
+    """Whether a file says whose weights it holds: teacher's or student's."""
+    noted = (checkpoint.get("meta") or {}).get("source")
+    return noted is not None or any(side_of(name) for name in flat_tensors(checkpoint))
 
 
 def named_in(address: str) -> str:

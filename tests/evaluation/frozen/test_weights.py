@@ -113,6 +113,13 @@ def test_an_exported_backbone_sees_pixels_as_its_pretraining_did(pretraining, tm
     assert [network_of_weights(path).pixels for path in paths] == [dict(pixels, channels="RGB")] * 2
 
 
+def test_a_file_that_says_whose_weights_it_holds_is_not_measured_as_anothers(pretraining, tmp_path):
+    path = str(tmp_path / "teacher.pth")
+    assert run_tool("tools/convert_checkpoint.py", "backbone", str(pretraining), path).code == 0
+    with pytest.raises(ValueError, match="expected a checkpoint that holds a student, got one of teacher only"):
+        network_of_weights(path, source="student")
+
+
 def test_an_official_file_that_was_converted_has_the_features_of_its_teacher(pretraining, tmp_path, images):
     """Told by shapes: it carries no config."""
     official = tmp_path / "official.pth"
