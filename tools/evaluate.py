@@ -82,6 +82,8 @@ def run(args: argparse.Namespace) -> None:
         for row in measured:
             rows.append(row)
     except (ValueError, OSError, ImportError) as error:
+        if rows and is_main_process():  # what was measured before it
+            print(as_text(rows), end="")
         sys.exit(f"error: {last_paragraph(error)}")
     if is_main_process():
         print(as_text(rows), end="")

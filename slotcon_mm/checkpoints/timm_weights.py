@@ -92,7 +92,7 @@ def find_on_disk(weights: Any) -> Path | None:
 def fetch(weights: Any) -> Path:
     """Downloaded as timm does it."""
     if not weights.hf_hub_id:
-        from timm.models import download_cached_file
+        from timm.models._hub import download_cached_file
 
         return Path(download_cached_file(weights.url))
     from huggingface_hub import hf_hub_download

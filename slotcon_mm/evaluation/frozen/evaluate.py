@@ -12,13 +12,15 @@ from slotcon_mm.datasets.label_sets import LabelSet
 from slotcon_mm.evaluation.frozen.augmented import Augmented
 from slotcon_mm.evaluation.frozen.grids import GridsTwice, Reading, each_grid
 from slotcon_mm.evaluation.frozen.measures import MANY, MEASURES, Material, cluster
-from slotcon_mm.evaluation.frozen.memory import MemorySample
+from slotcon_mm.evaluation.frozen.memory import Memory, MemorySample
 from slotcon_mm.evaluation.frozen.networks import FrozenNetwork
 from slotcon_mm.evaluation.frozen.parts import LabeledParts
 from slotcon_mm.evaluation.frozen.sampled_pixels import PixelSample
 from slotcon_mm.evaluation.frozen.scorers import Score
 
 __all__ = ["Choices", "evaluate_network"]
+
+MOST_BYTES_ON_DEVICE = 2**32
 
 
 class Choices(NamedTuple):
@@ -112,9 +114,10 @@ def learn_from_labels(
                 sample.add(grid)
             for memory in memories if "memory" in needed else ():
                 memory.add(grid, epoch)
-    train = sample.gather(device_of(network)) if "train" in needed else None
+    device = device_of(network)
+    train = sample.gather(device) if "train" in needed else None
     return [
-        material._replace(train=train, memory=memory.gather() if "memory" in needed else None)
+        material._replace(train=train, memory=near(memory.gather(), device) if "memory" in needed else None)
         for material, memory in zip(materials, memories, strict=True)
     ]
 
@@ -133,6 +136,12 @@ def find_clusters(materials: list[Material], grids: GridsTwice, choices: Choices
         )
         for material, seed in zip(materials, choices.seeds, strict=True)
     ]
+
+
+def near(memory: Memory, device: torch.device) -> Memory:
+    """On the device, if it is small; a large one stays on the CPU, and is copied block by block for each image."""
+    is_small = sum(part.nbytes for part in memory) <= MOST_BYTES_ON_DEVICE
+    return Memory(*(part.to(device) for part in memory)) if is_small else memory
 
 
 def device_of(network: FrozenNetwork) -> torch.device:

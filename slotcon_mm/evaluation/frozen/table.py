@@ -43,7 +43,8 @@ def as_text(rows: Sequence[Row]) -> str:
 def as_markdown(rows: Sequence[Row]) -> str:
     """The best of each column is bold."""
     head, *lines = cells_of(rows)
-    for column, measure in enumerate(measures_of(rows), start=1):
+    first = len(head) - len(measures_of(rows))
+    for column, measure in enumerate(measures_of(rows), start=first):
         means = [mean_of(row.percent(measure)) for row in rows]
         if len(rows) > 1 and not all(map(math.isnan, means)):
             best = max(range(len(rows)), key=lambda i: -math.inf if math.isnan(means[i]) else means[i])
@@ -100,12 +101,16 @@ def write_tables(
 
 
 def cells_of(rows: Sequence[Row]) -> list[list[str]]:
-    """A line of titles, and a line for each weights; nothing of none."""
+    """A line of titles, and a line for each weights, with the size of images where it differs; nothing of none."""
     if not rows:
         return []
     measures = measures_of(rows)
-    head = ["weights, in %", *(MEASURES[measure].title for measure in measures)]
-    return [head, *([row.name, *(cell(row.percent(measure)) for measure in measures)] for row in rows)]
+    has_sizes = len({row.size for row in rows}) > 1
+    head = ["weights, in %", *["size"] * has_sizes, *(MEASURES[measure].title for measure in measures)]
+    lines = [
+        [row.name, *[str(row.size)] * has_sizes, *(cell(row.percent(measure)) for measure in measures)] for row in rows
+    ]
+    return [head, *lines]
 
 
 def measures_of(rows: Sequence[Row]) -> list[str]:

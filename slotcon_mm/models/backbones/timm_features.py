@@ -33,6 +33,8 @@ class TimmFeatures(nn.Module):
         ValueError: timm has no such network, or it yields no intermediate maps.
     """
 
+    network: Any
+
     def __init__(self, name: str) -> None:
         super().__init__()
         require("timm", purpose=f"timm/{name}")

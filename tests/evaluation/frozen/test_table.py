@@ -29,20 +29,20 @@ def test_the_text_has_aligned_columns():
     assert "dense k-NN" in lines[0]
     assert set(lines[1]) == {"-", " "}
     assert lines[2].startswith("runs/a|b ")
-    assert lines[2].split() == ["runs/a|b", "51.0", "±", "1.4", "-"]
-    assert lines[3].split() == ["<c>", "35.0", "±", "7.1", "10.0", "±", "0.0"]
+    assert lines[2].split() == ["runs/a|b", "320", "51.0", "±", "1.4", "-"]
+    assert lines[3].split() == ["<c>", "448", "35.0", "±", "7.1", "10.0", "±", "0.0"]
 
 
-def test_one_seed_has_no_deviation():
+def test_one_seed_has_no_deviation_and_one_size_no_column():
     assert as_text([Row("a", 320, dict(probe=[Score(0.123)]))]).splitlines()[2].split() == ["a", "12.3"]
 
 
 def test_the_best_of_each_column_is_bold_in_markdown_and_names_do_not_break_the_table():
     head, rule, one, other = as_markdown(ROWS).splitlines()
-    assert head == "| weights, in % | dense k-NN | discovery |"
-    assert rule == "| --- | ---: | ---: |"
-    assert one == "| runs/a\\|b | **51.0 ± 1.4** | - |"
-    assert other == "| <c> | 35.0 ± 7.1 | **10.0 ± 0.0** |"
+    assert head == "| weights, in % | size | dense k-NN | discovery |"
+    assert rule == "| --- | ---: | ---: | ---: |"
+    assert one == "| runs/a\\|b | 320 | **51.0 ± 1.4** | - |"
+    assert other == "| <c> | 448 | 35.0 ± 7.1 | **10.0 ± 0.0** |"
     assert "**" not in as_markdown(ROWS[:1])
     assert "**" not in as_markdown([Row(name, 320, dict(discovery=[Score(NAN)])) for name in "ab"])
 
