@@ -37,7 +37,7 @@ def prefixes_before(name: str, names: Collection[str]) -> list[str]:
 
 
 def side_of(prefix: str) -> str | None:
-    """``'teacher'`` or ``'student'`` where a prefix says so."""
+    """``'teacher'`` or ``'student'`` where a prefix, or a whole name, says so."""
     parts = prefix.split(".")
     if TEACHERS.intersection(parts):
         return "teacher"

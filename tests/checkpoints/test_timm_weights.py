@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -66,6 +67,24 @@ def test_the_name_of_weights_asks_for_a_download(hub, tmp_path, monkeypatch):
     )
     assert read_weights("timm://resnet18.a1_in1k", "--pretrained")[1]["w"].equal(STATE["w"])
     assert asked == ["timm/resnet18.a1_in1k"]
+
+
+def test_downloads_are_timms_own(tmp_path, monkeypatch):
+    """The safe file first, as timm does it; old weights without a repository by their address."""
+    asked = []
+
+    def fetch(repository: str, file: str, revision: str | None) -> str:
+        asked.append((repository, file, revision))
+        if file.endswith("safetensors"):
+            raise huggingface_hub.errors.EntryNotFoundError("there is none")
+        return str(tmp_path / file)
+
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", fetch)
+    weights = SimpleNamespace(hf_hub_id="timm/net.tag@v2", hf_hub_filename=None, url="")
+    assert timm_weights.fetch(weights) == tmp_path / "pytorch_model.bin"
+    assert asked == [("timm/net.tag", "model.safetensors", "v2"), ("timm/net.tag", "pytorch_model.bin", "v2")]
+    monkeypatch.setattr("timm.models._hub.download_cached_file", lambda url: f"/cache/{url}")
+    assert str(timm_weights.fetch(SimpleNamespace(hf_hub_id=None, url="a.pth"))) == "/cache/a.pth"
 
 
 @pytest.mark.parametrize(

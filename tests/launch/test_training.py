@@ -107,7 +107,7 @@ def test_resume_auto_and_latest_differ_only_where_there_is_nothing(tmp_path):
 def test_a_resumed_run_keeps_its_weights_whatever_is_pretrained(tmp_path):
     args = training_arguments(CONFIGS / QUICKSTART, "--work-dir", str(tmp_path))
     args.resume, args.pretrained = "auto", str(tmp_path / "other.pth")
-    torch.save({}, tmp_path / "other.pth")
+    torch.save(dict(state_dict={"neck.prototypes": torch.ones(1)}), tmp_path / "other.pth")
     assert training.prepare_training(args).config.load_from == args.pretrained
     torch.save({}, tmp_path / "epoch_1.pth")
     start = training.prepare_training(args)

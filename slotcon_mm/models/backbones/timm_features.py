@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any
+from typing import Any, cast
 
 from torch import Tensor, nn
 
@@ -45,12 +45,12 @@ class TimmFeatures(nn.Module):
         options: dict[str, Any] = {}
         if inspect.getmodule(timm.model_entrypoint(name)).__name__.endswith(FOLLOWING):  # type: ignore[union-attr]
             options["dynamic_img_size"] = True  # position embeddings follow the size of images
-        self.network = timm.create_model(name, pretrained=False, num_classes=0, **options)
+        self.network: Any = timm.create_model(name, pretrained=False, num_classes=0, **options)
         if not hasattr(self.network, "forward_intermediates"):
             raise ValueError(
                 f"expected a network of timm with forward_intermediates, got {name}: another version has it"
             )
-        shown = self.network.default_cfg
+        shown = cast(dict[str, Any], self.network.default_cfg)
         self.pixels = dict(
             mean=[255 * value for value in shown["mean"]], std=[255 * value for value in shown["std"]], channels="RGB"
         )

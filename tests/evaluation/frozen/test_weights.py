@@ -315,3 +315,40 @@ def test_a_model_in_training_is_measured_as_its_checkpoint_would_be(pretraining,
     classifier = save_downstream(tmp_path / "c.pth", CLASSIFIER)
     of_model = network_of_model(classifier, dict(model=CLASSIFIER, default_scope="mmpretrain"))
     assert of_model.encode(images).features.equal(network_of_weights(tmp_path / "c.pth").encode(images).features)
+
+
+@pytest.mark.parametrize(("source", "seed"), [(None, 2), ("student", 1)])
+def test_a_wrapped_resnet_of_another_method_needs_no_name_and_has_a_teacher(tmp_path, source, seed, images):
+    networks = {seed: lived_in(torchvision.models.resnet18(num_classes=3), seed) for seed in (1, 2)}
+    state = {f"module.base_encoder.{name}": value for name, value in networks[1].state_dict().items()}
+    state |= {f"module.momentum_encoder.{name}": value for name, value in networks[2].state_dict().items()}
+    torch.save(dict(epoch=1, state_dict=state), tmp_path / "moco_v3.pth.tar")
+    expected = create_feature_extractor(networks[seed], {"layer4": "map"})(normalized(images))["map"].detach()
+    expect_features(network_of_weights(tmp_path / "moco_v3.pth.tar", source=source), expected, images)
+
+
+def test_whose_weights_are_asked_for_is_passed_over_where_a_file_holds_one_network(resnet, images):
+    path, network = resnet
+    expected = create_feature_extractor(network, {"layer4": "map"})(normalized(images))["map"].detach()
+    expect_features(network_of_weights(path, source="student"), expected, images)
+
+
+def test_a_vision_transformer_of_dino_is_measured_by_timms_network(tmp_path, images):
+    timm = pytest.importorskip("timm")
+    theirs = lived_in(timm.create_model("test_vit", num_classes=0, dynamic_img_size=True))
+    state = {f"backbone.{name}": value for name, value in theirs.state_dict().items()}
+    torch.save(dict(teacher=state, student={}), tmp_path / "dino.pth")
+    found = network_of_weights(tmp_path / "dino.pth", backbone="timm/test_vit")
+    tokens = theirs.forward_features((images - 127.5) / 127.5)[:, 1:].detach()
+    expect_features(found, tokens.transpose(1, 2).unflatten(2, (4, 4)), images)
+
+
+@pytest.mark.parametrize("address", ["torchvision://resnet18", "timm://resnet18.a1_in1k"])
+def test_an_address_names_network_and_weights(address, resnet, monkeypatch, images):
+    path, network = resnet
+    if address.startswith("timm"):
+        pytest.importorskip("timm")
+        monkeypatch.setattr("slotcon_mm.checkpoints.timm_weights.find", lambda *given: path)
+    monkeypatch.setattr("slotcon_mm.checkpoints.addresses.download", lambda address: path)
+    expected = create_feature_extractor(network, {"layer4": "map"})(normalized(images))["map"].detach()
+    expect_features(network_of_weights(address), expected, images)
