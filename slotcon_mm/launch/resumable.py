@@ -9,7 +9,7 @@ from mmengine.config import Config, ConfigDict
 from slotcon_mm.launch.configs import is_pretraining
 from slotcon_mm.visualization.tolerant_vis_backend import tolerate_failing_backends
 
-__all__ = ["PROCESSES_WAIT_SECONDS", "make_resumable"]
+__all__ = ["LOADER_WAIT_SECONDS", "PROCESSES_WAIT_SECONDS", "make_resumable"]
 
 LOADER_WAIT_SECONDS = 600  # for a batch of a worker
 PROCESSES_WAIT_SECONDS = 900  # for one another: longer, so that a loader's message comes first where it is the cause

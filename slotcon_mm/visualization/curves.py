@@ -35,14 +35,16 @@ def write_curves(path: Path, curves: Curves, *, across: str) -> None:
     write_atomically(str(path), buffer.getvalue())
 
 
-def append_curves(path: Path, epoch: int, values: Mapping[str, float]) -> Curves:
+def append_curves(path: Path, epoch: int, values: Mapping[str, float], *, anew: bool = False) -> Curves:
     """Adds a line to a table of scores by epoch, in place of those of this epoch and later, and returns the whole.
+
+    With ``anew`` the line takes the place of all others.
 
     Raises:
         ValueError: The file is another table.
     """
     before = read_rows(path)
-    rows = [row for row in before if int(row[PLACE]) < epoch]
+    rows = [row for row in before if int(row[PLACE]) < epoch and not anew]
     rows.append({PLACE: str(epoch), **{name: repr(value) for name, value in values.items()}})
     file = io.StringIO()
     writer = csv.DictWriter(file, [PLACE, *values], lineterminator="\n", extrasaction="ignore", restval="nan")

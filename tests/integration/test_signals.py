@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -88,3 +89,38 @@ def test_a_signal_to_all_processes_saves_the_run_and_asks_for_another_start(job,
 def test_workers_go_with_a_process_that_is_killed(job):
     job.process.kill()
     wait_for(lambda: none_runs(job.workers), seconds=30)
+
+
+def evaluates(pid: int) -> bool:
+    """Whether there are workers beside the training's, all of them past their start."""
+    found = children(pid)
+    try:
+        return len(found) > WORKERS and all(leaves_signals(child) for child in found)
+    except OSError:  # one is gone
+        return False
+
+
+def leaves_signals(pid: int) -> bool:
+    status = Path(f"/proc/{pid}/status").read_text()
+    masks = {name: int(mask, 16) for name, mask in re.findall(r"(SigBlk|SigIgn):\s*([0-9a-f]+)", status)}
+    return all(
+        masks.get(name, 0) >> (number - 1) & 1
+        for name, number in (("SigBlk", signal.SIGTERM), ("SigIgn", signal.SIGUSR1))
+    )
+
+
+@pytest.mark.slow
+def test_a_signal_to_all_processes_in_the_middle_of_an_evaluation_saves_the_run(scenes, tmp_path):
+    """Workers of the evaluation that died of it would be waited for without end."""
+    labels = ["--images", str(scenes / "val2017"), "--labels", str(scenes / "stuffthingmaps/val2017")]
+    process = start(scenes, tmp_path, "--evaluate-every", "1", *labels, "--label-set", "scenes")
+    try:
+        wait_for(lambda: (tmp_path / "epoch_1.pth").exists() or process.poll() is not None, seconds=120)
+        wait_for(lambda: evaluates(process.pid) or process.poll() is not None, seconds=60)
+        os.killpg(process.pid, signal.SIGTERM)
+        said, _ = process.communicate(timeout=120)
+        assert process.returncode == 75, said[-2000:]
+        assert "SIGTERM came: the state after step" in said
+    finally:
+        process.kill()
+        process.communicate()

@@ -38,6 +38,12 @@ def test_a_run_that_is_resumed_replaces_the_epochs_that_it_repeats(tmp_path: Pat
     assert append_curves(tmp_path / "e.csv", 3, {"a": 30.0}) == {"a": ([1, 2, 3], [1, 2, 30])}
 
 
+def test_a_run_that_begins_replaces_all(tmp_path: Path):
+    for epoch in (1, 2, 9):
+        append_curves(tmp_path / "e.csv", epoch, {"a": float(epoch)})
+    assert append_curves(tmp_path / "e.csv", 5, {"a": 50.0}, anew=True) == {"a": ([5], [50])}
+
+
 def test_a_measure_that_is_new_is_nan_before_and_one_that_is_gone_is_left_out(tmp_path: Path):
     append_curves(tmp_path / "e.csv", 1, {"a": 1.0, "b": 2.0})
     curves = append_curves(tmp_path / "e.csv", 2, {"b": 3.0, "c, d": 4.0})

@@ -34,7 +34,7 @@ class FrozenFeatureLoop(BaseLoop):
 
     Args:
         runner: The run's.
-        dataloader: Its dataset is the held-out part; its ``batch_size`` and ``num_workers`` hold for both parts.
+        dataloader: Its dataset is the held-out part; its batch size and its workers are those of both parts.
         train: The dataset of images to learn from.
         evaluator: None: ``val_evaluator=[]`` in a config, since MMEngine asks for one.
         measures: Names of ``MEASURES``.
@@ -54,7 +54,11 @@ class FrozenFeatureLoop(BaseLoop):
             raise ValueError(f"expected val_evaluator=[] with FrozenFeatureLoop, which scores itself, got {evaluator}")
         held_out = self.dataloader.dataset
         self.parts = build_parts(train, held_out, most_images)
-        reading = Reading(size, self.dataloader.batch_size, self.dataloader.num_workers)
+        given = self.dataloader
+        reading = Reading(
+            size, given.batch_size, given.num_workers, start_worker=given.worker_init_fn, timeout=given.timeout
+        )
+        self.is_new = not runner.cfg.get("resume")
         self.choices = Choices(tuple(measures), (seed,), pixels, reading=reading)
 
     def run(self) -> dict[str, float]:
@@ -76,7 +80,9 @@ class FrozenFeatureLoop(BaseLoop):
         """Adds the scores to the run's curves; a disk or a table that refuses is said, and training goes on."""
         folder = Path(self.runner.work_dir)
         try:
-            curves: Curves = append_curves(folder / "evaluation.csv", self.runner.epoch, scores)
+            # what lies there when a run begins is an earlier one's
+            curves: Curves = append_curves(folder / "evaluation.csv", self.runner.epoch, scores, anew=self.is_new)
+            self.is_new = False
             write_curves(folder / "evaluation.png", curves, across="epoch")
         except (OSError, ValueError) as error:
             self.runner.logger.warning(f"the scores' curves could not be written ({error}); training goes on")

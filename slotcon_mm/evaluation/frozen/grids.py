@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,12 +28,16 @@ class Reading(NamedTuple):
         batch_size: Images at a time; it does not change what is measured.
         workers: Processes that read.
         progress: Whether a bar is shown, by the first process.
+        start_worker: Called in each worker with its number, before it reads.
+        timeout: Seconds that a batch of the workers is waited for; 0: without end.
     """
 
     size: int | None = None
     batch_size: int = 16
     workers: int = 0
     progress: bool = False
+    start_worker: Callable[[int], None] | None = None
+    timeout: float = 0
 
 
 class Grid(NamedTuple):
@@ -69,6 +73,7 @@ def each_grid(
         return
     loader = DataLoader(
         Chosen(dataset, mine), reading.batch_size, num_workers=reading.workers, collate_fn=list,
+        worker_init_fn=reading.start_worker, timeout=reading.timeout if reading.workers else 0,
         generator=torch.Generator(),  # else it would draw one of the process's random numbers
     )  # fmt: skip
     device = next(network.backbone.parameters()).device

@@ -103,6 +103,12 @@ def test_each_epochs_numbers_are_those_of_evaluate_py_on_its_checkpoint_to_the_l
     assert (run / "evaluation.png").stat().st_size > 1000
 
 
+def test_a_run_that_starts_afresh_does_not_go_on_with_an_earlier_ones_table(run, scenes, tmp_path):
+    (tmp_path / "evaluation.csv").write_text("epoch,dense k-NN,linear probe\n0,99.0,99.0\n1,99.0,99.0\n7,99.0,99.0\n")
+    train(build_run(QUICKSTART, tmp_path, options=options(scenes), change=measured(scenes)))
+    assert rows(tmp_path) == rows(run)
+
+
 def test_scores_are_in_the_log_in_percent(run):
     for row in rows(run):
         assert f"knn_mIoU: {float(row['dense k-NN']):.4f}" in log_of(run)
@@ -141,7 +147,7 @@ def test_curves_that_cannot_be_written_are_said_and_training_goes_on(tmp_path, o
     path, said = tmp_path / "evaluation.csv", []
     path.mkdir() if obstacle == "a folder" else path.write_text("another;table\n1;2\n")
     runner = SimpleNamespace(work_dir=str(tmp_path), epoch=1, logger=SimpleNamespace(warning=said.append))
-    FrozenFeatureLoop.draw(SimpleNamespace(runner=runner), {"dense k-NN": 1.0})
+    FrozenFeatureLoop.draw(SimpleNamespace(runner=runner, is_new=True), {"dense k-NN": 1.0})
     assert len(said) == 1
     assert "the scores' curves could not be written (" in said[0]
     assert "training goes on" in said[0]

@@ -58,6 +58,15 @@ def test_the_first_images_can_be_left_out():
     assert list(each_grid(net, data, READING, start=5)) == []
 
 
+def test_workers_start_as_they_are_told():
+    with pytest.raises(ValueError, match="worker 0 was started"):
+        list(each_grid(network(Colors()), bands(2), Reading(32, workers=1, start_worker=say_number, timeout=60)))
+
+
+def say_number(worker: int) -> None:
+    raise ValueError(f"worker {worker} was started")
+
+
 def test_reading_draws_no_random_number_of_the_process():
     state = torch.get_rng_state()
     assert len(list(each_grid(network(Colors(1)), speckled(3), Reading(32, workers=1)))) == 3
