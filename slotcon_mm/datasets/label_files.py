@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 
 import numpy as np
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from slotcon_mm.checks import printable
 from slotcon_mm.datasets.image_files import expect_sane_size, image_bytes
@@ -64,5 +64,7 @@ def opened(path: str) -> Image.Image:
         with Image.open(io.BytesIO(content)) as image:
             image.load()
             return image
+    except UnidentifiedImageError:  # whose text is an address in memory
+        raise ValueError("expected a readable label map, got a file that is cut off or no image") from None
     except Exception as error:  # a damaged file can stumble anywhere
         raise ValueError(f"expected a readable label map ({error})") from None

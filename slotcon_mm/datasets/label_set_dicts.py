@@ -84,7 +84,7 @@ def valued(names: tuple[str, ...], things: frozenset[str], values: Any, ignore: 
             if value in void:
                 raise ValueError(
                     f"expected values that are a class's or ignored, got {value} as both, of {name!r}: set ignore to "
-                    "the values that do not count, () for none"
+                    "the values that do not count, () for none (--ignore none)"
                 )
             if value in owners:
                 raise ValueError(f"expected a value of one class, got {value} of {owners[value]!r} and {name!r}")

@@ -50,7 +50,7 @@ def add_class_arguments(parser: argparse._ActionsContainer) -> None:
         "--ignore",
         nargs="+",
         metavar="VALUE",
-        help="with --classes: values or colors (#rrggbb) that do not count (default: 255; of colors, none)",
+        help="with --classes: values or colors (#rrggbb) that do not count, or none (default: 255; of colors, none)",
     )
 
 
@@ -91,11 +91,15 @@ def classes_from(args: argparse.Namespace, reason: str) -> str | dict[str, Any]:
         if args.ignore:
             raise ValueError(f"expected --ignore with --classes, got --label-set {args.label_set}, which has its own")
         return args.label_set
-    return read_classes(args.classes, None if args.ignore is None else [value_or_color(text) for text in args.ignore])
+    return read_classes(args.classes, None if args.ignore is None else ignored(args.ignore))
 
 
 def value_of(args: argparse.Namespace, option: str) -> Any:
     return getattr(args, option.removeprefix("--").replace("-", "_"))
+
+
+def ignored(given: list[str]) -> list[int | str]:
+    return [] if given == ["none"] else [value_or_color(text) for text in given]
 
 
 def value_or_color(text: str) -> int | str:
@@ -104,4 +108,4 @@ def value_or_color(text: str) -> int | str:
         return int(text)
     if re.fullmatch("#[0-9a-fA-F]{6}", text):
         return text
-    raise ValueError(f"expected --ignore with integers from 0 to 255 or colors as #rrggbb, got {text}")
+    raise ValueError(f"expected --ignore with integers from 0 to 255 or colors as #rrggbb, or none, got {text}")

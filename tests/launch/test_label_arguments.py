@@ -38,6 +38,7 @@ def test_a_preset_is_its_name(name):
     [
         (["names.txt"], dict(values=[7, 9])),
         (["names.txt", "--ignore", "0", "255"], dict(values=[7, 9], ignore=[0, 255])),
+        (["names.txt", "--ignore", "none"], dict(values=[7, 9], ignore=[])),
         (["colors.txt", "--ignore", "#FFFFFF"], dict(palette=[[0, 0, 0], [0, 0, 9]], ignore=["#FFFFFF"])),
     ],
 )
@@ -60,7 +61,7 @@ def test_without_labels_and_with_a_json_there_is_none_to_give():
         (["--labels", "labels", "--label-set", "voc-21", "--classes", "names.txt"], "got both"),
         (["--labels", "labels", "--label-set", "voc-21", "--ignore", "0"], "with --classes, got --label-set voc"),
         (["--labels", "labels", "--classes", "none.txt"], "a file of classes, got none.txt"),
-        (["--labels", "labels", "--classes", "names.txt", "--ignore", "x"], "or colors as #rrggbb, got x"),
+        (["--labels", "labels", "--classes", "names.txt", "--ignore", "x"], "or colors as #rrggbb, or none, got x"),
         (["--labels", "labels", "--classes", "names.txt", "--ignore", "9"], "names.txt: .* got 9 as both, of 'car'"),
         (["--labels", "nowhere", "--classes", "names.txt"], "a folder of label maps or a .json file, got nowhere"),
         (["--labels", "a.json", "--label-set", "voc-21"], "no --label-set with --labels a.json"),
