@@ -11,7 +11,7 @@ from mmengine.config import Config
 from slotcon_mm.launch.data_configs import expect_data_only
 from slotcon_mm.launch.label_arguments import add_label_arguments, label_set_from, labels_are_instances
 
-__all__ = ["add_data_arguments", "dataset_configs", "read_preset"]
+__all__ = ["add_data_arguments", "data_options", "dataset_configs", "expect_no_data_options", "read_preset"]
 
 SPLIT = "{split}"
 
@@ -46,6 +46,26 @@ def add_data_arguments(parser: argparse._ActionsContainer, *, images: str | None
         "--most-images", type=int, metavar="N", help="at most N images of each part, spread over it (default: all)"
     )
     parser.add_argument("--bit-depth", type=int, help="bits that 16-bit labeled images use, such as 12")
+
+
+def data_options(args: argparse.Namespace) -> list[str]:
+    """Those of ``add_data_arguments`` that were given another value than their default."""
+    parser = argparse.ArgumentParser()
+    add_data_arguments(parser)
+    usual = vars(parser.parse_args([]))
+    return [f"--{name.replace('_', '-')}" for name, value in usual.items() if getattr(args, name) != value]
+
+
+def expect_no_data_options(args: argparse.Namespace, config: str) -> None:
+    """ValueError for options that say again where labeled images are, beside the option ``config`` that names a file.
+
+    ``--most-images`` may be given with both.
+    """
+    if strange := [name for name in data_options(args) if name != "--most-images"]:
+        raise ValueError(
+            f"expected {config} or {' and '.join(strange)}, got both: the config says where labeled images are, how "
+            "they are split and what their labels mean"
+        )
 
 
 def dataset_configs(args: argparse.Namespace) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -9,14 +9,24 @@ from typing import Any
 
 from mmengine.config import Config
 
-from slotcon_mm.launch.evaluation_data import add_data_arguments, dataset_configs, read_preset
+from slotcon_mm.checkpoints.config_changes import leaves
+from slotcon_mm.checks import listing
+from slotcon_mm.launch.evaluation_data import (
+    add_data_arguments,
+    data_options,
+    dataset_configs,
+    expect_no_data_options,
+    read_preset,
+)
+from slotcon_mm.launch.resumable import LOADER_WAIT_SECONDS
 
-__all__ = ["add_evaluation_arguments", "evaluate_while_training"]
+__all__ = ["LOOP", "add_evaluation_arguments", "evaluate_while_training", "evaluation_changes"]
 
 LOOP = "slotcon_mm.FrozenFeatureLoop"
 MOST_IMAGES = 500  # of each part: a minute or so on a CPU, seconds on a GPU
 BEST = "knn_mIoU"
-DATA = ("images", "labels", "label_set", "classes", "instances", "splits", "most_images", "evaluation_data")
+# of loader and datasets, what does not tell another measurement: where files lie, and how they are read
+PLACES = ("data_root", "data_prefix", "ann_file", "num_workers", "batch_size", "timeout", "persistent_workers")
 
 
 def add_evaluation_arguments(parser: argparse.ArgumentParser) -> None:
@@ -39,8 +49,8 @@ def evaluate_while_training(config: Config, args: argparse.Namespace) -> list[st
         ValueError: Options lack each other, or the config has a validation of its own.
     """
     if args.evaluate_every is None:
-        if strange := [name for name in DATA if getattr(args, name)]:
-            raise ValueError(f"expected --evaluate-every N with --{strange[0].replace('_', '-')}, got none")
+        if strange := [*data_options(args), *(["--evaluation-data"] if args.evaluation_data else [])]:
+            raise ValueError(f"expected --evaluate-every N with {strange[0]}, got none")
         return []
     if args.evaluate_every < 1:
         raise ValueError(f"expected --evaluate-every of 1 epoch or more, got {args.evaluate_every}")
@@ -50,11 +60,7 @@ def evaluate_while_training(config: Config, args: argparse.Namespace) -> list[st
         raise ValueError(f"expected a training by epochs for --evaluate-every, got {config.train_cfg}")
     choices: dict[str, Any] = {}
     if args.evaluation_data:
-        if args.images or args.labels:
-            raise ValueError(
-                f"expected --evaluation-data or --images and --labels, got both: {args.evaluation_data} says where "
-                "they are"
-            )
+        expect_no_data_options(args, f"--evaluation-data {args.evaluation_data}")
         preset = read_preset(args.evaluation_data)
         train, held_out = preset.train, preset.held_out
         choices = {name: value for name, value in (preset.get("choices") or {}).items() if name in ("size", "pixels")}
@@ -63,14 +69,47 @@ def evaluate_while_training(config: Config, args: argparse.Namespace) -> list[st
         train, held_out = dataset_configs(args)
     workers = config.train_dataloader.get("num_workers", 0)
     config.val_dataloader = dict(
-        batch_size=16, num_workers=workers, sampler=dict(type="DefaultSampler", shuffle=False), dataset=held_out
-    )
+        batch_size=16, num_workers=workers, sampler=dict(type="DefaultSampler", shuffle=False), dataset=held_out,
+        timeout=LOADER_WAIT_SECONDS if workers else 0,
+    )  # fmt: skip
     most = MOST_IMAGES if args.most_images is None else args.most_images
     config.val_cfg = dict(type=LOOP, train=train, most_images=most, **choices)
     config.val_evaluator = []
     config.train_cfg.val_interval = args.evaluate_every
-    config.default_hooks.checkpoint.update(save_best=BEST, rule="greater")
-    return [f"every {args.evaluate_every} epochs: dense k-NN and linear probe on labeled images; the best is kept"]
+    for name, value in (("save_best", BEST), ("rule", "greater")):
+        config.default_hooks.checkpoint.setdefault(name, value)  # --cfg-options may have chosen another score
+    every = "epoch" if args.evaluate_every == 1 else f"{args.evaluate_every} epochs"
+    return [f"every {every}: dense k-NN and linear probe on labeled images; the best is kept"]
+
+
+def evaluation_changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:
+    """A line for the log of a resumed run that is measured otherwise than before, or no longer.
+
+    Args:
+        then: The checkpoint's config, as ``read_plain_config`` reads it.
+        now: The run's.
+    """
+    old, new = settings(then), settings(now)
+    if not old or old == new:
+        return None
+    if not new:
+        return (
+            "--resume: so far the run was evaluated on labeled images; to go on, give --evaluate-every and its options"
+        )
+    different = sorted(name for name in {*old, *new} if old.get(name) != new.get(name))
+    return (
+        f"--resume: the evaluation is another one than in the checkpoint ({listing(different, most=5)}): its scores do "
+        "not compare with the earlier ones in evaluation.csv, nor with that of the best checkpoint"
+    )
+
+
+def settings(config: Mapping[str, Any]) -> dict[str, Any]:
+    """What moves the scores of ``FrozenFeatureLoop``; nothing without it."""
+    loop = config.get("val_cfg") or {}
+    if loop.get("type") != LOOP:
+        return {}
+    held_out = (config.get("val_dataloader") or {}).get("dataset")
+    return {**dict(leaves(loop, "val_cfg", PLACES)), **dict(leaves(held_out, "val_dataloader.dataset", PLACES))}
 
 
 def is_by_epochs(train_cfg: Mapping[str, Any]) -> bool:

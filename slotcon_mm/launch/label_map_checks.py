@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from bisect import bisect_right
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from mmengine.config import Config, ConfigDict
+from torch.utils.data import ConcatDataset, Subset
 
 from slotcon_mm.checks import printable
 from slotcon_mm.datasets.label_files import BadLabelMapError, read_values
@@ -46,9 +48,9 @@ def try_labeled_samples(dataset: Any) -> None:
     Raises:
         BadLabelMapError: A label map is not of its classes or its image's size, or all are binary masks of 0 and 255.
     """
-    if not len(dataset) or not hasattr(dataset, "get_data_info"):
+    if not len(dataset):
         return
-    first = dataset.get_data_info(0) or {}
+    first = info_of(dataset, 0)
     if not (first.get("seg_map_path") or "annotations" in first):
         return
     reads_values = bool(first.get("seg_map_path")) and ignores_255(first.get("label_set"))
@@ -57,14 +59,27 @@ def try_labeled_samples(dataset: Any) -> None:
         for index in np.unique(np.linspace(0, len(dataset) - 1, TRIED).astype(int)):
             dataset[int(index)]
             if reads_values:
-                path = dataset.get_data_info(int(index))["seg_map_path"]
+                path = info_of(dataset, int(index))["seg_map_path"]
                 values.update(np.unique(read_values(path)).tolist())
     if values == {0, IGNORED}:
         raise BadLabelMapError(
             f"expected label maps with classes, got only the values 0 and {IGNORED} in {printable(path)} and others. "
             f"{IGNORED} does not count: if it is the object of binary masks, write it as 1, or give LabelMapDataset a "
-            "label_set=dict(classes=('background', 'object'), values=[0, 255], ignore=())"
+            "label_set=dict(classes=('background', 'object'), values=[0, 255], ignore=()); as options, --ignore none "
+            "and --classes FILE with the lines 'background,0' and 'object,255'"
         )
+
+
+def info_of(dataset: Any, index: int) -> dict[str, Any]:
+    """What a dataset knows of a sample, looked for in the parts of it that torch puts together; nothing elsewhere."""
+    if hasattr(dataset, "get_data_info"):
+        return dataset.get_data_info(index) or {}
+    if isinstance(dataset, Subset):
+        return info_of(dataset.dataset, dataset.indices[index])
+    if isinstance(dataset, ConcatDataset):
+        number = bisect_right(dataset.cumulative_sizes, index)
+        return info_of(dataset.datasets[number], index - (dataset.cumulative_sizes[number - 1] if number else 0))
+    return {}
 
 
 def ignores_255(label_set: LabelSet | None) -> bool:

@@ -23,6 +23,7 @@ from slotcon_mm.engine.optimizers.schedule import expect_warmup_within
 from slotcon_mm.launch.backbone_checks import try_backbone
 from slotcon_mm.launch.compiled_operators import expect_operators, expect_precision
 from slotcon_mm.launch.configs import HOSTS, is_pretraining
+from slotcon_mm.launch.evaluation_while_training import LOOP, evaluation_changes
 from slotcon_mm.launch.label_map_checks import try_labeled_samples
 from slotcon_mm.launch.labeled_data import turned_images
 from slotcon_mm.launch.network_checks import compare_networks, say
@@ -68,6 +69,10 @@ def check_start(runner: Runner, given: GivenWeights | None = None) -> None:
     if isinstance(scheduler, dict) and scheduler.get("type") == "slotcon_mm.WarmupCosineLR":
         expect_warmup_within(scheduler["warmup"], runner.max_epochs)
     try_labeled_samples(loader.dataset)
+    if (runner.cfg.get("val_cfg") or {}).get("type") == LOOP:
+        parts = runner.val_loop.parts
+        try_labeled_samples(parts.train)
+        try_labeled_samples(parts.held_out)
     if runner.cfg.get("default_scope") in HOSTS and (turned := turned_images(loader.dataset)):
         runner.logger.warning(turned)
     say_what_schedules_miss(runner)
@@ -101,7 +106,8 @@ def follow_config(runner: Runner, saved: str | None) -> None:
     """
     if not saved:
         return
-    changes = changes_between(read_plain_config(saved), read_plain_config(runner.cfg.pretty_text))
+    then, now = read_plain_config(saved), read_plain_config(runner.cfg.pretty_text)
+    changes = changes_between(then, now)
     for change in changes:
         if change.path == "optim_wrapper.optimizer.type":
             raise ValueError(
@@ -109,6 +115,8 @@ def follow_config(runner: Runner, saved: str | None) -> None:
                 "start a new run from its weights with --pretrained"
             )
         runner.logger.warning(f"--resume: {change.describe()}; the run continues with what the config says now")
+    if note := evaluation_changes(then, now):
+        runner.logger.warning(note)
     if any(change.is_of_optimizer() for change in changes):
         runner.register_hook(ResumedSettingsHook())
 

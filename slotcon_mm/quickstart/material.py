@@ -20,6 +20,7 @@ from slotcon_mm.datasets.scenes import CLASSES, write_scenes
 from slotcon_mm.datasets.splits import split_at_random
 from slotcon_mm.datasets.transforms.evaluation_transforms import LoadLabels
 from slotcon_mm.datasets.transforms.load_image import LoadImage
+from slotcon_mm.launch.label_map_checks import try_labeled_samples
 
 __all__ = ["GivenLabels", "Material", "own_images", "own_labeled_images", "scenes"]
 
@@ -107,6 +108,7 @@ def own_labeled_images(folder: Path, given: GivenLabels, seed: int, bit_depth: i
         pipeline=[LoadImage(exif=False, bit_depth=bit_depth), LoadLabels()],
         ann_file=given.labels if is_json else "",
     )
+    try_labeled_samples(dataset)
     train, held_out = split(dataset, folder, given.held_out, seed)
     shown = read_samples(dataset, spread(held_out, NUM_HELD_OUT), size=SIZE)
     expect_labeled(shown, "held out")

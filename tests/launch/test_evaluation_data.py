@@ -142,7 +142,7 @@ def test_names_of_label_maps_may_have_ends_of_their_own(tmp_path):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ([], "--images FOLDER and --labels FOLDER_OR_JSON, or a config of configs/evaluation, got neither"),
+        ([], "expected --images FOLDER and --labels FOLDER_OR_JSON, or a config .*, got neither"),
         (["--images", "a"], "got --images alone"),
         (["--labels", "a"], "got --labels alone"),
         (["--images", "{split}/a", "--labels", "b"], r"expected --splits TRAIN HELD_OUT with {split} in a path"),

@@ -9,7 +9,7 @@ import pytest
 from mmengine.config import Config
 from runs import CONFIGS, training_arguments
 
-from slotcon_mm.launch.evaluation_while_training import evaluate_while_training
+from slotcon_mm.launch.evaluation_while_training import evaluate_while_training, evaluation_changes
 
 QUICKSTART = CONFIGS / "slotcon_r18_quickstart.py"
 
@@ -78,7 +78,7 @@ def test_a_config_gives_data_size_and_pixels(tmp_path):
         type="slotcon_mm.FrozenFeatureLoop", train=dict(type="slotcon_mm.A"), most_images=500, size=96, pixels=1000
     )
     assert config.val_dataloader.dataset.type == "slotcon_mm.B"
-    with pytest.raises(ValueError, match="expected --evaluation-data or --images and --labels, got both"):
+    with pytest.raises(ValueError, match=r"expected --evaluation-data .* or --labels, got both"):
         changed("--evaluate-every", "1", "--evaluation-data", str(preset), "--labels", "x")
 
 
@@ -87,6 +87,7 @@ def test_a_config_gives_data_size_and_pixels(tmp_path):
     [
         (["--labels", "x"], "labels"), (["--images", "x"], "images"), (["--evaluation-data", "x"], "evaluation-data"),
         (["--label-set", "scenes"], "label-set"), (["--splits", "a", "b"], "splits"),
+        (["--split-seed", "1"], "split-seed"), (["--label-suffix", "_x.png"], "label-suffix"),
     ],
 )  # fmt: skip
 def test_data_without_how_often_is_refused(options, name):
@@ -111,6 +112,34 @@ def test_what_cannot_be_is_refused(tmp_path):
     ):
         with pytest.raises(ValueError, match="expected --images FOLDER with --evaluate-every, got none: the training"):
             changed(*labeled(tmp_path), **change)
+
+
+def test_another_score_may_choose_the_best_checkpoint(tmp_path):
+    config = changed(*labeled(tmp_path), **{"default_hooks.checkpoint.save_best": "probe_mIoU"})
+    assert config.default_hooks.checkpoint.save_best == "probe_mIoU"
+
+
+def test_workers_are_waited_for_as_long_as_the_trainings(tmp_path):
+    config = changed(*labeled(tmp_path), **{"train_dataloader.num_workers": 3})
+    assert (config.val_dataloader.num_workers, config.val_dataloader.timeout) == (3, 600)
+    assert changed(*labeled(tmp_path), **{"train_dataloader.num_workers": 0}).val_dataloader.timeout == 0
+
+
+def test_a_resumed_run_says_what_is_measured_otherwise(tmp_path):
+    before = changed(*labeled(tmp_path)).to_dict()
+    assert evaluation_changes(before, changed(*labeled(tmp_path)).to_dict()) is None
+    moved = changed(*labeled(tmp_path), "--images", "elsewhere", **{"train_dataloader.num_workers": 5}).to_dict()
+    assert evaluation_changes(before, moved) is None
+    fewer = evaluation_changes(before, changed(*labeled(tmp_path), "--most-images", "7").to_dict())
+    assert fewer is not None
+    assert "another one than in the checkpoint (val_cfg.most_images): its scores do not compare" in fewer
+    split = evaluation_changes(before, changed(*labeled(tmp_path), "--split-seed", "1").to_dict())
+    assert split is not None
+    assert "(val_cfg.train.subset.seed, val_dataloader.dataset.subset.seed)" in split
+    no_longer = evaluation_changes(before, Config.fromfile(QUICKSTART).to_dict())
+    assert no_longer is not None
+    assert "give --evaluate-every and its options" in no_longer
+    assert evaluation_changes(Config.fromfile(QUICKSTART).to_dict(), before) is None
 
 
 def test_a_config_that_a_run_with_it_left_may_be_used_again(tmp_path):

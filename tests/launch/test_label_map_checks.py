@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from torch.utils.data import ConcatDataset, Subset
 
 from slotcon_mm.datasets import LabelMapDataset, LoadImage, LoadLabels
 from slotcon_mm.datasets.label_files import BadLabelMapError
@@ -49,6 +50,18 @@ def test_a_map_of_another_size_is_named(tmp_path):
 def test_binary_masks_of_0_and_255_would_lose_their_object(tmp_path):
     with pytest.raises(BadLabelMapError, match=r"only the values 0 and 255 in .*1.png and others.*write it as 1"):
         try_labeled_samples(folder_with(tmp_path, [labels_of(0, 255), labels_of(255, 0)]))
+
+
+def test_parts_and_sums_of_datasets_are_looked_into(tmp_path):
+    for name in "abc":
+        (tmp_path / name).mkdir()
+    good, bad = (folder_with(tmp_path / name, [labels_of(1, v), labels_of(0)]) for name, v in (("a", 2), ("b", 77)))
+    binary = folder_with(tmp_path / "c", [labels_of(0, 255)])
+    try_labeled_samples(ConcatDataset([good, Subset(bad, [1])]))
+    with pytest.raises(BadLabelMapError, match=r"b/labels/0.png: .*got the value 77"):
+        try_labeled_samples(ConcatDataset([good, Subset(bad, [1, 0])]))
+    with pytest.raises(BadLabelMapError, match=r"only the values 0 and 255.*--ignore none"):
+        try_labeled_samples(Subset(binary, [0]))
 
 
 def test_masks_of_0_and_255_are_fine_where_the_label_set_says_so(tmp_path):
