@@ -3,7 +3,7 @@
 
 python tools/evaluate.py work_dirs/RUN [WEIGHTS ...] --images data/street --labels data/masks --classes classes.txt
 python tools/evaluate.py work_dirs/RUN r50.pth --images COCO --labels COCO/stuffthingmaps --splits train2017 val2017 \\
-    --label-set coco-stuff-27 --seeds 3 --out table
+    --label-set coco-stuff-27 --memory 500000 --seeds 3 --out table
 python tools/evaluate.py work_dirs/RUN --data configs/evaluation/voc.py
 
 WEIGHTS are work dirs, checkpoints of this package or of OpenMMLab's, exported backbones, and plain weights of other
@@ -25,10 +25,16 @@ from slotcon_mm.evaluation.frozen.evaluate import Choices
 from slotcon_mm.evaluation.frozen.grids import Reading
 from slotcon_mm.evaluation.frozen.measures import MEASURES
 from slotcon_mm.evaluation.frozen.parts import LabeledParts, build_parts
-from slotcon_mm.evaluation.frozen.table import as_text, write_tables
+from slotcon_mm.evaluation.frozen.table import Row, as_text, write_tables
 from slotcon_mm.launch.console import hosts_kept_quiet, last_paragraph
 from slotcon_mm.launch.evaluating import evaluate_weights, protocol_of, start_processes
-from slotcon_mm.launch.evaluation_data import add_data_arguments, dataset_configs, read_preset
+from slotcon_mm.launch.evaluation_data import (
+    add_data_arguments,
+    dataset_configs,
+    expect_no_data_options,
+    read_preset,
+)
+from slotcon_mm.launch.label_map_checks import try_labeled_samples
 from slotcon_mm.launch.launchers import leave_processes
 
 
@@ -70,7 +76,7 @@ def main() -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    rows = []
+    rows: list[Row] = []
     try:
         MMLogger.get_instance("mmengine", log_level="WARNING")
         device = start_processes(args.launcher, args.local_rank, args.device)
@@ -81,33 +87,38 @@ def run(args: argparse.Namespace) -> None:
         )  # fmt: skip
         for row in measured:
             rows.append(row)
+            if args.out and is_main_process():  # after each, so that none is lost if the next one fails
+                protocol = {
+                    **protocol_of(choices, data, parts, slotcon_mm.__version__), "source": args.source or "teacher",
+                    "backbone": args.backbone,
+                }  # fmt: skip
+                write_tables(rows, args.out, protocol, parts.label_set.names, choices.seeds)
     except (ValueError, OSError, ImportError) as error:
-        if rows and is_main_process():  # what was measured before it
-            print(as_text(rows), end="")
+        show(rows, None)
         sys.exit(f"error: {last_paragraph(error)}")
-    if is_main_process():
-        print(as_text(rows), end="")
-        if args.out:
-            protocol = {
-                **protocol_of(choices, data, parts, slotcon_mm.__version__), "source": args.source or "teacher",
-                "backbone": args.backbone,
-            }  # fmt: skip
-            write_tables(rows, args.out, protocol, parts.label_set.names, choices.seeds)
-            print(f"{args.out}/evaluation.txt, .md, .csv, .json")
+    show(rows, args.out)
     leave_processes()
+
+
+def show(rows: list[Row], folder: Path | None) -> None:
+    if rows and is_main_process():
+        print(as_text(rows), end="")
+        if folder:
+            print(f"{folder}/evaluation.txt, .md, .csv, .json")
 
 
 def what_to_measure(args: argparse.Namespace) -> tuple[LabeledParts, Choices, dict[str, Any]]:
     """Data and choices, of options and of the config that they may come from; and the data's description."""
     preset: dict[str, Any] = {}
     if args.data:
-        if args.images or args.labels:
-            raise ValueError(f"expected --data or --images and --labels, got both: {args.data} says where they are")
+        expect_no_data_options(args, f"--data {args.data}")
         config = read_preset(args.data)
         train, held_out, preset = config.train, config.held_out, dict(config.get("choices") or {})
     else:
         train, held_out = dataset_configs(args)
     parts = build_parts(train, held_out, args.most_images)
+    for part in (parts.train, parts.held_out):
+        try_labeled_samples(part)
     reading = Reading(
         size=args.size or preset.pop("size", None), batch_size=args.batch_size, workers=args.workers, progress=True
     )

@@ -64,16 +64,19 @@ def evaluate_weights(
     different: dict[str, str] = {}  # a name for each kind of network
     for name, network in networks.items():
         different.setdefault(repr((network.build, network.pixels, network.views, network.in_index)), name)
-        yield Row(name, size_of(network, choices), evaluate_network(frozen(network, device), parts, choices))
+        scores = evaluate_network(frozen(network, device), parts, choices)
+        frozen(network, "cpu")  # the device's memory holds one network at a time
+        yield Row(name, size_of(network, choices), scores)
     for name in different.values() if random else ():
         title = "random weights" if len(different) == 1 else f"random weights, network of {name}"
-        yield random_row(title, networks[name], parts, choices)
+        yield random_row(title, networks[name], parts, choices, device)
 
 
-def random_row(name: str, network: FrozenNetwork, parts: LabeledParts, choices: Choices) -> Row:
+def random_row(name: str, network: FrozenNetwork, parts: LabeledParts, choices: Choices, device: str) -> Row:
     scores: dict[str, list[Any]] = {measure: [] for measure in choices.measures}
     for seed in choices.seeds:
-        found = evaluate_network(network.with_random_weights(seed), parts, choices._replace(seeds=(seed,)))
+        fresh = frozen(network.with_random_weights(seed), device)
+        found = evaluate_network(fresh, parts, choices._replace(seeds=(seed,)))
         for measure, values in found.items():
             scores[measure] += values
     return Row(name, size_of(network, choices), scores)

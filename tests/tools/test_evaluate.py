@@ -16,6 +16,8 @@ from helpers import run_tool, write_tiny_checkpoint
 from labeled_worlds import bands
 
 from slotcon_mm.evaluation.frozen.measures import MEASURES
+from slotcon_mm.evaluation.frozen.scorers import Score
+from slotcon_mm.evaluation.frozen.table import Row
 
 REPOSITORY = Path(__file__).parents[2]
 NAMES, COLORS = ("black", "red", "green", "blue"), ("#000000", "#ff0000", "#00ff00", "#0000ff")
@@ -149,7 +151,7 @@ def test_without_instances_fg_ari_is_left_out_and_refused_where_it_is_asked_for(
         (["--batch-size", "0"], "expected batch_size above 0, got 0"),
         (["--memory", "1", "--measures", "retrieval"], "expected a memory of at least 4 patches"),
         (["--most-images", "0"], "expected most_images above 0, got 0"),
-        (["--data", "preset.py"], "expected --data or --images and --labels, got both: preset.py says where they are"),
+        (["--data", "preset.py"], "expected --data preset.py or --images and --labels and --classes, got both"),
         (["--label-set", "voc-21"], "expected --label-set or --classes with --labels"),
         (["--splits", "train", "val"], "expected"),
         (["--measures", "kmeans-x5"], "expected at least 20 cells of the held-out images' feature maps"),
@@ -160,6 +162,33 @@ def test_what_cannot_be_measured_ends_in_one_line(world, change, message):
     assert result.code == 1
     assert result.last_line().startswith(f"error: {message}"), result.said
     assert "Traceback" not in result.said
+
+
+def test_what_was_measured_before_an_error_is_shown_and_written(world, tmp_path, monkeypatch):
+    def fails_at_the_second(*args, **kwargs):
+        yield Row("first", 64, {"knn": [Score(0.5, (0.5,) * 4)]})
+        raise ValueError("expected another one")
+
+    monkeypatch.setattr("slotcon_mm.launch.evaluating.evaluate_weights", fails_at_the_second)
+    result = run_tool("tools/evaluate.py", *options(world), "--measures", "knn", "--out", str(tmp_path))
+    assert result.code == 1
+    assert "first                50.0" in result.said
+    assert result.last_line() == "error: expected another one"
+    assert numbers(tmp_path) == {("first", "knn", "0"): 50.0}
+
+
+def test_binary_masks_whose_object_would_not_count_are_refused(world, tmp_path):
+    for number in range(6):
+        cv2.imwrite(str(tmp_path / f"{number}.png"), np.full((32, 32), 255 * (number % 2), np.uint8))
+    given = [str(world / "run"), "--images", str(world / "images"), "--labels", str(tmp_path), "--device", "cpu"]
+    (tmp_path / "two.txt").write_text("background\nobject\n")
+    (tmp_path / "values.txt").write_text("background,0\nobject,255\n")
+    result = run_tool("tools/evaluate.py", *given, "--classes", str(tmp_path / "two.txt"))
+    assert "error: expected label maps with classes, got only the values 0 and 255" in result.last_line()
+    result = run_tool("tools/evaluate.py", *given, "--classes", str(tmp_path / "values.txt"))
+    assert "got 255 as both, of 'object': set ignore to the values that do not count" in result.last_line()
+    asked = ["--classes", str(tmp_path / "values.txt"), "--ignore", "none", "--measures", "knn", "--workers", "0"]
+    assert run_tool("tools/evaluate.py", *given, *asked, "--size", "64", "--no-random").code == 0
 
 
 def test_a_work_dir_that_is_not_there_ends_in_one_line(world):

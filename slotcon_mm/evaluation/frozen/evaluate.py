@@ -56,6 +56,8 @@ def evaluate_network(network: FrozenNetwork, parts: LabeledParts, choices: Choic
         ValueError: An unknown measure, or data that a measure cannot be computed from.
     """
     expect_sensible(choices, parts)
+    if not any(MEASURES[name].uses_prototypes for name in choices.measures):
+        network = network._replace(neck=None)  # scores that nobody asks for take as long as features
     needed = needs_of(choices, has_prototypes=network.neck is not None)
     materials = [Material(len(parts.label_set.names), things_of(parts.label_set), temperature_of(network))] * len(
         choices.seeds

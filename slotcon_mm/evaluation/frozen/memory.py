@@ -46,7 +46,7 @@ class MemorySample:
         if self.each < 1:
             raise ValueError(
                 f"expected a memory of at least {num_images * epochs} patches for {num_images} images and {epochs} "
-                f"augmentation epochs, got {size}"
+                f"augmentation epochs, got {size}: pass --memory with more"
             )
         self.num_images, self.num_classes, self.seed = num_images, num_classes, seed
         self.rows = RowsByImage()

@@ -33,10 +33,19 @@ class RowsByImage:
         self.parts[place] = tuple(tensor.cpu() for tensor in tensors)
 
     def gather(self) -> list[Tensor]:
-        """The tensors of all, one after the other; the same on every process."""
+        """The tensors of all, one after the other; the same on every process. The parts are given up."""
         everything = {place: part for of_one in all_gather_object(self.parts) for place, part in of_one.items()}
-        ordered = [everything[place] for place in sorted(everything)]
-        return [torch.cat(column) for column in zip(*ordered, strict=True)]
+        self.parts = {}
+        length = sum(len(part[0]) for part in everything.values())
+        columns = [rows.new_empty(length, *rows.shape[1:]) for rows in next(iter(everything.values()))]
+        start = 0
+        for place in sorted(everything):
+            part = everything.pop(place)  # so that a large memory is there once, not twice
+            end = start + len(part[0])
+            for column, rows in zip(columns, part, strict=True):
+                column[start:end] = rows
+            start = end
+        return columns
 
 
 class PixelSample:

@@ -74,6 +74,16 @@ def test_prototypes_equal_to_labels_score_100_in_finding_objects_and_clusters_ar
     assert found == {"discovery": 1.0, "fg-ari": 1.0}
 
 
+class Unasked(FromPrototypes):
+    def forward(self, *maps: torch.Tensor) -> None:  # type: ignore[override]
+        raise AssertionError("scores that no measure uses")
+
+
+def test_prototypes_are_left_alone_where_no_measure_uses_them():
+    found = scores(network(Colors(), neck=Unasked().eval()), banded(), choices("knn", "kmeans"))
+    assert found == {"knn": 1.0, "kmeans": 1.0}
+
+
 def mixed() -> LabeledParts:
     """Cells of more than one color, so that scores lie between chance and 100."""
     return LabeledParts(stained(6, seed=0), stained(5, seed=1), LABEL_SET)
