@@ -34,7 +34,7 @@ class Augmented(Dataset):
             return sample
         image, labels = sample["img"], sample["gt_sem_seg"]
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(int(np.random.SeedSequence((self.epoch, index)).generate_state(1)[0]))
+            torch.default_generator.manual_seed(int(np.random.SeedSequence((self.epoch, index)).generate_state(1)[0]))
             top, left, height, width = RandomResizedCrop.get_params(
                 torch.empty(1, *image.shape[:2]), list(AREA), list(RATIO)
             )

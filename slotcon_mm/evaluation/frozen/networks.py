@@ -45,7 +45,7 @@ class FrozenNetwork(NamedTuple):
         """The same network before it learned anything; the process's random numbers stay where they are."""
         device = next(self.backbone.parameters()).device
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+            torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed the GPUs as well
             backbone = self.build()
         return frozen(self._replace(backbone=backbone, neck=None), device)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 import torch
 from labeled_worlds import COLORS, Worlds, bands, speckled
 from torch.utils.data import DataLoader
@@ -48,6 +49,11 @@ def test_crops_have_a_quarter_to_all_of_the_area_and_half_of_them_are_mirrored()
     assert 0.85 < max(shares) <= 1.05
     assert 0.5 < np.mean(shares) < 0.65  # large ones of the wrong shape do not fit, and are drawn again
     assert 70 < mirrored < 130
+
+
+def test_draws_leave_the_random_numbers_of_gpus_alone(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", lambda seed: pytest.fail("the GPUs were seeded"))
+    Augmented(bands(1), 1)[0]
 
 
 def test_draws_are_those_of_epoch_and_index_whatever_the_worker_and_leave_the_processs_own_alone():

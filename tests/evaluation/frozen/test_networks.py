@@ -131,6 +131,11 @@ def test_random_weights_are_those_of_the_seed_without_a_neck_and_the_process_kee
     assert other.backbone.weight.equal(build().weight)
 
 
+def test_random_weights_leave_the_random_numbers_of_gpus_alone(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "manual_seed_all", lambda seed: pytest.fail("the GPUs were seeded"))
+    net(Colors(), build=Colors).with_random_weights(0)
+
+
 def test_the_fake_network_of_these_tests_reads_classes_off_colors():
     red = torch.tensor([250.0, 3, 9]).view(1, 3, 1, 1).expand(1, 3, 8, 8)
     assert network(Colors()).encode(red).features[0, :, 0, 0].tolist() == [0, 1, 0, 0, 0, 0, 0]
