@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from slotcon_mm.datasets.label_map_dataset import read_values
+from slotcon_mm.datasets.label_files import read_values
 from slotcon_mm.inference.group_names import GroupNames
 from slotcon_mm.inference.label_maps import label_maps
 from slotcon_mm.inference.outputs import Source
