@@ -11,14 +11,15 @@ import pytest
 
 glibc_only = pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="mallopt is glibc's")
 
-# pages that the system had to clear for a large tensor, again and again, after the first
+# pages that the system had to clear for a large tensor, again and again, once the heap has room for one: where small
+# pieces lie between, the first few (3 to 9 seen) are each laid at its end
 SCRIPT = """
 import resource, torch
 import slotcon_mm.engine
 from slotcon_mm.launch.kept_memory import keep_freed_memory
 if {keep}:
     print(keep_freed_memory())
-for _ in range(3):
+for _ in range(24):
     torch.ones(16 * 2**20)  # 64 MB
 before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
 for _ in range(5):
