@@ -10,6 +10,7 @@ from mmengine.registry import HOOKS as ROOT_HOOKS
 from mmengine.registry import LOOPS as ROOT_LOOPS
 from mmengine.registry import METRICS as ROOT_METRICS
 from mmengine.registry import MODELS as ROOT_MODELS
+from mmengine.registry import OPTIM_WRAPPER_CONSTRUCTORS as ROOT_OPTIM_WRAPPER_CONSTRUCTORS
 from mmengine.registry import OPTIMIZERS as ROOT_OPTIMIZERS
 from mmengine.registry import PARAM_SCHEDULERS as ROOT_PARAM_SCHEDULERS
 from mmengine.registry import TRANSFORMS as ROOT_TRANSFORMS
@@ -24,6 +25,7 @@ __all__ = [
     "METRICS",
     "MODELS",
     "OPTIMIZERS",
+    "OPTIM_WRAPPER_CONSTRUCTORS",
     "PARAM_SCHEDULERS",
     "TRANSFORMS",
     "VISBACKENDS",
@@ -38,6 +40,7 @@ MODELS = child("model", ROOT_MODELS, "models")
 DATASETS = child("dataset", ROOT_DATASETS, "datasets")
 DATA_SAMPLERS = child("data sampler", ROOT_DATA_SAMPLERS, "datasets")
 TRANSFORMS = child("transform", ROOT_TRANSFORMS, "datasets")
+OPTIM_WRAPPER_CONSTRUCTORS = child("optimizer wrapper constructor", ROOT_OPTIM_WRAPPER_CONSTRUCTORS, "engine")
 OPTIMIZERS = child("optimizer", ROOT_OPTIMIZERS, "engine")
 PARAM_SCHEDULERS = child("parameter scheduler", ROOT_PARAM_SCHEDULERS, "engine")
 LOOPS = child("loop", ROOT_LOOPS, "engine")

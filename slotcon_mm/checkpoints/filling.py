@@ -70,7 +70,7 @@ class Filling(NamedTuple):
 
     @torch.no_grad()
     def fill(self, model: nn.Module) -> None:
-        """The student's backbone, and the teacher's where there is one."""
+        """The student's backbone, and those of a teacher and an anchor where there are some."""
         for part in parts_of(model).values():
             for name, value in backbone_tensors(part).items():
                 if name in self.backbone.tensors:
@@ -97,9 +97,10 @@ class Filling(NamedTuple):
 
 
 def parts_of(model: Any) -> dict[str, Any]:
-    """The model, and a teacher in it, by what is said of their backbones."""
-    teacher = getattr(model, "teacher", None)
-    return {"": model} if not hasattr(teacher, "backbone") else {"student's ": model, "teacher's ": teacher}
+    """The model, and a teacher and an anchor in it, by what is said of their backbones."""
+    others = {f"{name}'s ": getattr(model, name, None) for name in ("teacher", "anchor")}
+    others = {title: part for title, part in others.items() if hasattr(part, "backbone")}
+    return {"student's " if others else "": model, **others}
 
 
 def backbone_tensors(model: Any) -> dict[str, Tensor]:

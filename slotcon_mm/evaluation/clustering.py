@@ -5,10 +5,13 @@ from __future__ import annotations
 import warnings
 
 import numpy as np
+import torch
+import torch.nn.functional as F
 from scipy.cluster.vq import ClusterError, kmeans2, vq
 from scipy.spatial.distance import cdist
+from torch import Tensor
 
-__all__ = ["kmeans", "merge_prototypes", "merge_rows"]
+__all__ = ["kmeans", "merge_prototypes", "merge_rows", "spherical_kmeans"]
 
 LEAST_SHARE = 0.001
 ITERATIONS = 50
@@ -34,6 +37,34 @@ def kmeans(points_ND: np.ndarray, num_clusters: int, *, seed: int, restarts: int
             warnings.simplefilter("ignore", UserWarning)  # of clusters without points: they keep their first centroid
             return kmeans2(points_ND, num_clusters, minit="++", iter=ITERATIONS, seed=seed)[0]
     return min(runs, key=lambda centroids: float(np.square(vq(points_ND, centroids)[1]).sum()))
+
+
+def spherical_kmeans(points_ND: Tensor, num_clusters: int, *, seed: int) -> Tensor:
+    """(G, D) directions of length 1 that raise the sum of points' cosines with the nearest (Dhillon and Modha, 2001).
+
+    It starts by k-means++. A cluster that loses its points takes the one that lies farthest from all.
+
+    Args:
+        points_ND: Of length 1.
+        num_clusters: G, at most N.
+        seed: Of the start.
+    """
+    if len(points_ND) < num_clusters:
+        raise ValueError(f"expected at least {num_clusters} points to cluster, got {len(points_ND)}")
+    starts = spread_starts(points_ND.cpu().numpy(), num_clusters, seed)
+    if starts is None:  # fewer are different
+        starts = points_ND[:num_clusters].cpu().numpy()
+    directions_GD = torch.from_numpy(starts).to(points_ND)
+    for _ in range(ITERATIONS):
+        cosine_N, nearest_N = (points_ND @ directions_GD.T).max(dim=1)
+        sums_GD = torch.zeros_like(directions_GD).index_add_(0, nearest_N, points_ND)
+        empty_G = torch.bincount(nearest_N, minlength=num_clusters) == 0
+        sums_GD[empty_G] = points_ND[cosine_N.argsort()[: int(empty_G.sum())]]
+        moved_GD = F.normalize(sums_GD, dim=1)
+        if moved_GD.equal(directions_GD):
+            break
+        directions_GD = moved_GD
+    return directions_GD
 
 
 def one_start(points_ND: np.ndarray, num_clusters: int, seed: int) -> np.ndarray | None:

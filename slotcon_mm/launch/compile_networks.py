@@ -43,7 +43,8 @@ def compile_networks(model: SlotCon, options: dict[str, Any] | bool | None) -> l
 
 
 def networks_of(model: SlotCon) -> list[nn.Module]:
-    return [network for owner in (model, model.teacher) for network in (owner.backbone, owner.neck.projector)]
+    anchor = [] if model.anchor is None else [model.anchor.backbone]
+    return [network for owner in (model, model.teacher) for network in (owner.backbone, owner.neck.projector)] + anchor
 
 
 def first_failure(arguments: dict[str, Any]) -> str | None:

@@ -19,12 +19,14 @@ __all__ = [
     "contrast_slots",
     "counted_slots",
     "dense_cross_entropy",
+    "feature_distance",
     "full_precision",
     "pack_counted",
     "perplexity",
     "pool_slots",
     "score_pixels",
     "shares_region",
+    "similarity_distance",
     "teacher_momentum",
     "upsampled_argmax",
 ]
@@ -134,6 +136,23 @@ def contrast_slots(
 def teacher_momentum(step: Tensor, total_steps: int, base: float) -> Tensor:
     """m = 1 - (1 - base)(cos(pi step / total) + 1) / 2: from ``base`` at step 0 to 1 at the end (paper section 4.1)."""
     return 1 - (1 - base) * ((math.pi * step.double() / total_steps).cos() + 1) / 2
+
+
+def feature_distance(student_BDHW: Tensor, start_BDHW: Tensor) -> Tensor:
+    """1 - cosine of a pixel's features in two networks, in [0, 2], a mean over pixels and images."""
+    cosines = F.cosine_similarity(full_precision(student_BDHW), full_precision(start_BDHW), dim=1)
+    return 1 - cosines.mean()
+
+
+def similarity_distance(student_BDHW: Tensor, start_BDHW: Tensor) -> Tensor:
+    """Squared difference of the cosines between an image's pixels in two networks, in [0, 4], a mean over all pairs.
+
+    It is DINOv3's Gram loss (Simeoni et al., 2025, section 4), |X X^T - Y Y^T|^2 of rows of length 1, divided by the
+    number of pairs, so that it does not grow with the grid.
+    """
+    student_BDP, start_BDP = (F.normalize(full_precision(x).flatten(2), dim=1) for x in (student_BDHW, start_BDHW))
+    difference_BPP = student_BDP.mT @ student_BDP - start_BDP.mT @ start_BDP
+    return difference_BPP.square().mean()
 
 
 def perplexity(counts_K: Tensor) -> Tensor:

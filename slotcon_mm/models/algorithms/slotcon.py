@@ -15,6 +15,7 @@ from mmpretrain.structures import DataSample
 from torch import Tensor, nn
 
 from slotcon_mm.checks import expect_share
+from slotcon_mm.models.algorithms.anchor import Anchor
 from slotcon_mm.models.algorithms.micro_batch import MicroBatch
 from slotcon_mm.models.algorithms.monitor import health_scalars
 from slotcon_mm.models.algorithms.teacher import Teacher
@@ -57,6 +58,7 @@ class SlotCon(BaseSelfSupervisor):
         views_in_one_pass: Whether both views go through the networks as one batch; by default on a GPU. Each keeps its
             own BN statistics, view 1 first, so that it computes what two passes do; it needs fewer launches, half the
             collectives, and one more copy a BN.
+        anchor: Arguments of ``Anchor``, for training on from other weights; None: the backbone may go anywhere.
     """
 
     neck: GroupingNeck
@@ -76,6 +78,7 @@ class SlotCon(BaseSelfSupervisor):
         init_cfg: Config | list[Config] | None = None,
         channels_last: bool = False,
         views_in_one_pass: bool | None = None,
+        anchor: Config | None = None,
     ) -> None:
         expect_share(group_weight=group_weight)
         preprocessor = with_type(data_preprocessor or {}, "slotcon_mm.ViewPreprocessor")
@@ -88,6 +91,7 @@ class SlotCon(BaseSelfSupervisor):
         self.group_weight = group_weight
         self.flip_in_test = bool((test_cfg or {}).get("flip", False))
         self.teacher = Teacher(self.backbone, self.neck, teacher_momentum)
+        self.anchor = None if anchor is None else Anchor(self.backbone, **anchor)
         self.watch = FiniteWatch()
         self.batch_norms = convert_batch_norms(self)
         others = inseparable_norms(self.backbone, self.neck)
@@ -109,6 +113,8 @@ class SlotCon(BaseSelfSupervisor):
         super().init_weights()
         if not self.holds_teacher_weights:
             self.teacher.copy_student(self.backbone, self.neck)
+        if self.anchor is not None:
+            self.anchor.copy_student(self.backbone)
 
     def forward(self, inputs: Any, data_samples: list[DataSample] | None = None, mode: str = "tensor") -> Any:
         """``mode='loss'``: losses of a batch of pairs; ``'tensor'``: backbone features; ``'predict'``: groups."""
@@ -133,8 +139,11 @@ class SlotCon(BaseSelfSupervisor):
 
         if self.micro_batch.is_first:
             self.momentum = self.teacher.update(self.backbone, self.neck, total_steps(), self.watch.intact)
-        student = self._group(nn.Sequential(self.backbone, self.neck), inputs)
-        teacher = self._group(self.teacher, inputs)
+        passes = self._passes(inputs)
+        features = [self.backbone(images) for images in passes]
+        student = groupings_of_views([self.neck(maps) for maps in features])
+        teacher = groupings_of_views([self.teacher(images) for images in passes])
+        anchored = self._anchor_losses(passes, features)
         count_batches(self.batch_norms, len(inputs))
 
         loss_group = self.group_head(
@@ -149,23 +158,30 @@ class SlotCon(BaseSelfSupervisor):
             teacher_scores=torch.stack([view.scores for view in teacher]),
             loss_group=loss_group,
             loss_slot=loss_slot,
+            **anchored,
         )
 
         return dict(
             loss_group=self.group_weight * loss_group,
             loss_slot=(1 - self.group_weight) * loss_slot,
+            **anchored,
             teacher_momentum=self.momentum,
             **health_scalars([view.scores for view in teacher], self.group_head.center),
         )
 
-    def _group(self, network: nn.Module, views: list[Tensor]) -> list[Grouping]:
-        """Scores and slots of each view, with each view's own BN statistics, view 1 first."""
+    def _passes(self, views: list[Tensor]) -> list[Tensor]:
+        """What goes through the networks at a time: each view, or both; each has its own BN statistics, view 1 first."""
         in_one_pass = views[0].is_cuda if self.views_in_one_pass is None else self.views_in_one_pass
         separate_statistics(self.batch_norms, len(views) if in_one_pass else 1)
-        if not in_one_pass:
-            return [network(view) for view in views]
-        both = network(torch.cat(views))
-        return [Grouping(*parts) for parts in zip(*(part.chunk(len(views)) for part in both), strict=True)]
+        return [torch.cat(views)] if in_one_pass else views
+
+    def _anchor_losses(self, passes: list[Tensor], features: list[Any]) -> dict[str, Tensor]:
+        """``loss_anchor``, a mean over both views; nothing without an anchor."""
+        if self.anchor is None:
+            return {}
+        chosen = [maps if isinstance(maps, Tensor) else maps[self.neck.in_index] for maps in features]
+        distances = [self.anchor(images, map_, self.neck.in_index) for images, map_ in zip(passes, chosen, strict=True)]
+        return dict(loss_anchor=torch.stack(distances).mean())
 
     @torch.no_grad()
     def predict(
@@ -201,6 +217,13 @@ def lay_out_channels_last(model: SlotCon) -> None:
     for layer in model.modules():
         if isinstance(layer, PointwiseConv2d):
             layer.lay_out_as_matrix()
+
+
+def groupings_of_views(passes: list[Grouping]) -> list[Grouping]:
+    """Scores and slots of each of the two views, which went through in one pass or in two."""
+    if len(passes) == 2:
+        return passes
+    return [Grouping(*parts) for parts in zip(*(part.chunk(2) for part in passes[0]), strict=True)]
 
 
 def align(views: Sequence[Grouping], boxes_B24: Tensor, flipped_B2: Tensor) -> list[Tensor]:
@@ -245,6 +268,8 @@ def copy_student_unless_loaded(model: SlotCon, incompatible: Any) -> None:
     model.holds_teacher_weights = not parameters <= missing
     if not model.holds_teacher_weights:
         model.teacher.copy_student(model.backbone, model.neck)
+    if model.anchor is not None and any("anchor.backbone." in name for name in incompatible.missing_keys):
+        model.anchor.copy_student(model.backbone)
 
 
 def with_type(config: Config | nn.Module, name: str) -> Config | nn.Module:

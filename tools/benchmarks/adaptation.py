@@ -1,0 +1,194 @@
+#!/usr/bin/env python
+"""Does a start help, and what of the recipe does? Training on from weights of one style of scenes, in the other.
+
+python tools/benchmarks/adaptation.py --out work_dirs/adaptation                      # everything, 3 seeds
+python tools/benchmarks/adaptation.py --out work_dirs/adaptation --variants scratch continued --steps 250
+python tools/benchmarks/adaptation.py --out work_dirs/adaptation --table              # what is there so far
+
+A network is pretrained on ``day`` scenes. Then it is trained on in ``night`` scenes, by each variant, and scored there.
+What is done is not done again: start it again after an interruption.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from measure import machine_line
+from mmengine.logging import MMLogger
+
+import slotcon_mm  # noqa: F401
+from slotcon_mm.atomic_files import write_atomically
+from slotcon_mm.datasets.label_sets import label_set_of
+from slotcon_mm.datasets.labeled_images import read_labeled
+from slotcon_mm.datasets.scenes import write_scenes
+from slotcon_mm.evaluation.frozen.evaluate import Choices, evaluate_network
+from slotcon_mm.evaluation.frozen.grids import Reading
+from slotcon_mm.evaluation.frozen.parts import LabeledParts
+from slotcon_mm.evaluation.frozen.weights import network_of_weights
+from slotcon_mm.evaluation.transfer_table import spread
+from slotcon_mm.launch.arguments import add_common_arguments, add_training_arguments
+from slotcon_mm.launch.console import hosts_kept_quiet
+from slotcon_mm.launch.runner import build_runner
+from slotcon_mm.launch.start_checks import check_start
+from slotcon_mm.launch.training import prepare_training, train
+
+CONFIG = Path(__file__).resolve().parents[2] / "configs/slotcon_r18_quickstart.py"
+NUM_IMAGES, NUM_LABELED, BATCH = 800, 200, 32  # 25 steps an epoch
+SHORTER_SIDE = 96
+MEASURES = ("knn", "probe")
+STEPS = (100, 250, 500, 1000)
+SOURCE_STEPS = 1000
+
+DECAY = "slotcon_mm.LayerDecayConstructor"
+PROTOTYPES = {"custom_hooks.prototypes": dict(type="slotcon_mm.PrototypeStartHook")}
+
+
+def heads_first(epochs_of_ten: int) -> dict[str, Any]:
+    return {"custom_hooks.heads_first": dict(type="slotcon_mm.HeadsFirstHook", share=epochs_of_ten / 10)}
+
+
+def rates(factor: float, decay: float = 1.0) -> dict[str, Any]:
+    paramwise = dict(backbone_lr_mult=factor, layer_decay_rate=decay)
+    return {"optim_wrapper.constructor": DECAY, "optim_wrapper.paramwise_cfg": paramwise}
+
+
+def anchor(distance: str, weight: float) -> dict[str, Any]:
+    return {"model.anchor": dict(distance=distance, weight=weight)}
+
+
+# what each changes of the quickstart's config; `scratch` alone has no start
+VARIANTS: dict[str, dict[str, Any]] = {
+    "scratch": {},
+    "continued": {},
+    "kmeans": PROTOTYPES,
+    "heads_first": {**rates(1.0), **heads_first(2)},
+    "third": rates(0.3),
+    "tenth": rates(0.1),
+    "decay": rates(1.0, 0.8),
+    "anchor_features": anchor("features", 1.0),
+    "anchor_similarities": anchor("similarities", 10.0),
+    "low_lr": {"optim_wrapper.optimizer.lr": 0.5},
+}
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, required=True, help="folder for scenes, runs and numbers")
+    parser.add_argument("--variants", nargs="+", choices=[*VARIANTS], default=[*VARIANTS])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], help="default: 0 1 2")
+    parser.add_argument("--steps", nargs="+", type=int, default=STEPS, help="lengths of training, multiples of 25")
+    parser.add_argument("--source", help="weights to start from; default: trained on day scenes for 1,000 steps")
+    parser.add_argument("--table", action="store_true", help="print what is there, and stop")
+    return parser.parse_args()
+
+
+def main() -> None:
+    with hosts_kept_quiet():
+        args = parse_arguments()
+        if not args.table:
+            try:
+                run(args)
+            except (ValueError, OSError) as error:
+                sys.exit(f"error: {error}")
+        print_table(args.out)
+
+
+def run(args: argparse.Namespace) -> None:
+    MMLogger.get_instance("mmengine", log_level="WARNING")
+    for style in ("day", "night"):
+        folder = args.out / style
+        if not (folder / "annotations/instances_val2017.json").is_file():
+            write_scenes(folder, num_train=NUM_IMAGES, num_val=NUM_LABELED, style=style, workers=os.cpu_count() or 1)
+    source = args.source or str(pretrain(args.out, "source", "day", SOURCE_STEPS, 0, {}, None))
+    parts = night(args.out / "night")
+    score(args.out / "numbers/unchanged.json", source, parts)
+    for steps in args.steps:
+        for seed in args.seeds:
+            for variant in args.variants:
+                note = args.out / f"numbers/{variant}/steps-{steps}-seed-{seed}.json"
+                if not note.is_file():
+                    name = f"runs/{variant}/steps-{steps}-seed-{seed}"
+                    start = None if variant == "scratch" else source
+                    folder = pretrain(args.out, name, "night", steps, seed, VARIANTS[variant], start)
+                    score(note, str(folder), parts)
+                    print(f"{variant} {steps} steps, seed {seed}: {note.read_text()}", flush=True)
+
+
+def night(root: Path) -> LabeledParts:
+    train, held_out = (read_labeled(root, split, NUM_LABELED, label_set="scenes") for split in ("train2017", "val2017"))
+    return LabeledParts(train.samples(), held_out.samples(), label_set_of("scenes"))
+
+
+def score(note: Path, weights: str, parts: LabeledParts) -> None:
+    """mIoU in % of the teacher's features, by evaluate.py's measures."""
+    if note.is_file():
+        return
+    choices = Choices(MEASURES, (0,), reading=Reading(SHORTER_SIDE))
+    found = evaluate_network(network_of_weights(weights), parts, choices)
+    note.parent.mkdir(parents=True, exist_ok=True)
+    numbers = {name: round(100 * scores[0].value, 3) for name, scores in found.items()}
+    write_atomically(str(note), json.dumps(numbers).encode())
+
+
+def pretrain(
+    out: Path, name: str, style: str, steps: int, seed: int, changes: dict[str, Any], start: str | None
+) -> Path:
+    """The work dir of a finished run, which is trained, or resumed, if it is not there."""
+    folder = out / name
+    if (folder / "finished").is_file():
+        return folder
+    epochs, rest = divmod(steps * BATCH, NUM_IMAGES)
+    if rest:
+        raise ValueError(f"expected steps that are multiples of {NUM_IMAGES // BATCH}, got {steps}")
+    parser = argparse.ArgumentParser()
+    add_common_arguments(parser)
+    add_training_arguments(parser)
+    options = ["--work-dir", str(folder), "--resume", "auto", *(["--pretrained", start] if start else [])]
+    given = parser.parse_args([str(CONFIG), *options])
+    hooks = [value for key, value in changes.items() if key.startswith("custom_hooks.")]
+    given.cfg_options = {
+        "train_dataloader.dataset.data_root": str(out / style), "train_dataloader.dataset.folders": ["train2017"],
+        "randomness.seed": seed, "train_cfg.max_epochs": epochs, "param_scheduler.warmup": min(1, epochs / 10),
+        "log_level": "WARNING", "default_hooks.checkpoint.interval": max(1, epochs // 2),
+        **{key: value for key, value in changes.items() if not key.startswith("custom_hooks.")},
+    }  # fmt: skip
+    begin = prepare_training(given)
+    for hook in hooks:
+        share = hook.get("share")
+        settings = {key: value for key, value in hook.items() if key != "share"}
+        begin.config.custom_hooks.append({**settings, **({} if share is None else dict(epochs=round(share * epochs)))})
+    runner = build_runner(begin.config, begin.notes)
+    check_start(runner, begin.weights)
+    train(runner)
+    write_atomically(str(folder / "finished"), b"")
+    return folder
+
+
+def print_table(out: Path) -> None:
+    """Mean and standard deviation over the seeds that are there, mIoU in %: linear probe / dense k-NN."""
+    notes = sorted((out / "numbers").glob("*/steps-*.json"))
+    lengths = sorted({int(path.stem.split("-")[1]) for path in notes})
+    print("\n| | " + " | ".join(f"{steps} steps" for steps in lengths) + " |\n| --- |" + " --- |" * len(lengths))
+    unchanged = out / "numbers/unchanged.json"
+    if unchanged.is_file():
+        found = json.loads(unchanged.read_text())
+        print(f"| the source, unchanged | {found['probe']:.1f} / {found['knn']:.1f} |")
+    for variant in VARIANTS:
+        cells = []
+        for steps in lengths:
+            seeds = [json.loads(path.read_text()) for path in notes if path.match(f"{variant}/steps-{steps}-seed-*")]
+            cells.append(
+                " / ".join(spread([seed[name] for seed in seeds]) for name in ("probe", "knn")) if seeds else ""
+            )
+        if any(cells):
+            print(f"| {variant} | " + " | ".join(cells) + " |")
+    print("\n" + machine_line())
+
+
+if __name__ == "__main__":
+    main()
