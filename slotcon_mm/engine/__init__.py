@@ -13,6 +13,7 @@ from slotcon_mm.engine.hooks.pixel_clusters_hook import PixelClustersHook
 from slotcon_mm.engine.hooks.prototype_start_hook import PrototypeStartHook
 from slotcon_mm.engine.hooks.rank_agreement_hook import RankAgreementHook
 from slotcon_mm.engine.hooks.sample_seed_hook import SampleSeedHook
+from slotcon_mm.engine.hooks.start_guard_hook import StartGuardHook
 from slotcon_mm.engine.hooks.step_seed_hook import StepSeedHook
 from slotcon_mm.engine.hooks.teacher_steps_hook import TeacherStepsHook
 from slotcon_mm.engine.hooks.throughput_hook import ThroughputHook
@@ -43,6 +44,7 @@ __all__ = [
     "PrototypeStartHook",
     "RankAgreementHook",
     "SampleSeedHook",
+    "StartGuardHook",
     "StepSeedHook",
     "TeacherStepsHook",
     "ThroughputHook",

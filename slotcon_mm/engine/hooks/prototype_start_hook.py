@@ -50,11 +50,11 @@ class PrototypeStartHook(Hook):
         features_PD = self.sample(runner, model)
         if len(features_PD) < model.neck.num_prototypes:
             raise ValueError(
-                f"expected at least as many pixels of feature maps as there are prototypes, {model.neck.num_prototypes}, "
-                f"got {len(features_PD)}: lower model.neck.num_prototypes or raise PrototypeStartHook.images"
+                "expected at least as many pixels of feature maps as there are prototypes, "
+                f"{model.neck.num_prototypes}, got {len(features_PD)}: lower model.neck.num_prototypes or raise PrototypeStartHook.images"
             )
-        centroids_KD = spherical_kmeans(features_PD, model.neck.num_prototypes, seed=runner.seed or 0)
-        prototypes_KD = centroids_KD.to(model.neck.prototypes) * model.neck.out_channels**0.5
+        directions_KD = spherical_kmeans(features_PD, model.neck.num_prototypes, seed=runner.seed or 0)
+        prototypes_KD = directions_KD.to(model.neck.prototypes) * model.neck.out_channels**0.5
         broadcast(prototypes_KD)
         with torch.no_grad():
             for neck in (model.neck, model.teacher.neck):

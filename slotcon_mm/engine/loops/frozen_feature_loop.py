@@ -17,6 +17,7 @@ from slotcon_mm.evaluation.frozen.evaluate import Choices, evaluate_network
 from slotcon_mm.evaluation.frozen.grids import Reading
 from slotcon_mm.evaluation.frozen.measures import MEASURES
 from slotcon_mm.evaluation.frozen.parts import build_parts
+from slotcon_mm.evaluation.frozen.scorers import Score
 from slotcon_mm.evaluation.frozen.weights import network_of_model
 from slotcon_mm.registry import LOOPS
 from slotcon_mm.visualization.curves import Curves, append_curves, write_curves
@@ -42,7 +43,12 @@ class FrozenFeatureLoop(BaseLoop):
         size: Pixels of images' shorter side in the network; None: the scale at which views show them.
         most_images: Of each part, spread over it.
         pixels: Labeled pixels to learn from.
+
+    Attributes:
+        scores: Of the latest run, by measure.
     """
+
+    scores: dict[str, list[Score]]
 
     def __init__(
         self, runner: Runner, dataloader: Any, train: Mapping[str, Any], evaluator: Any = None,
@@ -68,7 +74,7 @@ class FrozenFeatureLoop(BaseLoop):
         model = model_of(runner)
         with evaluation_mode(model):
             network = network_of_model(model, read_plain_config(runner.cfg.pretty_text))
-            scores = evaluate_network(network, self.parts, self.choices)
+            self.scores = scores = evaluate_network(network, self.parts, self.choices)
         metrics = {f"{name}_mIoU": 100 * found[0].value for name, found in scores.items()}
         if is_main_process():
             self.draw({MEASURES[name].title: 100 * found[0].value for name, found in scores.items()})

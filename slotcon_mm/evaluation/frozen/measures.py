@@ -73,7 +73,7 @@ def by_votes(votes: Votes, num_classes: int) -> Scorer:
         scores_1Chw = votes(rows_of(grid.features)).T.reshape(1, num_classes, *grid.features.shape[1:])
         return upsampled_argmax(scores_1Chw, grid.labels.shape)[0].cpu().numpy()
 
-    return MapScorer(predict, num_classes, num_classes, lambda confusion: np.arange(num_classes))
+    return MapScorer(predict, num_classes, num_classes)
 
 
 def knn(material: Material, seed: int) -> Scorer:

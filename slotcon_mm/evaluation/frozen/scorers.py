@@ -13,14 +13,27 @@ from mmengine.dist import all_gather_object, all_reduce
 from slotcon_mm.evaluation.frozen.grids import Grid
 from slotcon_mm.evaluation.matching import confusion_matrix, score_matched
 
-__all__ = ["ImageScorer", "MapScorer", "Score", "Scorer"]
+__all__ = ["ImageCounts", "ImageScorer", "MapScorer", "Score", "Scorer"]
+
+Counts = tuple[tuple[int, ...], ...]
+
+
+class ImageCounts(NamedTuple):
+    """Pixels of each image and class, in the order of the images: ``hits`` (N, C) and ``unions`` (N, C).
+
+    The IoU of a class over any of the images is its sum of hits by its sum of unions.
+    """
+
+    hits: Counts
+    unions: Counts
 
 
 class Score(NamedTuple):
-    """A share in [0, 1], NaN where no image tells; and by class, where the measure has it."""
+    """A share in [0, 1], NaN where no image tells; and by class and by image, where the measure has it."""
 
     value: float
     classes: tuple[float, ...] = ()
+    images: ImageCounts | None = None
 
 
 class Scorer(Protocol):
@@ -40,24 +53,42 @@ class MapScorer:
         predict: A grid to the group (H, W) of each pixel.
         num_groups: G.
         num_classes: C.
-        match: The confusion matrix (G, C) to the class (G,) of each group.
+        match: The confusion matrix (G, C) to the class (G,) of each group; None: groups are the classes.
     """
 
     def __init__(
         self, predict: Callable[[Grid], np.ndarray], num_groups: int, num_classes: int,
-        match: Callable[[np.ndarray], np.ndarray],
+        match: Callable[[np.ndarray], np.ndarray] | None = None,
     ) -> None:  # fmt: skip
         self.predict, self.match = predict, match
         self.confusion_GC = np.zeros((num_groups, num_classes), np.int64)
+        self.counts: dict[int, np.ndarray] = {}  # of each image, where groups are the classes: hits and unions (2, C)
 
     def add(self, grid: Grid) -> None:
-        self.confusion_GC += confusion_matrix(self.predict(grid), grid.labels, *self.confusion_GC.shape)
+        confusion_GC = confusion_matrix(self.predict(grid), grid.labels, *self.confusion_GC.shape)
+        self.confusion_GC += confusion_GC
+        if self.match is None:
+            hits_C = np.diag(confusion_GC)
+            self.counts[grid.position] = np.stack(
+                [hits_C, confusion_GC.sum(axis=0) + confusion_GC.sum(axis=1) - hits_C]
+            )
 
     def score(self) -> Score:
-        confusion = torch.from_numpy(self.confusion_GC.copy())
-        all_reduce(confusion)
-        scores = score_matched(confusion.numpy(), self.match(confusion.numpy()))
-        return Score(scores.mean_iou, tuple(scores.class_iou.tolist()))
+        reduced = torch.from_numpy(self.confusion_GC.copy())
+        all_reduce(reduced)
+        confusion_GC = reduced.numpy()
+        matched_G = np.arange(len(confusion_GC)) if self.match is None else self.match(confusion_GC)
+        scores = score_matched(confusion_GC, matched_G)
+        return Score(scores.mean_iou, tuple(scores.class_iou.tolist()), self.counts_of_images())
+
+    def counts_of_images(self) -> ImageCounts | None:
+        """Of all processes."""
+        if self.match is not None:
+            return None
+        counts = {place: found for of_one in all_gather_object(self.counts) for place, found in of_one.items()}
+        ordered = [counts[place].tolist() for place in sorted(counts)]
+        hits, unions = (tuple(tuple(found[part]) for found in ordered) for part in (0, 1))
+        return ImageCounts(hits, unions)
 
 
 class ImageScorer:

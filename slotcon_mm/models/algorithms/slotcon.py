@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from slotcon_mm.checks import expect_share
 from slotcon_mm.models.algorithms.anchor import Anchor
+from slotcon_mm.models.algorithms.layer_depth import layer_depth
 from slotcon_mm.models.algorithms.micro_batch import MicroBatch
 from slotcon_mm.models.algorithms.monitor import health_scalars
 from slotcon_mm.models.algorithms.teacher import Teacher
@@ -116,6 +117,10 @@ class SlotCon(BaseSelfSupervisor):
         if self.anchor is not None:
             self.anchor.copy_student(self.backbone)
 
+    def get_layer_depth(self, param_name: str) -> tuple[int, int]:
+        """See ``layer_depth``; mmpretrain's layer-wise decay of learning rates asks for it."""
+        return layer_depth(self.backbone, param_name)
+
     def forward(self, inputs: Any, data_samples: list[DataSample] | None = None, mode: str = "tensor") -> Any:
         """``mode='loss'``: losses of a batch of pairs; ``'tensor'``: backbone features; ``'predict'``: groups."""
         if mode == "predict":
@@ -170,7 +175,7 @@ class SlotCon(BaseSelfSupervisor):
         )
 
     def _passes(self, views: list[Tensor]) -> list[Tensor]:
-        """What goes through the networks at a time: each view, or both; each has its own BN statistics, view 1 first."""
+        """What goes through the networks at a time: each view, or both; BN statistics are each view's, view 1 first."""
         in_one_pass = views[0].is_cuda if self.views_in_one_pass is None else self.views_in_one_pass
         separate_statistics(self.batch_norms, len(views) if in_one_pass else 1)
         return [torch.cat(views)] if in_one_pass else views

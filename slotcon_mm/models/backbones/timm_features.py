@@ -50,6 +50,7 @@ class TimmFeatures(nn.Module):
             raise ValueError(
                 f"expected a network of timm with forward_intermediates, got {name}: another version has it"
             )
+        self.depths: dict[str, int] | None = None
         shown = cast(dict[str, Any], self.network.default_cfg)
         self.pixels = dict(
             mean=[255 * value for value in shown["mean"]], std=[255 * value for value in shown["std"]], channels="RGB"
@@ -60,3 +61,14 @@ class TimmFeatures(nn.Module):
         return self.network.forward_intermediates(
             images, indices=1, norm=True, output_fmt="NCHW", intermediates_only=True
         )[-1]
+
+    def get_layer_depth(self, param_name: str, prefix: str = "") -> tuple[int, int]:
+        """(depth, layers) by timm's own grouping of its parameters, as mmpretrain's backbones tell it."""
+        if self.depths is None:
+            from timm.models import group_parameters
+
+            self.depths = group_parameters(self.network, self.network.group_matcher(coarse=False), reverse=True)
+        layers = max(self.depths.values()) + 2
+        if not param_name.startswith(prefix):
+            return layers - 1, layers
+        return self.depths[param_name.removeprefix(f"{prefix}network.")], layers
