@@ -12,7 +12,7 @@ from mmengine.dist import all_gather, broadcast, get_dist_info
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor
-from torch.utils.data import DataLoader, Subset, default_collate
+from torch.utils.data import DataLoader, Subset
 
 from slotcon_mm.checks import expect_positive
 from slotcon_mm.engine.hooks.sample_seed_hook import clocks_of
@@ -51,7 +51,8 @@ class PrototypeStartHook(Hook):
         if len(features_PD) < model.neck.num_prototypes:
             raise ValueError(
                 "expected at least as many pixels of feature maps as there are prototypes, "
-                f"{model.neck.num_prototypes}, got {len(features_PD)}: lower model.neck.num_prototypes or raise PrototypeStartHook.images"
+                f"{model.neck.num_prototypes}, got {len(features_PD)}: lower model.neck.num_prototypes, or raise "
+                "PrototypeStartHook.images"
             )
         directions_KD = spherical_kmeans(features_PD, model.neck.num_prototypes, seed=runner.seed or 0)
         prototypes_KD = directions_KD.to(model.neck.prototypes) * model.neck.out_channels**0.5
@@ -75,7 +76,7 @@ class PrototypeStartHook(Hook):
         # as many on each process, whose norms wait for one another, in batches of a training's size
         size = min(given.batch_sampler.batch_size, max(1, count))
         loader = DataLoader(
-            Subset(given.dataset, chosen.tolist()), size, collate_fn=default_collate, drop_last=True,
+            Subset(given.dataset, chosen.tolist()), size, collate_fn=given.collate_fn, drop_last=True,
             num_workers=given.num_workers, worker_init_fn=given.worker_init_fn, generator=torch.Generator(),
         )  # fmt: skip
         network = deepcopy(model.teacher).train()
