@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+import torch
 
-from slotcon_mm.evaluation.clustering import kmeans, merge_prototypes
+from slotcon_mm.evaluation.clustering import kmeans, merge_prototypes, spherical_kmeans
 
 
 def test_kmeans_finds_separate_clusters():
@@ -75,3 +76,36 @@ def test_clusters_are_drawn_by_the_seed_and_no_other_random_number_is():
     points, state = np.random.default_rng(0).normal(size=(50, 2)), np.random.get_state()[1].copy()
     assert np.array_equal(kmeans(points, 4, seed=1), kmeans(points, 4, seed=1))
     assert np.array_equal(np.random.get_state()[1], state)
+
+
+def unit(points: np.ndarray) -> torch.Tensor:
+    return torch.nn.functional.normalize(torch.from_numpy(points), dim=1)
+
+
+def test_spherical_kmeans_ends_where_each_direction_is_the_mean_of_the_points_it_wins():
+    points = unit(np.random.default_rng(0).normal(size=(300, 5)))
+    found = spherical_kmeans(points, 6, seed=0)
+    torch.testing.assert_close(found.norm(dim=1), torch.ones(6, dtype=points.dtype))
+    winners = (points @ found.T).argmax(dim=1)
+    for k in range(6):
+        mean = points[winners == k].mean(dim=0)
+        assert float(mean @ found[k] / mean.norm()) > 0.999
+
+
+def test_spherical_kmeans_tells_directions_whatever_lies_in_between():
+    rng = np.random.default_rng(0)
+    axes = np.eye(4).repeat(40, axis=0)
+    found = spherical_kmeans(unit(axes + rng.normal(0, 0.05, axes.shape)), 4, seed=0)
+    assert sorted(found.argmax(dim=1).tolist()) == [0, 1, 2, 3]
+    assert float(found.max(dim=1).values.min()) > 0.99
+
+
+def test_spherical_kmeans_of_points_that_are_all_alike_is_finite():
+    found = spherical_kmeans(unit(np.ones((20, 3))), 4, seed=0)
+    assert found.shape == (4, 3)
+    assert bool(found.isfinite().all())
+
+
+def test_spherical_kmeans_of_fewer_points_than_clusters_is_refused():
+    with pytest.raises(ValueError, match="at least 4 points"):
+        spherical_kmeans(unit(np.eye(3)), 4, seed=0)
