@@ -1,16 +1,17 @@
-"""Backgrounds: outdoors with a horizon, or a room. Each stuff class has a texture of its own and colors of many."""
+"""Backgrounds: outdoors with a horizon, or a room. Each stuff class has textures of its own and colors of many."""
 
 from __future__ import annotations
-
-from collections.abc import Callable
 
 import cv2
 import numpy as np
 
-from slotcon_mm.datasets.scenes.textures import mix, pattern, random_color, surface_noise
+from slotcon_mm.datasets.scenes.claddings import FLOORS, WALLS
+from slotcon_mm.datasets.scenes.styles import Style, Surface
+from slotcon_mm.datasets.scenes.textures import mix, random_color, surface_noise
 
 __all__ = ["STUFF", "paint_outdoors", "paint_room"]
 
+GROUNDS = ("grass", "sand", "water")
 STUFF = ("sky", "mountain", "foliage", "grass", "sand", "water", "wall", "floor")
 # hue, saturation and value of a class, chosen so that they overlap: dusk skies, autumn leaves, red and gray sand
 COLORS: dict[str, tuple[tuple[tuple[float, float], ...], ...]] = {
@@ -44,22 +45,17 @@ def stuff_colors(rng: np.random.Generator, name: str) -> tuple[np.ndarray, np.nd
     return first, np.clip(first * rng.uniform(0.55, 0.8) if rng.random() < 0.5 else first * 1.3 + 0.05, 0, 1)
 
 
-def paint_sky(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
+def paint_sky(rng: np.random.Generator, height: int, width: int, clouds_noise: str) -> np.ndarray:
     first, second = stuff_colors(rng, "sky")
     slope = np.linspace(0, 1, height, dtype=np.float32)[:, None].repeat(width, axis=1)
-    clouds = np.clip((surface_noise(rng, "clouds", height, width) - rng.uniform(0.35, 0.8)) * 3, 0, 1)
+    clouds = np.clip((surface_noise(rng, clouds_noise, height, width) - rng.uniform(0.35, 0.8)) * 3, 0, 1)
     return mix(clouds, mix(slope, first, second), np.ones(3, np.float32) * rng.uniform(0.75, 1))
 
 
-def paint_noise(name: str, stuff: str, zoom: tuple[float, float], contrast: float) -> Callable[..., np.ndarray]:
-    """A painter of ``stuff`` by a noise whose grain grows towards the bottom, as on ground seen from a height."""
-
-    def paint(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
-        first, second = stuff_colors(rng, stuff)
-        noise = surface_noise(rng, name, height, width, zoom=rng.uniform(*zoom))
-        return mix(np.clip(0.5 + contrast * (noise - 0.5), 0, 1), first, second)
-
-    return paint
+def paint_noise(rng: np.random.Generator, height: int, width: int, stuff: str, surface: Surface) -> np.ndarray:
+    first, second = stuff_colors(rng, stuff)
+    noise = surface_noise(rng, surface.noise, height, width, zoom=rng.uniform(*surface.zoom))
+    return mix(np.clip(0.5 + surface.contrast * (noise - 0.5), 0, 1), first, second)
 
 
 def recede(texture: np.ndarray) -> np.ndarray:
@@ -72,52 +68,15 @@ def recede(texture: np.ndarray) -> np.ndarray:
     return cv2.remap(texture, columns, np.repeat(rows[:, None], width, axis=1), cv2.INTER_LINEAR)
 
 
-def paint_wall(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
-    """Plaster, bricks or wallpaper."""
-    first, second = stuff_colors(rng, "wall")
-    kind = rng.integers(3)
-    if kind == 0:
-        return mix(0.5 * surface_noise(rng, "clouds", height, width), first, second)
-    if kind == 1:
-        return mix(bricks(height, width, rng.uniform(9, 16)), first, second)
-    u = np.arange(width, dtype=np.float32) * (2 * np.pi / rng.uniform(8, 28))
-    return mix(np.clip(0.5 + 3 * np.sin(u), 0, 1)[None, :].repeat(height, axis=0), first, second)
+def paint_wall(rng: np.random.Generator, height: int, width: int, kinds: tuple[str, ...]) -> np.ndarray:
+    colors = stuff_colors(rng, "wall")
+    return mix(WALLS[kinds[rng.integers(len(kinds))]](rng, height, width), *colors)
 
 
-def bricks(height: int, width: int, course: float) -> np.ndarray:
-    """1 in the joints of a running bond."""
-    y, x = np.mgrid[0:height, 0:width].astype(np.float32)
-    row = np.floor(y / course)
-    along = (x + (row % 2) * course) % (2 * course)
-    return ((y % course < 1.5) | (along < 1.5)).astype(np.float32)
-
-
-def paint_floor(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
-    """Planks, tiles or a carpet, receding."""
-    first, second = stuff_colors(rng, "floor")
-    kind = rng.integers(3)
-    if kind == 0:
-        fibres = surface_noise(rng, "fibres", width, height, zoom=2).T.copy()
-        joints = (np.arange(width) % int(rng.integers(14, 26)) < 1.5).astype(np.float32)[None, :]
-        return recede(mix(np.clip(0.6 * fibres + joints, 0, 1), first, second))
-    if kind == 1:
-        period = rng.uniform(22, 40)
-        y, x = np.mgrid[0:height, 0:width].astype(np.float32)
-        checks = np.clip(0.5 + 6 * np.sin(2 * np.pi * x / period) * np.sin(2 * np.pi * y / period), 0, 1)
-        return recede(mix(checks, first, second))
-    woven = pattern(rng, "dots", height, width, rng.uniform(6, 12)) * 0.5 + 0.5 * surface_noise(
-        rng, "grains", height, width
-    )
-    return recede(mix(woven, first, second))
-
-
-GROUNDS = {
-    "grass": paint_noise("blades", "grass", (0.7, 1.4), 1.2),
-    "sand": paint_noise("grains", "sand", (0.6, 1.2), 0.55),
-    "water": paint_noise("waves", "water", (0.7, 1.6), 1.1),
-}
-paint_mountain = paint_noise("rock", "mountain", (0.8, 1.8), 1.2)
-paint_foliage = paint_noise("leaves", "foliage", (0.8, 2.0), 1.6)
+def paint_floor(rng: np.random.Generator, height: int, width: int, kinds: tuple[str, ...]) -> np.ndarray:
+    """A kind of floor, receding."""
+    colors = stuff_colors(rng, "floor")
+    return recede(mix(FLOORS[kinds[rng.integers(len(kinds))]](rng, height, width), *colors))
 
 
 def ridge(rng: np.random.Generator, width: int, base: float, rise: float, cells: int) -> np.ndarray:
@@ -145,54 +104,61 @@ def lay(canvas: np.ndarray, labels: np.ndarray, mask: np.ndarray, paint: np.ndar
     labels[mask > 0.5] = STUFF.index(stuff)
 
 
-def paint_outdoors(rng: np.random.Generator, height: int, width: int) -> tuple[np.ndarray, np.ndarray, int]:
+def paint_outdoors(rng: np.random.Generator, height: int, width: int, style: Style) -> tuple[np.ndarray, np.ndarray, int]:
     """Sky, often mountains or foliage, and one or two grounds.
 
     Returns:
         The image (h, w, 3) in [0, 1], its stuff (h, w) as indices of ``STUFF``, and the horizon's row.
     """
-    canvas = paint_sky(rng, height, width)
+    materials, layout = style.materials, style.layout
+    canvas = paint_sky(rng, height, width, materials.clouds)
     labels = np.zeros((height, width), np.uint8)
-    horizon = int(height * rng.uniform(0.3, 0.6))
+    horizon = int(height * rng.uniform(*layout.horizon))
     if rng.random() < 0.6:
         line = ridge(rng, width, horizon + 2, height * rng.uniform(0.08, 0.3), int(rng.integers(2, 5)))
-        lay(canvas, labels, below(line, height), paint_mountain(rng, height, width), "mountain")
+        paint = paint_noise(rng, height, width, "mountain", materials.surfaces["mountain"])
+        lay(canvas, labels, below(line, height), paint, "mountain")
     if rng.random() < 0.6:
         line = ridge(rng, width, horizon + 3, height * rng.uniform(0.04, 0.18), int(rng.integers(5, 14)))
-        lay(canvas, labels, below(line, height), paint_foliage(rng, height, width), "foliage")
-    names = rng.permutation(list(GROUNDS))
-    tilt = np.linspace(-1, 1, width, dtype=np.float32) * rng.uniform(-3, 3)
-    ground(rng, canvas, labels, horizon + tilt, str(names[0]))
+        paint = paint_noise(rng, height, width, "foliage", materials.surfaces["foliage"])
+        lay(canvas, labels, below(line, height), paint, "foliage")
+    first, second, _ = (str(name) for name in rng.permutation(GROUNDS))
+    tilt = np.linspace(-1, 1, width, dtype=np.float32) * rng.uniform(-layout.roll, layout.roll)
+    ground(rng, canvas, labels, horizon + tilt, first, materials.surfaces[first])
     if rng.random() < 0.55:
         shore = horizon + (height - horizon) * rng.uniform(0.3, 0.75)
         line = shore + height * 0.08 * (fractal_line(rng, width, 3) - 0.5) + tilt * rng.uniform(0, 8)
-        ground(rng, canvas, labels, np.maximum(line, horizon + 4), str(names[1]))
+        ground(rng, canvas, labels, np.maximum(line, horizon + 4), second, materials.surfaces[second])
     return canvas, labels, horizon
 
 
-def ground(rng: np.random.Generator, canvas: np.ndarray, labels: np.ndarray, line: np.ndarray, stuff: str) -> None:
+def ground(
+    rng: np.random.Generator, canvas: np.ndarray, labels: np.ndarray, line: np.ndarray, stuff: str, surface: Surface
+) -> None:
     height, width = labels.shape
     top = max(0, int(line.min()))
     texture = np.zeros_like(canvas)
-    texture[top:] = recede(GROUNDS[stuff](rng, height - top, width).astype(np.float32))
+    texture[top:] = recede(paint_noise(rng, height - top, width, stuff, surface).astype(np.float32))
     lay(canvas, labels, below(line, height), texture, stuff)
 
 
-def paint_room(rng: np.random.Generator, height: int, width: int) -> tuple[np.ndarray, np.ndarray, int]:
+def paint_room(rng: np.random.Generator, height: int, width: int, style: Style) -> tuple[np.ndarray, np.ndarray, int]:
     """Wall and floor, at times a window onto sky; as ``paint_outdoors``."""
-    canvas = paint_wall(rng, height, width).astype(np.float32)
+    materials, layout = style.materials, style.layout
+    canvas = paint_wall(rng, height, width, materials.walls).astype(np.float32)
     labels = np.full((height, width), STUFF.index("wall"), np.uint8)
-    edge = int(height * rng.uniform(0.4, 0.7))
+    edge = int(height * rng.uniform(*layout.edge))
     if rng.random() < 0.4:
         w, h = int(width * rng.uniform(0.18, 0.35)), int(edge * rng.uniform(0.4, 0.7))
         left, top = int(rng.integers(4, width - w - 4)), int(rng.integers(2, max(3, edge - h - 6)))
         mask = np.zeros((height, width), np.float32)
         mask[top : top + h, left : left + w] = 1
         cv2.rectangle(canvas, (left - 3, top - 3), (left + w + 2, top + h + 2), random_color(rng).tolist(), -1)
-        lay(canvas, labels, mask, paint_sky(rng, height, width), "sky")
-    line = np.full(width, edge, np.float32) + np.linspace(-1, 1, width, dtype=np.float32) * rng.uniform(-12, 12)
+        lay(canvas, labels, mask, paint_sky(rng, height, width, materials.clouds), "sky")
+    slope = rng.uniform(-layout.skew, layout.skew)
+    line = np.full(width, edge, np.float32) + np.linspace(-1, 1, width, dtype=np.float32) * slope
     floor = np.zeros_like(canvas)
     top = max(0, int(line.min()))
-    floor[top:] = paint_floor(rng, height - top, width)
+    floor[top:] = paint_floor(rng, height - top, width, materials.floors)
     lay(canvas, labels, below(line, height), floor, "floor")
     return canvas, labels, edge
