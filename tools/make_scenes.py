@@ -2,6 +2,7 @@
 """Generate a dataset of scenes in COCO's layout.
 
 python tools/make_scenes.py data/scenes
+python tools/make_scenes.py data/night --style night        # the same classes look another way
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import argparse
 import os
 import sys
 
-from slotcon_mm.datasets.scenes import write_scenes
+from slotcon_mm.datasets.scenes import STYLES, write_scenes
 
 
 def main() -> None:
@@ -21,6 +22,8 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=256, help="of an image, in pixels (default: 256)")
     parser.add_argument("--height", type=int, default=192, help="of an image, in pixels (default: 192)")
     parser.add_argument("--seed", type=int, default=0, help="another seed makes other scenes (default: 0)")
+    described = "; ".join(f"{name}, {style.description}" for name, style in STYLES.items())
+    parser.add_argument("--style", default="day", help=f"what scenes look like: {described} (default: day)")
     parser.add_argument(
         "--workers", type=int, default=os.cpu_count() or 1, help="processes (default: one for each core)"
     )

@@ -64,10 +64,8 @@ def carpet(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
     )
 
 
-def slabs(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
-    """Flagstones with lighter middles."""
-    stone = surface_noise(rng, "stones", height, width, zoom=rng.uniform(1.6, 2.4))
-    return np.clip(0.15 + stone, 0, 1) * (stone > 0.06)
+def cobbles(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
+    return soft_step(0.7 * surface_noise(rng, "clumps", height, width, zoom=rng.uniform(1, 1.8)) - 0.15)
 
 
 def chevrons(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
@@ -80,4 +78,4 @@ def rug(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
 
 Kinds = dict[str, Callable[[np.random.Generator, int, int], np.ndarray]]
 WALLS: Kinds = {f.__name__: f for f in (plaster, bricks, wallpaper, boards, stones, diamonds)}
-FLOORS: Kinds = {f.__name__: f for f in (planks, tiles, carpet, slabs, chevrons, rug)}
+FLOORS: Kinds = {f.__name__: f for f in (planks, tiles, carpet, cobbles, chevrons, rug)}

@@ -96,7 +96,11 @@ def draw_thing(
         cover = np.zeros((bottom - top, right - left), np.uint8)
         cv2.fillPoly(cover, [np.round((points - (left, top)) * 16).astype(np.int32)], 255, cv2.LINE_AA, shift=4)
         share = pattern(rng, patterns[part.material], bottom - top, right - left, max(3.0, periods[part.material]))
-        paint = mix(share, *colors[part.material]) * part.light * shade(cover.shape, light, name, style.light.side)[..., None]
+        paint = (
+            mix(share, *colors[part.material])
+            * part.light
+            * shade(cover.shape, light, name, style.light.side)[..., None]
+        )
         region = canvas[top:bottom, left:right]
         region += (cover[..., None] / np.float32(255)) * (np.clip(paint, 0, 1) - region)
         np.maximum(mask[top:bottom, left:right], cover, out=mask[top:bottom, left:right])
@@ -150,6 +154,6 @@ def illuminate(rng: np.random.Generator, canvas: np.ndarray, light: Light) -> np
 def lamplight(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
     """(h, w, 3): a pool of warm light that falls off with the square of the distance."""
     x, y, reach = rng.uniform(0, width), rng.uniform(0.1, 1) * height, rng.uniform(0.2, 0.45) * width
-    color = random_color(rng, hue=(0.05, 0.14), saturation=(0.3, 0.7), value=(0.6, 1.1))
+    color = random_color(rng, hue=(0.05, 0.14), saturation=(0.3, 0.7), value=(0.3, 0.7))
     columns, rows = np.arange(width, dtype=np.float32), np.arange(height, dtype=np.float32)[:, None]
     return (1 / (1 + ((columns - x) ** 2 + (rows - y) ** 2) / reach**2))[..., None] * color

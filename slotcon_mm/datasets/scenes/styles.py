@@ -133,14 +133,14 @@ NIGHT = Style(
         ),
         clouds="veils",
         walls=("boards", "stones", "diamonds"),
-        floors=("slabs", "chevrons", "rug"),
+        floors=("cobbles", "chevrons", "rug"),
     ),
     Layout(
-        outdoors=0.6, horizon=(0.2, 0.42), edge=(0.28, 0.5), roll=12, skew=22, things=(4, 11), size=0.85,
+        outdoors=0.6, horizon=(0.2, 0.42), edge=(0.28, 0.5), roll=12, skew=22, things=(3, 10), size=0.85,
         stretch=(0.9, 1.35), turn=0.2,
     ),
     Light(
-        cast=(0.7, 0.85, 1.2), exposure=(0.4, 0.65), gamma=(0.8, 1.1), side=0.5, shadow_strength=(0.45, 0.75),
+        cast=(0.7, 0.85, 1.2), exposure=(0.35, 0.55), gamma=(0.8, 1.1), side=0.5, shadow_strength=(0.4, 0.7),
         shadow_length=(0.5, 0.8), shadow_shift=0.6, lamps=(1, 4), grain=(0.02, 0.05), grain_channels=3,
     ),
 )  # fmt: skip

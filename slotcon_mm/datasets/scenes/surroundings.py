@@ -104,7 +104,9 @@ def lay(canvas: np.ndarray, labels: np.ndarray, mask: np.ndarray, paint: np.ndar
     labels[mask > 0.5] = STUFF.index(stuff)
 
 
-def paint_outdoors(rng: np.random.Generator, height: int, width: int, style: Style) -> tuple[np.ndarray, np.ndarray, int]:
+def paint_outdoors(
+    rng: np.random.Generator, height: int, width: int, style: Style
+) -> tuple[np.ndarray, np.ndarray, int]:
     """Sky, often mountains or foliage, and one or two grounds.
 
     Returns:

@@ -63,11 +63,11 @@ NOISES = {
     "fibres": Noise(2, fractal_noise, (6, 120, 3)),
     "veils": Noise(7, folded_noise, (3, 9, 3, 3)),
     "ridges": Noise(8, folded_noise, (12, 9, 4, 2)),
-    "tufts": Noise(9, folded_noise, (70, 8, 2, 2)),
+    "tufts": Noise(9, cell_noise, (80, 26)),
     "dunes": Noise(10, folded_noise, (5, 8, 2, 16)),
     "veins": Noise(11, folded_noise, (12, 12, 2, 4)),
     "clumps": Noise(12, cell_noise, (34, 34)),
-    "glints": Noise(13, cell_noise, (14, 60)),
+    "glints": Noise(13, cell_noise, (14, 110)),
     "stones": Noise(14, cell_noise, (16, 26)),
 }
 

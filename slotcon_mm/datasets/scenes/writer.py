@@ -39,9 +39,9 @@ def write_scenes(
 ) -> None:
     """``train2017/``, ``val2017/`` (JPEG), ``annotations/instances_*.json`` (RLE masks) and ``stuffthingmaps/``.
 
-    An image depends on (style, seed, split, number) alone. Label maps are 8-bit PNGs of indices of ``CLASSES``, things first,
-    as COCO-Stuff's; a thing's category id is its index + 1, as COCO's. The
-    style (a name in ``STYLES``) changes neither the files nor the classes; ``info`` in the annotations names it.
+    An image depends on (style, seed, split, number) alone. Label maps are 8-bit PNGs of indices of ``CLASSES``, things
+    first, as COCO-Stuff's; a thing's category id is its index + 1, as COCO's. ``style``, a name in ``STYLES``, changes
+    neither formats nor classes; ``info`` in the annotations names it.
 
     Raises:
         FileExistsError: ``root`` holds images already.

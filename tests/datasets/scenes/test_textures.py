@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 
-from slotcon_mm.datasets.scenes.textures import NOISES, PATTERNS, pattern, random_color, surface_noise
+from slotcon_mm.datasets.scenes.textures import NOISES, PATTERNS, cell_noise, pattern, random_color, surface_noise
 
 
 @pytest.mark.parametrize("name", sorted(NOISES))
@@ -13,6 +14,17 @@ def test_noises_use_their_range(name):
     noise = surface_noise(np.random.default_rng(0), name, 90, 120)
     assert noise.shape == (90, 120)
     assert 0 <= noise.min() < 0.3 < 0.7 < noise.max() <= 1
+
+
+def test_noises_of_other_names_have_other_seeds():
+    assert len({noise.seed for noise in NOISES.values()}) == len(NOISES)
+
+
+def test_cells_are_bounded_by_zeros_and_as_many_as_asked_for():
+    cells = (cell_noise(np.random.default_rng(0), 8, 4) > 0.05).astype(np.uint8)
+    _, _, sizes, _ = cv2.connectedComponentsWithStats(cells, connectivity=4)
+    large = np.count_nonzero(sizes[1:, cv2.CC_STAT_AREA] > 500)
+    assert 0.75 * 8 * 4 <= large <= 1.6 * 8 * 4  # cells on the tile's edges are there in part
 
 
 @pytest.mark.parametrize("name", PATTERNS)

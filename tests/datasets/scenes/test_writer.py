@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import cv2
 import pytest
 from pycocotools.coco import COCO
 
-from slotcon_mm.datasets.scenes import write_scenes
+from slotcon_mm.datasets.scenes import CLASSES, STYLES, write_scenes
+from slotcon_mm.datasets.scenes.objects import THINGS
+
+
+@pytest.fixture(scope="module", params=STYLES)
+def scenes(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("scenes") / request.param
+    write_scenes(root, num_train=4, num_val=6, width=128, height=96, seed=3, workers=1, style=request.param)
+    return root
 
 
 def test_the_layout_is_cocos(scenes):
@@ -26,11 +35,19 @@ def test_the_layout_is_cocos(scenes):
         assert mask.sum() == annotation["area"]
 
 
-def test_the_same_seed_writes_the_same_files_whatever_the_number_of_workers(tmp_path):
+@pytest.mark.parametrize("style", STYLES)
+def test_the_same_seed_writes_the_same_files_whatever_the_number_of_workers(tmp_path, style):
     for name, workers in (("one", 1), ("two", 2)):
-        write_scenes(tmp_path / name, num_train=3, num_val=1, width=64, height=64, workers=workers)
+        write_scenes(tmp_path / name, num_train=3, num_val=1, width=64, height=64, workers=workers, style=style)
     for path in (tmp_path / "one").rglob("*.*"):
         assert path.read_bytes() == (tmp_path / "two" / path.relative_to(tmp_path / "one")).read_bytes()
+
+
+def test_every_style_has_the_same_classes_and_names_itself(scenes):
+    content = json.loads((scenes / "annotations/instances_val2017.json").read_text())
+    assert content["info"]["style"] == scenes.name
+    assert content["categories"] == [dict(id=i, name=name) for i, name in enumerate(THINGS, start=1)]
+    assert content["label_map"] == list(CLASSES)
 
 
 def test_scenes_are_not_written_over_others(scenes):
@@ -42,3 +59,9 @@ def test_scenes_are_not_written_over_others(scenes):
 def test_sizes_out_of_range_are_refused(tmp_path, arguments):
     with pytest.raises(ValueError, match="expected"):
         write_scenes(tmp_path / "new", **arguments)
+
+
+def test_an_unknown_style_is_refused_before_anything_is_written(tmp_path):
+    with pytest.raises(ValueError, match="one of day, night, got 'dusk'"):
+        write_scenes(tmp_path / "new", style="dusk")
+    assert not (tmp_path / "new").exists()
