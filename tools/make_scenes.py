@@ -22,7 +22,7 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=256, help="of an image, in pixels (default: 256)")
     parser.add_argument("--height", type=int, default=192, help="of an image, in pixels (default: 192)")
     parser.add_argument("--seed", type=int, default=0, help="another seed makes other scenes (default: 0)")
-    described = "; ".join(f"{name}, {style.description}" for name, style in STYLES.items())
+    described = ", or ".join(f"{name} ({style.description})" for name, style in STYLES.items())
     parser.add_argument("--style", default="day", help=f"what scenes look like: {described} (default: day)")
     parser.add_argument(
         "--workers", type=int, default=os.cpu_count() or 1, help="processes (default: one for each core)"
