@@ -13,25 +13,17 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-from torch import Tensor
 
 import slotcon_mm  # noqa: F401
 from slotcon_mm.checkpoints.backbone import SOURCES, backbone_of
-from slotcon_mm.checkpoints.detectron2 import describe_use_in_detectron2
-from slotcon_mm.checkpoints.formats import FORMATS, export_backbone, in_library, is_plain_resnet
+from slotcon_mm.checkpoints.exporting import export_file, network_in, other_features
+from slotcon_mm.checkpoints.formats import FORMATS
 from slotcon_mm.checkpoints.latest import resolve_checkpoint
-from slotcon_mm.checkpoints.library_facts import facts_by_names
-from slotcon_mm.checkpoints.network_changes import changes_in_network, describe_changes
-from slotcon_mm.checkpoints.network_facts import NETWORK, facts_of_checkpoint
+from slotcon_mm.checkpoints.network_facts import NETWORK
 from slotcon_mm.checkpoints.official import from_official, load_official, to_official
 from slotcon_mm.checkpoints.publish import publish, write_weights
 from slotcon_mm.checkpoints.safe_loading import load_from_safe_local, state_dict_of
-from slotcon_mm.checkpoints.standard_resnet import departures
-from slotcon_mm.checks import listing
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -62,56 +54,25 @@ def main() -> None:
 
 def convert(args: argparse.Namespace) -> str:
     """Does what was asked; returns the lines that say so."""
+    if args.command == "backbone":
+        return "\n".join(export_file(args.source_file, args.target_file, args.format, args.source))
     source = resolve_checkpoint(args.source_file, "SRC")
     if args.command == "from-official":
         converted = from_official(load_official(source))
         sha256 = write_weights(converted, args.target_file)
         return f"{args.target_file}: {len(converted['state_dict'])} tensors, sha256 {sha256}"
     checkpoint = load_from_safe_local(str(source), "cpu")
-    network, notes = network_of(checkpoint)
+    network, notes = network_in(checkpoint)
     if args.command == "to-official":
         official = to_official(checkpoint, network)
         notes += other_features(network, backbone_of(checkpoint).tensors, "the authors' code")
         sha256 = write_weights(official, args.target_file)
         done = f"{args.target_file}: {len(official['model'])} tensors, sha256 {sha256}"
-    elif args.command == "publish":
+    else:
         meta = {**checkpoint.get("meta", {}), **({NETWORK: network} if network else {})}
         target, sha256 = publish(dict(checkpoint, state_dict=state_dict_of(checkpoint), meta=meta), args.target_file)
         done = f"{target}: {len(state_dict_of(checkpoint))} tensors, sha256 {sha256}"
-    else:
-        backbone = backbone_of(checkpoint, args.source)
-        exported = export_backbone(
-            backbone.tensors, source=backbone.source, step=backbone.step, file_format=args.format, network=network
-        )
-        if args.format == "detectron2":
-            notes.insert(0, describe_use_in_detectron2(backbone.tensors, checkpoint, str(args.target_file)))
-        elif args.format != "mm":
-            notes += other_features(network, exported, args.format)
-            left_out = in_library(backbone.tensors, args.format)[1]
-            notes += [f"left out, as {args.format} has no such layers: {listing(left_out)}"] if left_out else []
-        sha256 = write_weights(exported, args.target_file)
-        done = f"{args.target_file}: {len(backbone.tensors)} tensors ({backbone.describe()}), sha256 {sha256}"
     return "\n".join([done, *notes])
-
-
-def network_of(checkpoint: Mapping[str, Any]) -> tuple[dict[str, Any] | None, list[str]]:
-    """Facts for the file's ``meta``; or the line that says why there are none."""
-    try:
-        return facts_of_checkpoint(checkpoint), []
-    except ValueError as error:
-        return None, [f"the file does not say which network its weights are of: {error}"]
-
-
-def other_features(network: Mapping[str, Any] | None, tensors: Mapping[str, Tensor], library: str) -> list[str]:
-    """A line of warning where a library's network for these names is not the network of the weights."""
-    changes: list[str] = []
-    if network and is_plain_resnet(tensors):
-        changes = departures(network, tensors)
-    elif network and (theirs := facts_by_names(tensors, network)):
-        changes = describe_changes(changes_in_network(network, theirs[1]))
-    if not changes:
-        return []
-    return [f"warning: {library} makes other features of these weights unless told otherwise: {'; '.join(changes)}"]
 
 
 if __name__ == "__main__":

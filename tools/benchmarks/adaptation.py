@@ -23,6 +23,7 @@ from mmengine.logging import MMLogger
 
 import slotcon_mm  # noqa: F401
 from slotcon_mm.atomic_files import write_atomically
+from slotcon_mm.checkpoints.exporting import export_file
 from slotcon_mm.datasets.label_sets import label_set_of
 from slotcon_mm.datasets.labeled_images import read_labeled
 from slotcon_mm.datasets.scenes import write_scenes
@@ -38,11 +39,12 @@ from slotcon_mm.launch.start_checks import check_start
 from slotcon_mm.launch.training import prepare_training, train
 
 CONFIG = Path(__file__).resolve().parents[2] / "configs/slotcon_r18_quickstart.py"
-NUM_IMAGES, NUM_LABELED, BATCH = 800, 200, 32  # 25 steps an epoch
-SHORTER_SIDE = 96
+NUM_IMAGES, NUM_LABELED = 800, 200
+BATCH, LR = 16, 1.0  # 50 steps an epoch; half the quickstart's, for a machine of two cores
+SHORTER_SIDE = 96  # of scored images: views of 64 show half of an image's area on average
 MEASURES = ("knn", "probe")
 STEPS = (100, 250, 500, 1000)
-SOURCE_STEPS = 1000
+SOURCE_STEPS = 2000
 
 DECAY = "slotcon_mm.LayerDecayConstructor"
 PROTOTYPES = {"custom_hooks.prototypes": dict(type="slotcon_mm.PrototypeStartHook")}
@@ -61,18 +63,20 @@ def anchor(distance: str, weight: float) -> dict[str, Any]:
     return {"model.anchor": dict(distance=distance, weight=weight)}
 
 
-# what each changes of the quickstart's config; `scratch` alone has no start
+# what each changes of the quickstart's config; all but the first two start from the source's backbone alone
+SCRATCH, WHOLE = "scratch", "whole"
 VARIANTS: dict[str, dict[str, Any]] = {
-    "scratch": {},
+    SCRATCH: {},
+    WHOLE: {},  # projector and prototypes of the source too, which other libraries' weights do not have
     "continued": {},
     "kmeans": PROTOTYPES,
     "heads_first": {**rates(1.0), **heads_first(2)},
     "third": rates(0.3),
     "tenth": rates(0.1),
-    "decay": rates(1.0, 0.8),
+    "decay": rates(1.0, 0.7),
     "anchor_features": anchor("features", 1.0),
     "anchor_similarities": anchor("similarities", 10.0),
-    "low_lr": {"optim_wrapper.optimizer.lr": 0.5},
+    "times_64": {"optim_wrapper.optimizer.lr": 64 * LR},
 }
 
 
@@ -81,7 +85,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--out", type=Path, required=True, help="folder for scenes, runs and numbers")
     parser.add_argument("--variants", nargs="+", choices=[*VARIANTS], default=[*VARIANTS])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], help="default: 0 1 2")
-    parser.add_argument("--steps", nargs="+", type=int, default=STEPS, help="lengths of training, multiples of 25")
+    parser.add_argument("--steps", nargs="+", type=int, default=STEPS, help="lengths of training, multiples of 50")
     parser.add_argument("--source", help="weights to start from; default: trained on day scenes for 1,000 steps")
     parser.add_argument("--table", action="store_true", help="print what is there, and stop")
     return parser.parse_args()
@@ -104,16 +108,20 @@ def run(args: argparse.Namespace) -> None:
         folder = args.out / style
         if not (folder / "annotations/instances_val2017.json").is_file():
             write_scenes(folder, num_train=NUM_IMAGES, num_val=NUM_LABELED, style=style, workers=os.cpu_count() or 1)
-    source = args.source or str(pretrain(args.out, "source", "day", SOURCE_STEPS, 0, {}, None))
+    whole = args.source or str(pretrain(args.out, "source", "day", SOURCE_STEPS, 0, {}, None))
+    backbone = str(args.out / "source.pth")
+    if not Path(backbone).is_file():
+        export_file(whole, Path(backbone))
+    starts = {SCRATCH: None, WHOLE: whole}
     parts = night(args.out / "night")
-    score(args.out / "numbers/unchanged.json", source, parts)
+    score(args.out / "numbers/unchanged.json", backbone, parts)
     for steps in args.steps:
         for seed in args.seeds:
             for variant in args.variants:
                 note = args.out / f"numbers/{variant}/steps-{steps}-seed-{seed}.json"
                 if not note.is_file():
                     name = f"runs/{variant}/steps-{steps}-seed-{seed}"
-                    start = None if variant == "scratch" else source
+                    start = starts.get(variant, backbone)
                     folder = pretrain(args.out, name, "night", steps, seed, VARIANTS[variant], start)
                     score(note, str(folder), parts)
                     print(f"{variant} {steps} steps, seed {seed}: {note.read_text()}", flush=True)
@@ -152,11 +160,17 @@ def pretrain(
     given = parser.parse_args([str(CONFIG), *options])
     hooks = [value for key, value in changes.items() if key.startswith("custom_hooks.")]
     given.cfg_options = {
-        "train_dataloader.dataset.data_root": str(out / style), "train_dataloader.dataset.folders": ["train2017"],
-        "randomness.seed": seed, "train_cfg.max_epochs": epochs, "param_scheduler.warmup": min(1, epochs / 10),
-        "log_level": "WARNING", "default_hooks.checkpoint.interval": max(1, epochs // 2),
+        "train_dataloader.dataset.data_root": str(out / style),
+        "train_dataloader.dataset.folders": ["train2017"],
+        "train_dataloader.batch_size": BATCH,
+        "optim_wrapper.optimizer.lr": LR,
+        "randomness.seed": seed,
+        "train_cfg.max_epochs": epochs,
+        "param_scheduler.warmup": min(1, epochs / 10),
+        "log_level": "WARNING",
+        "default_hooks.checkpoint.interval": max(1, epochs // 2),
         **{key: value for key, value in changes.items() if not key.startswith("custom_hooks.")},
-    }  # fmt: skip
+    }
     begin = prepare_training(given)
     for hook in hooks:
         share = hook.get("share")
