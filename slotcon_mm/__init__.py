@@ -2,6 +2,7 @@
 
 The rooms, from the top floor down; a room imports rooms below it only (README.md beside this file is the map):
 
+adaptation     from existing weights to better ones for your images, and the verdict
 quickstart     the ten-minute tour, and what it shows
 inference      images in, groups out; the gallery of prototypes
 launch         from a config and the command line to a run
@@ -12,7 +13,8 @@ checkpoints    files of weights, ours and other libraries'
 datasets       image files to pairs of views; label maps; generated scenes
 models         the algorithm and its parts; models.functional is the mathematics
 
-``SlotInferencer`` groups images: files, folders, arrays or addresses.
+``SlotInferencer`` groups images: files, folders, arrays or addresses. ``pretrain``, ``adapt``, ``evaluate`` and
+``export`` are the commands of these names as functions.
 
 Configs name the parts as ``slotcon_mm.SlotCon`` and so on; the registries import what they need.
 """
@@ -33,13 +35,20 @@ register_safe_loader()
 register_safe_addresses()
 register_timm_weights()
 
-__all__ = ["SlotInferencer", "__version__"]
+__all__ = ["SlotInferencer", "__version__", "adapt", "export", "pretrain"]
 __version__ = "0.2.0.dev0"
+
+CALLS = ("adapt", "export", "pretrain")
 
 
 def __getattr__(name: str) -> Any:
-    if name == "SlotInferencer":  # imported when asked for: it needs the models, most uses of the package do not
+    # imported when asked for: they need models and runners, most uses of the package do not
+    if name == "SlotInferencer":
         from slotcon_mm.inference.inferencer import SlotInferencer
 
         return SlotInferencer
+    if name in CALLS:
+        from slotcon_mm import calls
+
+        return getattr(calls, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from slotcon_mm.checkpoints.backbone import backbone_of
 from slotcon_mm.checkpoints.detectron2 import describe_use_in_detectron2
-from slotcon_mm.checkpoints.formats import export_backbone, in_library, is_plain_resnet
+from slotcon_mm.checkpoints.formats import VIEWS, export_backbone, in_library, is_plain_resnet
 from slotcon_mm.checkpoints.latest import resolve_checkpoint
 from slotcon_mm.checkpoints.library_facts import facts_by_names
 from slotcon_mm.checkpoints.network_changes import changes_in_network, describe_changes
@@ -18,9 +18,10 @@ from slotcon_mm.checkpoints.network_facts import facts_of_checkpoint
 from slotcon_mm.checkpoints.publish import write_weights
 from slotcon_mm.checkpoints.safe_loading import load_from_safe_local
 from slotcon_mm.checkpoints.standard_resnet import departures
+from slotcon_mm.checkpoints.view_size import views_of_checkpoint
 from slotcon_mm.checks import listing
 
-__all__ = ["export_file", "network_in", "other_features"]
+__all__ = ["export_file", "network_in", "other_features", "views_in"]
 
 
 def export_file(given: str | Path, target: Path, file_format: str = "mm", source: str | None = None) -> list[str]:
@@ -40,8 +41,9 @@ def export_file(given: str | Path, target: Path, file_format: str = "mm", source
     network, notes = network_in(checkpoint)
     backbone = backbone_of(checkpoint, source)
     exported = export_backbone(
-        backbone.tensors, source=backbone.source, step=backbone.step, file_format=file_format, network=network
-    )
+        backbone.tensors, source=backbone.source, step=backbone.step, file_format=file_format, network=network,
+        views=views_in(checkpoint),
+    )  # fmt: skip
     if file_format == "detectron2":
         notes.insert(0, describe_use_in_detectron2(backbone.tensors, checkpoint, str(target)))
     elif file_format != "mm":
@@ -58,6 +60,14 @@ def network_in(checkpoint: Mapping[str, Any]) -> tuple[dict[str, Any] | None, li
         return facts_of_checkpoint(checkpoint), []
     except ValueError as error:
         return None, [f"the file does not say which network its weights are of: {error}"]
+
+
+def views_in(checkpoint: Mapping[str, Any]) -> tuple[int, int] | None:
+    """Of the training that a checkpoint's config describes, or that an export notes."""
+    meta = checkpoint.get("meta") or {}
+    if VIEWS in meta:
+        return tuple(meta[VIEWS])
+    return views_of_checkpoint(checkpoint) if meta.get("cfg") else None
 
 
 def other_features(network: Mapping[str, Any] | None, tensors: Mapping[str, Tensor], library: str) -> list[str]:

@@ -14,10 +14,11 @@ from slotcon_mm.checkpoints.names.translation import by_our_names, by_their_name
 from slotcon_mm.checkpoints.network_facts import NETWORK
 from slotcon_mm.checkpoints.positions import without_class_position
 
-__all__ = ["FORMATS", "export_backbone", "in_library", "is_plain_resnet"]
+__all__ = ["FORMATS", "VIEWS", "export_backbone", "in_library", "is_plain_resnet"]
 
 # mm: OpenMMLab. torchvision and timm: weights alone, by their names; both add their own classifier.
 FORMATS = ("mm", "torchvision", "timm", "detectron2")
+VIEWS = "views"  # key in meta
 WRAPPER = "network."  # of TimmFeatures
 CONSTANT = ".relative_position_index"  # of Swin, which each network makes itself
 
@@ -50,6 +51,7 @@ def export_backbone(
     step: int | None,
     file_format: str,
     network: dict[str, Any] | None = None,
+    views: tuple[int, int] | None = None,
 ) -> dict[str, Any]:
     """What to save.
 
@@ -62,13 +64,15 @@ def export_backbone(
         step: Of the pretraining.
         file_format: One of ``FORMATS``.
         network: Facts of the network (``network_facts.py``), if they are known.
+        views: Height and width of the images that it was trained on, if they are known.
 
     Raises:
         ValueError: The library has no names for such a backbone.
     """
     noted = {} if network is None else {NETWORK: network}
     if file_format == "mm":
-        return dict(state_dict=dict(tensors), meta=dict(source=source, step=step, **noted))
+        shown = {} if views is None else {VIEWS: list(views)}
+        return dict(state_dict=dict(tensors), meta=dict(source=source, step=step, **noted, **shown))
     if file_format != "detectron2":
         weights: Any = OrderedDict(in_library(tensors, file_format)[0])
         weights._metadata = OrderedDict({"": dict(version=1, **noted)})

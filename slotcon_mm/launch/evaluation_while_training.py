@@ -20,13 +20,17 @@ from slotcon_mm.launch.evaluation_data import (
 )
 from slotcon_mm.launch.resumable import LOADER_WAIT_SECONDS
 
-__all__ = ["LOOP", "add_evaluation_arguments", "evaluate_while_training", "evaluation_changes"]
+__all__ = ["LOOP", "Often", "add_evaluation_arguments", "evaluate_while_training", "evaluation_changes"]
 
 LOOP = "slotcon_mm.FrozenFeatureLoop"
 MOST_IMAGES = 500  # of each part: a minute or so on a CPU, seconds on a GPU
 BEST = "knn_mIoU"
 # of loader and datasets, what does not tell another measurement: where files lie, and how they are read
 PLACES = ("data_root", "data_prefix", "ann_file", "num_workers", "batch_size", "timeout", "persistent_workers")
+
+
+class Often(int):
+    """In place of the epochs of ``--evaluate-every``: how many evaluations there are to be in the whole run."""
 
 
 def add_evaluation_arguments(parser: argparse.ArgumentParser) -> None:
@@ -75,11 +79,16 @@ def evaluate_while_training(config: Config, args: argparse.Namespace) -> list[st
     most = MOST_IMAGES if args.most_images is None else args.most_images
     config.val_cfg = dict(type=LOOP, train=train, most_images=most, **choices)
     config.val_evaluator = []
-    config.train_cfg.val_interval = args.evaluate_every
+    interval = epochs_between(args.evaluate_every, config.train_cfg.max_epochs)
+    config.train_cfg.val_interval = interval
     for name, value in (("save_best", BEST), ("rule", "greater")):
         config.default_hooks.checkpoint.setdefault(name, value)  # --cfg-options may have chosen another score
-    every = "epoch" if args.evaluate_every == 1 else f"{args.evaluate_every} epochs"
+    every = "epoch" if interval == 1 else f"{interval} epochs"
     return [f"every {every}: dense k-NN and linear probe on labeled images; the best is kept"]
+
+
+def epochs_between(every: int, epochs: int) -> int:
+    return max(1, epochs // every) if isinstance(every, Often) else every
 
 
 def evaluation_changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> str | None:

@@ -18,6 +18,7 @@ __all__ = ["expect_known_arguments", "merge_overrides"]
 # read by Runner from the whole config rather than as arguments (mmengine 0.10.7)
 READ_FROM_CONFIG = {
     "activation_checkpointing",
+    "adaptation",  # by this package
     "auto_scale_lr",
     "compile",
     "custom_imports",

@@ -18,6 +18,7 @@ from slotcon_mm.checkpoints.latest import latest_checkpoint, resolve_checkpoint
 from slotcon_mm.checkpoints.safe_loading import load_from_safe_local
 from slotcon_mm.checks import RunStoppedError
 from slotcon_mm.engine.hooks.interim_checkpoint_hook import signals_noted
+from slotcon_mm.launch.adaptation import adapt_gently
 from slotcon_mm.launch.configs import is_pretraining, prepare
 from slotcon_mm.launch.device import has_accelerator
 from slotcon_mm.launch.evaluation_while_training import evaluate_while_training
@@ -41,7 +42,7 @@ class Start(NamedTuple):
 def prepare_training(args: argparse.Namespace) -> Start:
     """As ``prepare``, with the options of train.py."""
     config, said = prepare(args)
-    said += evaluate_while_training(config, args)
+    said += evaluate_while_training(config, args) + adapt_gently(config)
     if args.amp:
         turn_on_amp(config)
     if args.auto_scale_lr:

@@ -13,16 +13,9 @@ import cv2
 import numpy as np
 
 from slotcon_mm.visualization import overlay_groups
+from slotcon_mm.visualization.page_parts import STYLE, as_data_url, as_table
 
 __all__ = ["Row", "write_report"]
-
-STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 1120px; margin: 2rem auto; padding: 0 1rem; color: #222; }
-table { border-collapse: collapse; margin: 1rem 0; } td, th { padding: .3rem .9rem; border-bottom: 1px solid #ddd; }
-td:not(:first-child), th:not(:first-child) { text-align: right; } tr.main { font-weight: bold; background: #f3f7ff; }
-.images { display: grid; gap: 6px; margin: 1rem 0; } .images img { width: 100%; display: block; }
-.images div { text-align: center; font-weight: bold; } .curves { max-width: 100%; }
-"""
 
 
 class Row(NamedTuple):
@@ -93,21 +86,6 @@ def features_section(lines: Sequence[Sequence[str]]) -> str:
 def transfer_section(rows: Sequence[Sequence[str]], note: str) -> str:
     table = as_table([("fine-tuning", "random", "pretrained", "difference"), *rows])
     return f"<h2>Transfer</h2>{table}<p>{html.escape(note)}</p>"
-
-
-def as_table(lines: Sequence[Sequence[str]]) -> str:
-    """The first line is the head."""
-    kinds = ["th", *("td" for _ in lines[1:])]
-    rows = (
-        "".join(f"<{kind}>{html.escape(cell)}</{kind}>" for cell in line)
-        for kind, line in zip(kinds, lines, strict=True)
-    )
-    return "<table>" + "".join(f"<tr>{row}</tr>" for row in rows) + "</table>"
-
-
-def as_data_url(image: np.ndarray) -> str:
-    encoded = cv2.imencode(".jpg", cv2.cvtColor(image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 88])[1]
-    return "data:image/jpeg;base64," + base64.b64encode(encoded.tobytes()).decode()
 
 
 def overlays(images: np.ndarray, maps: np.ndarray) -> list[np.ndarray]:

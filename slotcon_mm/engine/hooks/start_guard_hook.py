@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
@@ -18,9 +18,33 @@ from slotcon_mm.evaluation.frozen.paired import Difference, paired_difference
 from slotcon_mm.evaluation.frozen.scorers import ImageCounts, Score
 from slotcon_mm.registry import HOOKS
 
-__all__ = ["GUARD_FILE", "StartGuardHook", "read_guard"]
+__all__ = ["GUARD_FILE", "Guard", "StartGuardHook", "read_guard"]
 
 GUARD_FILE = "guard.json"
+
+
+class Guard(NamedTuple):
+    """The start's ``score`` by a ``measure``, and the ``differences`` from it after each validation since."""
+
+    measure: str
+    start: Score
+    errors: float
+    differences: list[dict[str, float]]
+
+    @property
+    def fell(self) -> bool:
+        """Whether the latest validation was below the start."""
+        return bool(self.differences) and as_difference(self.differences[-1]).is_below(self.errors)
+
+    @property
+    def best(self) -> dict[str, float] | None:
+        """The validation that lies highest above the start, by more than two standard errors; None if none does."""
+        best = max(self.differences, key=lambda found: found["difference"], default=None)
+        return best if best is not None and as_difference(best).is_above(2) else None
+
+
+def as_difference(noted: dict[str, float]) -> Difference:
+    return Difference(noted["difference"], noted["error"])
 
 
 @HOOKS.register_module()
@@ -52,7 +76,8 @@ class StartGuardHook(Hook):
                 "--labels and --classes"
             )
         if runner.iter > 0:
-            self.start, self.differences = read_guard(Path(runner.work_dir))
+            guard = read_guard(Path(runner.work_dir))
+            self.start, self.differences = guard.start, guard.differences
         else:
             loop.run()
 
@@ -89,8 +114,8 @@ class StartGuardHook(Hook):
         write_atomically(str(Path(runner.work_dir) / GUARD_FILE), json.dumps(found).encode())
 
 
-def read_guard(work_dir: Path) -> tuple[Score, list[dict[str, float]]]:
-    """The start's score and the differences since; FileNotFoundError where a run without this hook is resumed."""
+def read_guard(work_dir: Path) -> Guard:
+    """What a run's guard has noted; FileNotFoundError where it had none."""
     file = work_dir / GUARD_FILE
     if not file.is_file():
         raise FileNotFoundError(
@@ -98,4 +123,5 @@ def read_guard(work_dir: Path) -> tuple[Score, list[dict[str, float]]]:
         )
     found = json.loads(file.read_text())
     hits, unions = (tuple(map(tuple, found["start"][name])) for name in ("hits", "unions"))
-    return Score(found["start"]["value"], images=ImageCounts(hits, unions)), found["differences"]
+    start = Score(found["start"]["value"], images=ImageCounts(hits, unions))
+    return Guard(found["measure"], start, found["errors"], found["differences"])

@@ -17,7 +17,7 @@ from slotcon_mm.evaluation.frozen.networks import FrozenNetwork
 from slotcon_mm.models.input_sizes import input_size, usual_size
 from slotcon_mm.models.one_size import batches_of_one_size
 
-__all__ = ["Grid", "GridsTwice", "Reading", "cells_of_labels", "each_grid", "nearest_places", "rows_of"]
+__all__ = ["Grid", "GridsTwice", "Reading", "cells_of_labels", "each_grid", "nearest_places", "resized", "rows_of"]
 
 
 class Reading(NamedTuple):

@@ -15,7 +15,7 @@ from slotcon_mm.checkpoints.candidates import find_known
 from slotcon_mm.checkpoints.contents import flat_tensors, side_of
 from slotcon_mm.checkpoints.filling import grid_of
 from slotcon_mm.checkpoints.foreign import backbone_for
-from slotcon_mm.checkpoints.formats import is_plain_resnet
+from slotcon_mm.checkpoints.formats import VIEWS, is_plain_resnet
 from slotcon_mm.checkpoints.network_facts import facts_in, without_weights
 from slotcon_mm.checkpoints.pixel_facts import read_pixels
 from slotcon_mm.checkpoints.plain_config import read_plain_config
@@ -131,7 +131,8 @@ def kind_in_file(
     if config is not None:
         return kind_of_config(config)
     if facts is not None and "type" in facts["backbone"]:
-        return Kind(partial(fresh, facts["backbone"], "mmpretrain"), with_channels(facts["pixels"]))
+        views = tuple((checkpoint.get("meta") or {}).get(VIEWS, USUAL_VIEWS))
+        return Kind(partial(fresh, facts["backbone"], "mmpretrain"), with_channels(facts["pixels"]), views)
     if name is not None:
         return kind_of_name(name)
     resnet = plain_resnet_in(checkpoint, source)

@@ -74,7 +74,9 @@ def test_a_fall_below_the_start_ends_the_run_and_says_by_how_much(scenes, tmp_pa
     assert (tmp_path / "epoch_2.pth").is_file()
     assert not (tmp_path / "epoch_3.pth").exists()
     assert "dense k-NN has fallen below the start's by" in log_of(tmp_path)
-    _, differences = read_guard(tmp_path)
+    guard = read_guard(tmp_path)
+    differences = guard.differences
+    assert guard.fell
     assert [found["epoch"] for found in differences] == [1, 2]
     assert differences[0]["difference"] > -0.5 * differences[0]["error"]
     assert differences[1]["difference"] < -0.5 * differences[1]["error"]
@@ -93,15 +95,16 @@ def test_the_start_is_measured_before_the_first_step_and_kept_where_it_is_best(s
 def test_a_run_that_does_not_fall_goes_to_its_end(scenes, tmp_path):
     train(build_run(QUICKSTART, tmp_path, options=options(scenes), change=guarded(scenes, errors=50.0)))
     assert (tmp_path / "epoch_3.pth").is_file()
-    assert len(read_guard(tmp_path)[1]) == 3
+    assert len(read_guard(tmp_path).differences) == 3
+    assert not read_guard(tmp_path).fell
 
 
 def test_a_resumed_run_is_compared_with_the_same_start(scenes, tmp_path):
     change = guarded(scenes, errors=50.0)
     interrupted_at(build_run(QUICKSTART, tmp_path, options=options(scenes), change=change), epoch=2)
-    start, before = read_guard(tmp_path)
+    start, before = read_guard(tmp_path).start, read_guard(tmp_path).differences
     train(build_run(QUICKSTART, tmp_path, options=options(scenes), change=change, resume="latest"))
-    again, after = read_guard(tmp_path)
+    again, after = read_guard(tmp_path).start, read_guard(tmp_path).differences
     assert again == start
     assert [found["epoch"] for found in after] == [1, 2, 3]
     assert after[: len(before)] == before

@@ -1,0 +1,1 @@
+"""From existing weights to better ones for your images, and the verdict."""

@@ -1,0 +1,68 @@
+"""The weights that an adaptation starts from, and the config that trains their network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mmengine.config import Config
+
+from slotcon_mm.checkpoints.exporting import export_file
+from slotcon_mm.checkpoints.filling import grid_of
+from slotcon_mm.checkpoints.foreign import backbone_for
+from slotcon_mm.checkpoints.formats import export_backbone
+from slotcon_mm.checkpoints.network_facts import facts_of_config
+from slotcon_mm.checkpoints.publish import write_weights
+from slotcon_mm.checkpoints.registered import build_registered
+from slotcon_mm.checkpoints.safe_loading import state_dict_of
+from slotcon_mm.checkpoints.view_size import views_of_config
+from slotcon_mm.checkpoints.weight_files import read_weights
+
+__all__ = ["CONFIGS", "config_for", "write_start"]
+
+FOLDER = Path(__file__).parents[1] / ".mim/configs/adapt"
+CONFIGS = ("slotcon_r50_folder", "slotcon_convnext-t_folder", "slotcon_vit-s16_folder", "slotcon_vit-s14_folder",
+           "slotcon_r18_quickstart")  # fmt: skip
+
+
+def config_for(weights: str) -> Path:
+    """The config of ``configs/adapt`` whose backbone the weights fill, to the last tensor.
+
+    Raises:
+        ValueError: They fill none; what each lacks is said by ``--pretrained``.
+    """
+    _, checkpoint = read_weights(weights, "--from")
+    for name in CONFIGS:
+        path = FOLDER / f"{name}.py"
+        backbone = build_registered(Config.fromfile(path).model.backbone.to_dict(), "mmpretrain")
+        try:
+            backbone_for(backbone.state_dict(), checkpoint, None, grid_of(backbone))
+        except ValueError:
+            continue
+        return path
+    raise ValueError(
+        f"expected weights of a network of configs/adapt ({', '.join(CONFIGS)}), got {weights}: pass --config, a "
+        "pretraining config whose backbone is the network of the weights (configs/README.md, other backbones)"
+    )
+
+
+def write_start(weights: str, config: Config, out: Path) -> str:
+    """Writes the backbone of the weights, by the names of the config's network; returns what training starts from.
+
+    That is the file itself where it holds a whole pretraining, whose projector and prototypes do not belong to these
+    images, and else the weights as they were given.
+    """
+    file, checkpoint = read_weights(weights, "--from")
+    if out.exists():
+        out.unlink()  # of an earlier run into this folder
+    if "neck.prototypes" in state_dict_of(checkpoint):
+        export_file(file, out)
+        return str(out)
+    backbone = build_registered(config.model.backbone.to_dict(), "mmpretrain")
+    found = backbone_for(backbone.state_dict(), checkpoint, None, grid_of(backbone))
+    tensors = {**backbone.state_dict(), **found.tensors}
+    facts = facts_of_config(config.to_dict())
+    exported = export_backbone(
+        tensors, source="start", step=None, file_format="mm", network=facts, views=views_of_config(config)
+    )
+    write_weights(exported, out)
+    return weights

@@ -1,0 +1,147 @@
+"""The commands as functions, for notebooks and programs; each calls what the tool of its name calls."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from slotcon_mm.adaptation.arguments import adaptation_parser
+from slotcon_mm.adaptation.run import Adaptation, run_adaptation
+from slotcon_mm.checkpoints.exporting import export_file
+from slotcon_mm.checkpoints.latest import resolve_checkpoint
+from slotcon_mm.launch.arguments import add_common_arguments, add_training_arguments
+from slotcon_mm.launch.console import hosts_kept_quiet
+from slotcon_mm.launch.runner import build_runner
+from slotcon_mm.launch.start_checks import check_start
+from slotcon_mm.launch.training import lock_for_training, prepare_training, train
+
+__all__ = ["Pretraining", "adapt", "export", "pretrain"]
+
+CONFIGS = Path(__file__).parent / ".mim/configs"
+
+
+class Pretraining(NamedTuple):
+    """``work_dir`` of the run, and its newest ``checkpoint``."""
+
+    work_dir: Path
+    checkpoint: Path
+
+
+def pretrain(
+    images: str | Path, out: str | Path, *, config: str | Path = "slotcon_r50_folder", weights: str | None = None,
+    epochs: int | None = None, options: Mapping[str, Any] | None = None, device: str | None = None,
+) -> Pretraining:  # fmt: skip
+    """Pretrains SlotCon on all images below a folder; called again with the same ``out``, it continues.
+
+        run = slotcon_mm.pretrain("photos", "work_dirs/photos", epochs=200)
+        slotcon_mm.export(run.checkpoint, "resnet50.safetensors", format="torchvision")
+
+    Args:
+        images: Folder of images, nested or not.
+        out: Work dir: checkpoints and logs.
+        config: Name of a config in ``configs/``, or a file.
+        weights: To start from, as ``--pretrained`` takes them; None: random weights.
+        epochs: None: the config's.
+        options: Values of the config by their keys, as ``--cfg-options`` takes them.
+        device: ``'cpu'`` leaves a GPU alone.
+
+    Raises:
+        ValueError: Images, weights or options do not fit; the message says what to do.
+        slotcon_mm.checks.RunStoppedError: The run ended early, with the reason.
+    """
+    given = training_arguments(config, out, weights, device)
+    given.cfg_options = {
+        "train_dataloader.dataset.data_root": str(Path(images).resolve()),
+        "train_dataloader.dataset.folders": [""],
+        **({} if epochs is None else {"train_cfg.max_epochs": epochs}),
+        **(options or {}),
+    }
+    with hosts_kept_quiet():
+        start = prepare_training(given)
+        lock = lock_for_training(start.config)
+        try:
+            runner = build_runner(start.config, start.notes)
+            check_start(runner, start.weights)
+            train(runner)
+        finally:
+            del lock
+    return Pretraining(Path(out), resolve_checkpoint(out, "out"))
+
+
+def adapt(
+    images: str | Path, weights: str | Path, out: str | Path, *, labels: str | Path | None = None,
+    classes: str | Path | None = None, label_set: str | None = None, config: str | Path | None = None,
+    epochs: int | None = None, lr: float | None = None, seed: int = 0, device: str | None = None, workers: int = 2,
+) -> Adaptation:  # fmt: skip
+    """Trains on from existing weights on your images, and measures whether it helped; see ``tools/adapt.py``.
+
+        found = slotcon_mm.adapt("photos", "torchvision://resnet50", "adapted", labels="masks", classes="classes.txt")
+        print(found.verdict); found.backbone; found.report
+
+    Args:
+        images: Folder of images, labeled or not.
+        weights: To start from: a file, a work dir, ``torchvision://NAME`` or ``timm://NAME``.
+        out: Folder for the run, ``backbone.pth`` and ``report.html``; an interrupted run in it is continued.
+        labels: A label map for each of some images, at the same place below this folder, or COCO's JSON.
+        classes: Text file of classes, a name a line; label maps need it, or ``label_set``, a published set.
+        label_set: ``coco-stuff-27``, ``cityscapes-27``, ...
+        config: A pretraining config; None: that of ``configs/adapt`` for these weights.
+        epochs: None: the config's.
+        lr: Of projector and heads; None: the config's.
+        seed: Of the run.
+        device: ``'cpu'`` leaves a GPU alone.
+        workers: Processes that read images.
+
+    Raises:
+        ValueError: Images, weights, labels or options do not fit; the message says what to do.
+    """
+    given = dict(
+        labels=labels, classes=classes, label_set=label_set, config=config, epochs=epochs, lr=lr, seed=seed,
+        device=device, workers=workers,
+    )  # fmt: skip
+    fixed = [str(images), "--from", str(weights), "--out", str(out)]
+    with hosts_kept_quiet():
+        return run_adaptation(parsed(adaptation_parser(), fixed, given))
+
+
+def export(weights: str | Path, path: str | Path, format: str = "mm", source: str | None = None) -> Path:
+    """Writes the backbone of a checkpoint or work dir in the form that a library reads; prints what there is to say.
+
+        slotcon_mm.export("work_dirs/photos", "resnet50.safetensors", format="torchvision")
+
+    Args:
+        weights: A checkpoint of this package, a work dir, or an export.
+        path: A new file; ``.safetensors`` holds weights alone, ``.pkl`` is Detectron2's.
+        format: ``mm`` (OpenMMLab), ``torchvision``, ``timm`` or ``detectron2``.
+        source: ``'teacher'`` or ``'student'``; by default the teacher where there is one.
+
+    Raises:
+        FileExistsError: Nothing is overwritten.
+        ValueError: There is no backbone, or the library has no names for it.
+    """
+    for line in export_file(weights, Path(path), format, source):
+        print(line)
+    return Path(path)
+
+
+def training_arguments(
+    config: str | Path, out: str | Path, weights: str | None, device: str | None
+) -> argparse.Namespace:
+    parser = argparse.ArgumentParser()
+    add_common_arguments(parser)
+    add_training_arguments(parser)
+    shipped = CONFIGS / f"{config}.py"
+    options = [str(shipped if shipped.is_file() else config), "--work-dir", str(out), "--resume", "auto"]
+    options += ["--pretrained", weights] if weights else []
+    return parser.parse_args([*options, *(["--device", device] if device else [])])
+
+
+def parsed(parser: argparse.ArgumentParser, fixed: list[str], given: Mapping[str, Any]) -> argparse.Namespace:
+    """As the command line of a tool would be; what is None is left to its default."""
+    options: list[str] = []
+    for name, value in given.items():
+        if value is not None:
+            options += [f"--{name.replace('_', '-')}", str(value)]
+    return parser.parse_args([*fixed, *options])

@@ -1,0 +1,41 @@
+"""How a training goes on from other weights: what a config says under ``adaptation``."""
+
+from __future__ import annotations
+
+from mmengine.config import Config, ConfigDict
+
+from slotcon_mm.checks import expect_share
+
+__all__ = ["adapt_gently"]
+
+SETTINGS = ("cluster_prototypes", "heads_first")
+
+
+def adapt_gently(config: Config) -> list[str]:
+    """Adds the hooks that a pretraining's ``adaptation`` asks for; returns lines for the log.
+
+    ``cluster_prototypes``: whether prototypes start as clusters of the images (``PrototypeStartHook``);
+    ``heads_first``: the share of the epochs in which the backbone rests (``HeadsFirstHook``), at least one if not 0.
+
+    Raises:
+        ValueError: Other settings, or a share outside [0, 1].
+    """
+    given = config.get("adaptation")
+    if not given:
+        return []
+    if unknown := sorted(set(given) - set(SETTINGS)):
+        raise ValueError(f"expected adaptation settings of {', '.join(SETTINGS)}, got {', '.join(unknown)}")
+    expect_share(heads_first=given.get("heads_first", 0))
+    hooks, notes = [], []
+    if given.get("cluster_prototypes"):
+        hooks.append(ConfigDict(type="slotcon_mm.PrototypeStartHook"))
+        notes.append("adaptation: prototypes start as clusters of the training images")
+    if given.get("heads_first"):
+        epochs = max(1, round(given["heads_first"] * config.train_cfg.max_epochs))
+        hooks.append(ConfigDict(type="slotcon_mm.HeadsFirstHook", epochs=epochs))
+        notes.append(
+            f"adaptation: projector and prototypes learn alone for {epochs} of {config.train_cfg.max_epochs} epochs"
+        )
+    kinds = {hook["type"] for hook in hooks}
+    config.custom_hooks = [hook for hook in config.custom_hooks if hook["type"] not in kinds] + hooks
+    return notes
