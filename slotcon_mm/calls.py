@@ -13,6 +13,7 @@ from slotcon_mm.checkpoints.exporting import export_file
 from slotcon_mm.checkpoints.latest import resolve_checkpoint
 from slotcon_mm.launch.arguments import add_common_arguments, add_training_arguments
 from slotcon_mm.launch.console import hosts_kept_quiet
+from slotcon_mm.launch.run_length import length_options
 from slotcon_mm.launch.runner import build_runner
 from slotcon_mm.launch.start_checks import check_start
 from slotcon_mm.launch.training import lock_for_training, prepare_training, train
@@ -55,7 +56,7 @@ def pretrain(
     given.cfg_options = {
         "train_dataloader.dataset.data_root": str(Path(images).resolve()),
         "train_dataloader.dataset.folders": [""],
-        **({} if epochs is None else {"train_cfg.max_epochs": epochs}),
+        **length_options(given.config, epochs),
         **(options or {}),
     }
     with hosts_kept_quiet():
@@ -73,7 +74,8 @@ def pretrain(
 def adapt(
     images: str | Path, weights: str | Path, out: str | Path, *, labels: str | Path | None = None,
     classes: str | Path | None = None, label_set: str | None = None, config: str | Path | None = None,
-    epochs: int | None = None, lr: float | None = None, seed: int = 0, device: str | None = None, workers: int = 2,
+    epochs: int | None = None, lr: float | None = None, seed: int = 0, guard: bool = True,
+    options: Mapping[str, Any] | None = None, device: str | None = None, workers: int = 2, **others: Any,
 ) -> Adaptation:  # fmt: skip
     """Trains on from existing weights on your images, and measures whether it helped; see ``tools/adapt.py``.
 
@@ -91,17 +93,21 @@ def adapt(
         epochs: None: the config's.
         lr: Of projector and heads; None: the config's.
         seed: Of the run.
+        guard: With labels: whether training stops where the weights become worse than the start.
+        options: Values of the config by their keys, as ``--cfg-options`` takes them.
         device: ``'cpu'`` leaves a GPU alone.
         workers: Processes that read images.
+        **others: Further options of ``tools/adapt.py``: ``held_out_share=0.5``, say.
 
     Raises:
         ValueError: Images, weights, labels or options do not fit; the message says what to do.
     """
     given = dict(
         labels=labels, classes=classes, label_set=label_set, config=config, epochs=epochs, lr=lr, seed=seed,
-        device=device, workers=workers,
+        device=device, workers=workers, **others,
     )  # fmt: skip
-    fixed = [str(images), "--from", str(weights), "--out", str(out)]
+    fixed = [str(images), "--from", str(weights), "--out", str(out), *([] if guard else ["--no-guard"])]
+    fixed += ["--cfg-options", *(f"{key}={value}" for key, value in options.items())] if options else []
     with hosts_kept_quiet():
         return run_adaptation(parsed(adaptation_parser(), fixed, given))
 

@@ -25,6 +25,7 @@ from slotcon_mm.launch.configs import is_pretraining, read_config
 from slotcon_mm.launch.device import has_accelerator
 from slotcon_mm.launch.evaluating import evaluate_weights, protocol_of
 from slotcon_mm.launch.evaluation_while_training import Often
+from slotcon_mm.launch.run_length import length_options
 from slotcon_mm.launch.runner import build_runner
 from slotcon_mm.launch.start_checks import check_start
 from slotcon_mm.launch.training import lock_for_training, prepare_training, train
@@ -94,8 +95,8 @@ def checked_images(args: argparse.Namespace) -> Path:
 
 def pretraining_config(path: str) -> Config:
     config = read_config(path)
-    if not is_pretraining(config):
-        raise ValueError(f"expected a pretraining config for --config, got {path} of {config.model.type}")
+    if not config.get("model") or not is_pretraining(config):
+        raise ValueError(f"expected a pretraining config for --config, got {path}, which trains another model or none")
     return config
 
 
@@ -105,6 +106,9 @@ def train_guarded(args: argparse.Namespace, path: str, images: Path, begin_from:
     given = training_arguments(args, path, images, begin_from, has_labels=has_labels)
     start = prepare_training(given)
     config = start.config
+    if has_labels:
+        # so that what a validation finds fault with is there to be looked at
+        config.default_hooks.checkpoint.interval = config.train_cfg.val_interval
     if has_labels and not args.no_guard:
         config.custom_hooks.append(dict(type="slotcon_mm.StartGuardHook"))
     lock = lock_for_training(config)
@@ -128,7 +132,7 @@ def training_arguments(
         f"train_dataloader.num_workers={args.workers}",
         f"randomness.seed={args.seed}",
     ]
-    options += [f"train_cfg.max_epochs={args.epochs}"] if args.epochs else []
+    options += [f"{key}={value}" for key, value in length_options(path, args.epochs).items()]
     options += [f"optim_wrapper.optimizer.lr={args.lr}"] if args.lr else []
     settings: dict[str, Any] = dict(
         config=path,

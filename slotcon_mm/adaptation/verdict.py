@@ -61,15 +61,16 @@ def judge(before: Mapping[str, Sequence[Score]], after: Mapping[str, Sequence[Sc
 
 def describe(name: str, before: Score, after: Score, difference: Difference) -> str:
     title = MEASURES[name].title
-    change = "rose" if difference.value > 0 else "fell" if difference.value < 0 else "stayed"
+    points = 100 * difference.value
+    change = "stayed near" if abs(points) < 0.05 else "rose to" if points > 0 else "fell to"
     noise = (
         "more than its noise"
         if difference.is_above(ERRORS) or difference.is_below(ERRORS)
         else "no more than its noise"
     )
     return (
-        f"{title[0].upper()}{title[1:]} {change} from {100 * before.value:.1f} to {100 * after.value:.1f} "
-        f"({100 * difference.value:+.1f} ± {100 * difference.error:.1f} points of mIoU, {noise})."
+        f"{title[0].upper()}{title[1:]} {change} {100 * after.value:.1f}, from {100 * before.value:.1f} "
+        f"({points:+.1f} ± {100 * difference.error:.1f} points of mIoU, {noise})."
     )
 
 

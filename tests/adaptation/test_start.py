@@ -1,0 +1,74 @@
+"""Weights to start from, and the config of their network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from helpers import write_tiny_checkpoint
+from mmengine.config import Config
+from mmpretrain.registry import MODELS
+
+from slotcon_mm.adaptation.start import CONFIGS, FOLDER, config_for, write_start
+from slotcon_mm.checkpoints.safe_loading import load_from_safe_local
+
+timm = pytest.importorskip("timm")
+
+
+def saved(tmp_path: Path, name: str, **options: object) -> str:
+    torch.manual_seed(0)
+    file = tmp_path / f"{name}.pth"
+    torch.save(timm.create_model(name, pretrained=False, **options).state_dict(), file)
+    return str(file)
+
+
+@pytest.mark.parametrize(
+    ("name", "config"),
+    [
+        ("resnet50", "slotcon_r50_folder"),
+        ("convnext_tiny", "slotcon_convnext-t_folder"),
+        ("vit_small_patch16_224", "slotcon_vit-s16_folder"),
+        ("vit_small_patch14_dinov2", "slotcon_vit-s14_folder"),
+    ],
+)
+def test_the_config_is_that_of_the_weights_network(tmp_path, name, config):
+    assert config_for(saved(tmp_path, name)).stem == config
+
+
+def test_the_start_holds_the_weights_bit_for_bit_by_the_names_of_the_config(tmp_path):
+    given = saved(tmp_path, "resnet50")
+    config = Config.fromfile(config_for(given))
+    assert write_start(given, config, tmp_path / "start.pth") == given
+    start = load_from_safe_local(str(tmp_path / "start.pth"), "cpu")
+    weights = torch.load(given, weights_only=True)
+    assert set(start["state_dict"]) == {name for name in weights if not name.startswith("fc.")}
+    assert all(value.equal(weights[name]) for name, value in start["state_dict"].items())
+    assert start["meta"]["views"] == [224, 224]
+
+
+def test_a_whole_pretraining_gives_its_teachers_backbone_alone(tmp_path):
+    folder = write_tiny_checkpoint(tmp_path)
+    checkpoint = load_from_safe_local(str(folder / "epoch_1.pth"), "cpu")
+    config = Config.fromfile(FOLDER / "slotcon_r50_folder.py")
+    begin_from = write_start(str(folder), config, tmp_path / "start.pth")
+    assert begin_from == str(tmp_path / "start.pth")
+    start = load_from_safe_local(begin_from, "cpu")["state_dict"]
+    teacher = {name: value for name, value in checkpoint["state_dict"].items() if name.startswith("teacher.backbone.")}
+    assert {f"teacher.backbone.{name}" for name in start} == set(teacher)
+    assert all(value.equal(teacher[f"teacher.backbone.{name}"]) for name, value in start.items())
+
+
+def test_weights_of_no_shipped_network_ask_for_a_config(tmp_path):
+    with pytest.raises(ValueError, match=r"slotcon_vit-s14_folder.*pass --config"):
+        config_for(saved(tmp_path, "resnet18d"))
+
+
+def test_every_shipped_config_is_there_and_trains_a_slotcon():
+    assert {path.stem for path in FOLDER.glob("*.py")} == set(CONFIGS)
+    for name in CONFIGS:
+        model = Config.fromfile(FOLDER / f"{name}.py").model
+        assert model.type == "slotcon_mm.SlotCon"
+        backbone = MODELS.build({"_scope_": "mmpretrain", **model.backbone})
+        maps = backbone(torch.zeros(1, 3, 64, 64)) if "r18" in name else None
+        assert maps is None or maps[-1].shape[1] == model.neck.in_channels
