@@ -21,7 +21,7 @@ __all__ = ["CONFIGS", "config_for", "write_start"]
 
 FOLDER = Path(__file__).parents[1] / ".mim/configs/adapt"
 CONFIGS = ("slotcon_r50_folder", "slotcon_convnext-t_folder", "slotcon_vit-s16_folder", "slotcon_vit-s14_folder",
-           "slotcon_r18_quickstart")  # fmt: skip
+           "slotcon_r18_scenes")  # fmt: skip
 
 
 def config_for(weights: str) -> Path:
