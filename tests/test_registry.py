@@ -46,6 +46,7 @@ from slotcon_mm import registry
         ),
         ("METRICS", ["GroupMetric"]),
         ("OPTIMIZERS", ["LARS"]),
+        ("OPTIM_WRAPPER_CONSTRUCTORS", ["LayerDecayConstructor"]),
         ("PARAM_SCHEDULERS", ["WarmupCosineLR"]),
         (
             "HOOKS",
@@ -56,11 +57,14 @@ from slotcon_mm import registry
                 "FinalPreciseBNHook",
                 "FiniteGuardHook",
                 "GroupVisualizationHook",
+                "HeadsFirstHook",
                 "InterimCheckpointHook",
                 "PixelClustersHook",
                 "PlainCheckpointHook",
+                "PrototypeStartHook",
                 "RankAgreementHook",
                 "SampleSeedHook",
+                "StartGuardHook",
                 "StepSeedHook",
                 "TeacherStepsHook",
                 "ThroughputHook",
@@ -72,7 +76,9 @@ from slotcon_mm import registry
 def test_the_registered_names_are_the_public_ones(name, types):
     child = getattr(registry, name)
     child.import_from_location()
-    assert sorted(child.module_dict) == sorted(types)
+    # other tests register names of users
+    ours = [found for found, kind in child.module_dict.items() if kind.__module__.startswith("slotcon_mm.")]
+    assert sorted(ours) == sorted(types)
 
 
 @pytest.mark.parametrize("scope", ["mmengine", "mmpretrain", "mmdet", "mmseg"])
