@@ -1,0 +1,73 @@
+"""The commands as functions: what the tools do, from Python."""
+
+from __future__ import annotations
+
+import inspect
+from pathlib import Path
+
+import pytest
+import torch
+from helpers import run_tool, write_tiny_checkpoint
+from runs import differences, pretraining_options, run_state
+
+import slotcon_mm
+from slotcon_mm.checkpoints.safe_loading import load_from_safe_local
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def options(scenes: Path) -> dict[str, object]:
+    given = {**pretraining_options(scenes), "train_dataloader.dataset.pipeline.1.size": 32}
+    return {name: value for name, value in given.items() if not name.endswith(("data_root", "max_epochs"))}
+
+
+def test_pretraining_is_what_train_py_does_to_the_bit(scenes, tmp_path):
+    images = scenes / "train2017"
+    found = slotcon_mm.pretrain(
+        images, tmp_path / "called", config="slotcon_r18_quickstart", epochs=2, options=options(scenes), device="cpu"
+    )
+    overrides = {
+        **options(scenes), "train_dataloader.dataset.data_root": images, "train_dataloader.dataset.folders": "['']",
+        "train_cfg.max_epochs": 2, "param_scheduler.warmup": 0.5,
+    }  # fmt: skip
+    result = run_tool(
+        "tools/train.py", "configs/slotcon_r18_quickstart.py", "--work-dir", str(tmp_path / "tool"),
+        "--cfg-options", *(f"{name}={value}" for name, value in overrides.items()),
+    )  # fmt: skip
+    assert result.code == 0, result.said
+    assert found.work_dir == tmp_path / "called"
+    assert found.checkpoint == tmp_path / "called/epoch_2.pth"
+    assert differences(run_state(found.checkpoint), run_state(tmp_path / "tool/epoch_2.pth")) == []
+
+
+def test_called_again_it_continues(scenes, tmp_path):
+    given = dict(config="slotcon_r18_quickstart", options=options(scenes), device="cpu")
+    slotcon_mm.pretrain(scenes / "train2017", tmp_path, epochs=1, **given)
+    found = slotcon_mm.pretrain(scenes / "train2017", tmp_path, epochs=2, **given)
+    checkpoint = load_from_safe_local(str(found.checkpoint), "cpu")
+    assert found.checkpoint.name == "epoch_2.pth"
+    assert int(checkpoint["state_dict"]["teacher.steps"]) == 8
+
+
+def test_an_export_is_what_the_tool_writes_and_is_told_of(tmp_path, capsys):
+    folder = write_tiny_checkpoint(tmp_path)
+    path = slotcon_mm.export(folder, tmp_path / "called.pth")
+    assert path == tmp_path / "called.pth"
+    assert "called.pth: " in capsys.readouterr().out
+    result = run_tool("tools/convert_checkpoint.py", "backbone", str(folder), str(tmp_path / "tool.pth"))
+    assert result.code == 0
+    assert path.read_bytes() == (tmp_path / "tool.pth").read_bytes()
+    with pytest.raises(FileExistsError, match="which exists"):
+        slotcon_mm.export(folder, path)
+
+
+@pytest.mark.parametrize("name", slotcon_mm.CALLS)
+def test_each_call_explains_every_argument_that_it_takes(name):
+    call = getattr(slotcon_mm, name)
+    documented = inspect.getdoc(call)
+    for argument in inspect.signature(call).parameters:
+        assert f"{argument}: " in documented
+    assert name in slotcon_mm.__all__
