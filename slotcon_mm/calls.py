@@ -44,7 +44,7 @@ def pretrain(
         out: Work dir: checkpoints and logs.
         config: Name of a config in ``configs/``, or a file.
         weights: To start from, as ``--pretrained`` takes them; None: random weights.
-        epochs: None: the config's.
+        epochs: None: the config's, or for the number of images where that says "auto".
         options: Values of the config by their keys, as ``--cfg-options`` takes them.
         device: ``'cpu'`` leaves a GPU alone.
 
@@ -90,7 +90,7 @@ def adapt(
         classes: Text file of classes, a name a line; label maps need it, or ``label_set``, a published set.
         label_set: ``coco-stuff-27``, ``cityscapes-27``, ...
         config: A pretraining config; None: that of ``configs/adapt`` for these weights.
-        epochs: None: the config's.
+        epochs: None: the config's, or for the number of images where that says "auto".
         lr: Of projector and heads; None: the config's.
         seed: Of the run.
         guard: With labels: whether training stops where the weights become worse than the start.

@@ -12,6 +12,7 @@ import sys
 import slotcon_mm  # noqa: F401
 from slotcon_mm.checkpoints.latest import resolve_checkpoint
 from slotcon_mm.launch.arguments import add_common_arguments
+from slotcon_mm.launch.auto_config import keep_prototypes
 from slotcon_mm.launch.configs import prepare
 from slotcon_mm.launch.console import hosts_kept_quiet
 from slotcon_mm.launch.launchers import leave_processes
@@ -37,6 +38,7 @@ def run(args: argparse.Namespace) -> None:
         if not config.get("test_dataloader"):
             raise ValueError(f"expected a config with a test_dataloader, got {args.config}, which only trains")
         config.load_from = str(resolve_checkpoint(args.checkpoint, "the checkpoint"))
+        notes += keep_prototypes(config)
         runner = build_runner(config, notes)
         check_test(runner)
     except (ValueError, FileNotFoundError, ImportError) as error:

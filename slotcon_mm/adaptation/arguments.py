@@ -19,7 +19,7 @@ def adaptation_parser(description: str | None = None) -> argparse.ArgumentParser
     )  # fmt: skip
     parser.add_argument("--out", type=Path, required=True, help="folder for the run, the weights and the report")
     parser.add_argument("--config", help="a pretraining config (default: that of configs/adapt for these weights)")
-    parser.add_argument("--epochs", type=int, help="how long (default: the config's)")
+    parser.add_argument("--epochs", type=int, help="how long (default: the config's, or for the number of images)")
     parser.add_argument("--lr", type=float, help="learning rate of the heads (default: the config's)")
     parser.add_argument("--seed", type=int, default=0, help="of the run (default: 0)")
     parser.add_argument("--validations", type=int, default=10, metavar="N", help="while training (default: 10)")

@@ -13,7 +13,7 @@ from mmengine.logging import print_log
 from slotcon_mm.checks import listing, printable
 from slotcon_mm.datasets.image_samples import what_is_odd
 
-__all__ = ["FoundImages", "find_images", "list_images", "read_list"]
+__all__ = ["FoundImages", "find_images", "list_images", "look_through", "paths_of", "read_list"]
 
 EXTENSIONS = (
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm",
@@ -70,7 +70,16 @@ def list_images(root: str | Path, folders: Sequence[str] = ("",)) -> list[str]:
     Raises:
         ValueError: A folder does not exist or cannot be read, or holds no image.
     """
-    paths: list[str] = []
+    return paths_of(look_through(root, folders))
+
+
+def look_through(root: str | Path, folders: Sequence[str]) -> list[FoundImages]:
+    """What lies below each of ``folders`` of ``root``, in their order; ``paths_of`` says the rest.
+
+    Raises:
+        ValueError: A folder does not exist or cannot be read, or holds no image.
+    """
+    listed = []
     for folder in sorted(set(folders)):
         top = os.path.join(root, folder) if folder else str(root)
         if not os.path.isdir(top):
@@ -79,13 +88,19 @@ def list_images(root: str | Path, folders: Sequence[str] = ("",)) -> list[str]:
                 "pass --cfg-options train_dataloader.dataset.data_root=FOLDER"
             )
         found = find_images(top)
-        notes = found.left_out()
         if not found.images:
+            notes = found.left_out()
             raise ValueError("; ".join([f"expected images ({', '.join(EXTENSIONS)}) below {top}, got none", *notes]))
-        for note in [*notes, *what_is_odd(found.images)]:
+        listed.append(found)
+    return listed
+
+
+def paths_of(listed: Sequence[FoundImages]) -> list[str]:
+    """Of all images; what was left out, and what is odd about some, is said."""
+    for found in listed:
+        for note in [*found.left_out(), *what_is_odd(found.images)]:
             print_log(note, "current", level=30)
-        paths += found.images
-    return paths
+    return [path for found in listed for path in found.images]
 
 
 def find_images(folder: str) -> FoundImages:

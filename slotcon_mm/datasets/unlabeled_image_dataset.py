@@ -11,11 +11,14 @@ from mmengine.dataset import BaseDataset
 
 from slotcon_mm.checks import RunStoppedError, expect_share, listing
 from slotcon_mm.datasets.image_files import UnreadableImageError
-from slotcon_mm.datasets.image_lists import list_images, read_list
+from slotcon_mm.datasets.image_lists import FoundImages, look_through, paths_of, read_list
 from slotcon_mm.datasets.transforms.load_image import check_bit_depth
 from slotcon_mm.registry import DATASETS
 
 __all__ = ["UnlabeledImageDataset"]
+
+# what ``count_images`` found below folders, by root and folders, until the dataset of these images takes it
+counted: dict[tuple[str, ...], list[FoundImages]] = {}
 
 
 @DATASETS.register_module()
@@ -54,6 +57,27 @@ class UnlabeledImageDataset(BaseDataset):
         self.unreadable, self.max_unreadable = unreadable, max_unreadable
         super().__init__(data_root=data_root, ann_file=ann_file, pipeline=list(pipeline), **kwargs)
 
+    @classmethod
+    def count_images(cls, **arguments: Any) -> int:
+        """How many images a dataset of these arguments will have, before there is one.
+
+        What lies below its folders is kept for that dataset: on slow disks it takes minutes to look through them.
+
+        Raises:
+            ValueError: As when the dataset is built.
+        """
+        named = cls(**{**arguments, "pipeline": (), "lazy_init": True})
+        if named.ann_file:
+            count = len(read_list(named.ann_file, named.data_root))
+        else:
+            found = look_through(named.data_root, named.folders)
+            counted[(named.data_root, *named.folders)] = found
+            count = sum(len(folder.images) for folder in found)
+        chosen = named._indices
+        if isinstance(chosen, int):
+            return len(range(count)[:chosen] if chosen >= 0 else range(count)[chosen:])
+        return count if chosen is None else len(chosen)
+
     def full_init(self) -> None:
         super().full_init()
         if not hasattr(self, "is_unreadable"):
@@ -61,7 +85,11 @@ class UnlabeledImageDataset(BaseDataset):
             self.is_unreadable = torch.zeros(len(self), dtype=torch.bool).share_memory_()
 
     def load_data_list(self) -> list[dict[str, Any]]:
-        paths = read_list(self.ann_file, self.data_root) if self.ann_file else list_images(self.data_root, self.folders)
+        if self.ann_file:
+            paths = read_list(self.ann_file, self.data_root)
+        else:
+            found = counted.pop((self.data_root, *self.folders), None)
+            paths = paths_of(found or look_through(self.data_root, self.folders))
         check_bit_depth(paths, self.pipeline)
         return [{"img_path": path} for path in paths]
 

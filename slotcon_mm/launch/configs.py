@@ -8,6 +8,7 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+from slotcon_mm.launch.auto_keys import expect_auto_where_known
 from slotcon_mm.launch.data_configs import expect_data_only
 from slotcon_mm.launch.device import select_device
 from slotcon_mm.launch.launchers import prepare_process
@@ -26,6 +27,7 @@ def prepare(args: argparse.Namespace) -> tuple[Config, list[str]]:
     config = read_config(args.config)
     notes = merge_overrides(config, args.cfg_options)
     expect_known_arguments(config)
+    expect_auto_where_known(config, is_pretraining=is_pretraining(config))
     scope = config.get("default_scope")
     if scope in HOSTS:
         require(scope, "mmcv._ext", purpose=f"{args.config}")

@@ -14,7 +14,7 @@ from mmengine.device import get_device
 from slotcon_mm.host_fixes import keep_models_on_the_cpu
 from slotcon_mm.launch.gpu_kernels import expect_kernels
 
-__all__ = ["default_device", "has_accelerator", "select_device"]
+__all__ = ["default_device", "has_accelerator", "memory_of_smallest_gpu", "select_device"]
 
 
 def has_accelerator() -> bool:
@@ -78,6 +78,12 @@ def default_device() -> str:
         return "cpu"
     expect_usable_gpu(0)
     return "cuda"
+
+
+def memory_of_smallest_gpu() -> float:
+    """GiB of the one with the least memory that this process is shown: the same for all processes of a machine."""
+    sizes = [torch.cuda.get_device_properties(index).total_memory for index in range(torch.cuda.device_count())]
+    return min(sizes) / 2**30
 
 
 def expect_usable_gpu(index: int) -> None:

@@ -7,7 +7,7 @@ import os
 import torch
 from torch import distributed
 
-__all__ = ["leave_processes", "prepare_process"]
+__all__ = ["leave_processes", "number_of_processes", "prepare_process"]
 
 
 def prepare_process(launcher: str, local_rank: int) -> int:
@@ -60,6 +60,12 @@ def prepare_mpi_process() -> None:
 def own_device(local_rank: str) -> str:
     """The process's device: its local rank, but 0 where it is shown its own GPU only (``--gpus-per-task=1``, say)."""
     return "0" if torch.cuda.device_count() == 1 else local_rank
+
+
+def number_of_processes(launcher: str) -> int:
+    """Of the whole job, which the launcher's environment tells before the processes know of each other."""
+    variables = {"pytorch": "WORLD_SIZE", "slurm": "SLURM_NTASKS", "mpi": "OMPI_COMM_WORLD_SIZE"}
+    return int(os.environ[variables[launcher]]) if launcher in variables else 1
 
 
 def leave_processes() -> None:

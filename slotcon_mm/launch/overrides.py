@@ -11,6 +11,7 @@ from typing import Any
 from mmengine.config import Config, DictAction
 from mmengine.runner import FlexibleRunner, Runner
 
+from slotcon_mm.launch.auto_keys import AUTO
 from slotcon_mm.launch.leftovers import leftovers, strange_arguments
 
 __all__ = ["expect_known_arguments", "merge_overrides"]
@@ -130,6 +131,8 @@ def parse_value(text: str, present: Any) -> Any:
         text: After the equals sign.
         present: What the config has there; None if nothing.
     """
+    if present == AUTO:  # in place of a number
+        present = None
     is_bracketed = text.startswith(("[", "(", "{"))
     try:
         literal = ast.literal_eval(text)

@@ -49,6 +49,8 @@ def check_start(runner: Runner, given: GivenWeights | None = None) -> None:
     for note in try_backbone(model, views_of_config(runner.cfg), finds_unused=finds_unused):
         runner.logger.info(note)
     loader: Any = runner.train_loop.dataloader
+    # with unlike GPUs in different machines, "auto" chooses for each
+    expect_same_on_all_ranks("number of images of a batch", str(batch_size_of(loader)))
     if len(loader) == 0:
         raise ValueError(
             f"expected at least a batch of images, {batch_size_of(loader)} on each of {get_world_size()} processes, "

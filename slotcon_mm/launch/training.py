@@ -19,6 +19,7 @@ from slotcon_mm.checkpoints.safe_loading import load_from_safe_local
 from slotcon_mm.checks import RunStoppedError
 from slotcon_mm.engine.hooks.interim_checkpoint_hook import signals_noted
 from slotcon_mm.launch.adaptation import adapt_gently
+from slotcon_mm.launch.auto_config import choose_auto, keep_auto, keep_prototypes
 from slotcon_mm.launch.configs import is_pretraining, prepare
 from slotcon_mm.launch.device import has_accelerator
 from slotcon_mm.launch.evaluation_while_training import evaluate_while_training
@@ -42,32 +43,37 @@ class Start(NamedTuple):
 def prepare_training(args: argparse.Namespace) -> Start:
     """As ``prepare``, with the options of train.py."""
     config, said = prepare(args)
-    said += evaluate_while_training(config, args) + adapt_gently(config)
     if args.amp:
         turn_on_amp(config)
     if args.auto_scale_lr:
         turn_on_lr_scaling(config)
     notes: list[str | None] = [*said]
+    started: list[str] = []
+    weights, iteration = None, 0
     if args.resume:
         notes.append(set_resume(config, args.resume))
-        if config.resume:
-            meta = load_from_safe_local(config.load_from, "meta").get("meta", {})  # leaves tensors unread
-            notes.append(set_seed(config, meta.get("seed")))
-            notes += make_resumable(config, resumed_iteration=meta.get("iter", 0), minutes=args.checkpoint_minutes)
-            return Start(config, [*filter(None, notes)])
-    notes += make_resumable(config, minutes=args.checkpoint_minutes)
-    weights = None
+    if args.resume and config.resume:
+        checkpoint = load_from_safe_local(config.load_from, "meta")  # leaves tensors unread
+        meta = checkpoint.get("meta", {})
+        iteration = meta.get("iter", 0)
+        notes.append(set_seed(config, meta.get("seed")))
+        notes += keep_auto(config, checkpoint, config.load_from)
+    else:
+        started, weights = set_start(config, args)
+        notes += [*keep_prototypes(config), *choose_auto(config)]
+    notes += [*evaluate_while_training(config, args), *adapt_gently(config)]
+    notes += make_resumable(config, resumed_iteration=iteration, minutes=args.checkpoint_minutes)
+    return Start(config, [*filter(None, notes), *started], weights)
+
+
+def set_start(config: Config, args: argparse.Namespace) -> tuple[list[str], GivenWeights | None]:
+    """What a run at step 0 begins with, by --pretrained and the options beside it, or by the config."""
     if args.pretrained:
-        started, weights = use_pretrained(
-            config, args.pretrained, args.pretrained_source, strict=args.strict_pretrained
-        )
-        notes += started
-    elif args.pretrained_source or args.strict_pretrained:
+        return use_pretrained(config, args.pretrained, args.pretrained_source, strict=args.strict_pretrained)
+    if args.pretrained_source or args.strict_pretrained:
         option = "--pretrained-source" if args.pretrained_source else "--strict-pretrained"
         raise ValueError(f"expected --pretrained WEIGHTS with {option}, got none")
-    else:
-        notes += describe_start(config)
-    return Start(config, [*filter(None, notes)], weights)
+    return describe_start(config), None
 
 
 def turn_on_amp(config: Config) -> None:

@@ -114,6 +114,38 @@ def test_a_list_that_is_empty_or_absent_is_named(tree):
         UnlabeledImageDataset(str(tree), ann_file="none.txt")
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        dict(),
+        dict(folders=["a", "c"]),
+        dict(folders="b"),
+        dict(ann_file="some.txt"),
+        dict(indices=2),
+        dict(indices=99),
+        dict(indices=-2),
+        dict(indices=[0, 3, 4]),
+        dict(ann_file="some.txt", indices=1),
+    ],
+    ids=str,
+)
+def test_images_are_counted_as_the_dataset_will_have_them(tree, arguments):
+    (tree / "some.txt").write_text("a/0.webp\nc/4.jpg\n")
+    given = dict(data_root=str(tree), **arguments)
+    assert UnlabeledImageDataset.count_images(**given) == len(UnlabeledImageDataset(**given))
+
+
+def test_what_was_counted_is_taken_by_one_dataset_and_no_longer_by_the_next(tree):
+    UnlabeledImageDataset.count_images(data_root=str(tree))
+    (tree / "a/new.jpg").touch()
+    assert [len(UnlabeledImageDataset(str(tree))) for _ in range(2)] == [5, 6]
+
+
+def test_folders_that_cannot_be_counted_are_named_as_when_they_are_read(tree):
+    with pytest.raises(ValueError, match=r"nowhere, which does not exist"):
+        UnlabeledImageDataset.count_images(data_root=str(tree / "nowhere"))
+
+
 class ReadOrRefuse:
     """A transform instead of decoding: images of which the name has a digit of ``bad`` cannot be read."""
 

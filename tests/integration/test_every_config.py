@@ -25,6 +25,7 @@ def load(path: Path) -> Config:
 def shrink(config: Config, scenes: Path) -> None:
     """Small enough for a test: views and widths, nothing else."""
     neck, dataset = config.model.neck, config.train_dataloader.dataset
+    neck.num_prototypes = 32 if neck.num_prototypes == "auto" else neck.num_prototypes
     neck.hidden_channels = config.model.slot_head.hidden_channels = 32
     dataset.update(data_root=str(scenes), folders=["train2017"], indices=2)
     dataset.pipeline[1].size = 64
@@ -73,7 +74,7 @@ def test_the_coco_config_is_the_papers_recipe():
         ("slotcon_r50_in1k_100e", dict(epochs=100, prototypes=2048, folders=["train"])),
         ("slotcon_r50_in1k_200e", dict(epochs=200, prototypes=2048, folders=["train"])),
         ("slotcon_r50_coco_k27", dict(prototypes=27)),
-        ("slotcon_r50_folder", dict(folders=[""])),
+        ("slotcon_r50_folder", dict(epochs="auto", prototypes="auto", batch="auto", folders=[""])),
     ],
 )
 def test_other_configs_change_what_their_name_says(name, changes):
@@ -81,9 +82,10 @@ def test_other_configs_change_what_their_name_says(name, changes):
     found = dict(
         epochs=config.train_cfg.max_epochs,
         prototypes=config.model.neck.num_prototypes,
+        batch=config.train_dataloader.batch_size,
         folders=config.train_dataloader.dataset.folders,
     )
-    assert found == {**dict(epochs=800, prototypes=256, folders=["train2017"]), **changes}
+    assert found == {**dict(epochs=800, prototypes=256, batch=64, folders=["train2017"]), **changes}
     base = load(CONFIGS / "slotcon_r50_coco.py")
     assert config.optim_wrapper == base.optim_wrapper
 

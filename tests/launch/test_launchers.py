@@ -7,7 +7,7 @@ import os
 import pytest
 import torch
 
-from slotcon_mm.launch.launchers import prepare_process
+from slotcon_mm.launch.launchers import number_of_processes, prepare_process
 
 NAMES = ("LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT", "SLURM_LOCALID", "SLURM_JOB_ID")
 MPI_NAMES = tuple(f"OMPI_COMM_WORLD_{name}" for name in ("LOCAL_RANK", "LOCAL_SIZE", "SIZE", "RANK"))
@@ -82,3 +82,12 @@ def test_torchruns_rank_is_kept_and_an_older_launchers_is_taken(monkeypatch):
 def test_a_single_process_uses_the_first_device_it_sees(monkeypatch):
     monkeypatch.setenv("LOCAL_RANK", "3")
     assert prepare_process("none", 0) == 0
+
+
+@pytest.mark.parametrize(
+    ("launcher", "name"), [("pytorch", "WORLD_SIZE"), ("slurm", "SLURM_NTASKS"), ("mpi", "OMPI_COMM_WORLD_SIZE")]
+)
+def test_each_launcher_tells_the_number_of_processes(monkeypatch, launcher, name):
+    monkeypatch.setenv(name, "6")
+    assert number_of_processes(launcher) == 6
+    assert number_of_processes("none") == 1

@@ -199,3 +199,11 @@ def test_a_config_that_inherits_arguments_of_another_type_is_refused_with_what_t
 def test_the_shipped_configs_pass(path):
     if path.parent.name != "_base_":
         expect_known_arguments(Config.fromfile(path))
+
+
+def test_a_number_in_place_of_auto_is_a_number():
+    config = Config.fromfile(CONFIGS / "slotcon_r50_folder.py")
+    merge_overrides(config, ["model.neck.num_prototypes=64", "train_cfg.max_epochs=9", "train_dataloader.batch_size=8"])
+    assert config.model.neck.num_prototypes == 64
+    assert config.train_cfg.max_epochs == 9
+    assert config.train_dataloader.batch_size == 8

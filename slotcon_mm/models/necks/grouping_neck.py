@@ -53,6 +53,11 @@ class GroupingNeck(BaseModule):
             out_channels=out_channels,
             temperature=temperature,
         )
+        if not isinstance(num_prototypes, int):
+            raise ValueError(
+                f"expected a number for num_prototypes, got {num_prototypes!r}: 'auto' is for the start of a training "
+                "by tools/train.py, which counts the images; elsewhere set model.neck.num_prototypes"
+            )
         if num_prototypes < 2:
             raise ValueError(
                 f"expected num_prototypes of 2 or more, got {num_prototypes}: one prototype groups nothing"

@@ -55,3 +55,10 @@ def test_features_of_another_width_are_refused():
 def test_sizes_out_of_range_are_refused(arguments):
     with pytest.raises(ValueError, match=next(iter(arguments))):
         GroupingNeck(**arguments)
+
+
+def test_prototypes_that_nobody_chose_are_refused_with_who_chooses_them():
+    with pytest.raises(
+        ValueError, match=r"expected a number for num_prototypes, got 'auto': .*set model.neck.num_prot"
+    ):
+        GroupingNeck(num_prototypes="auto")
