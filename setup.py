@@ -11,7 +11,16 @@ HERE = Path(__file__).parent
 VERSION = re.search(r'__version__ = "(.+)"', (HERE / "slotcon_mm/__init__.py").read_text())[1]
 
 # mmcv is not among them: an isolated build of it silently lacks its operators. Importing without it says what to run.
-OPENMMLAB = ["mmengine>=0.10.6,<1.0", "mmpretrain>=1.2.0,<2.0"]
+# OpenMMLab's own releases end with Python 3.12; from 3.13 on their maintained forks have the same import names.
+ORIGINAL, FORKS = 'python_version < "3.13"', 'python_version >= "3.13"'
+OPENMMLAB = [
+    f"mmengine>=0.10.6,<1.0; {ORIGINAL}",
+    f"mmpretrain>=1.2.0,<2.0; {ORIGINAL}",
+    f"onedl-mmengine>=0.10.12,<1.0; {FORKS}",
+    f"onedl-mmpretrain>=1.3.6,<2.0; {FORKS}",
+]
+MMDET = [f"mmdet>=3.3.0,<4.0; {ORIGINAL}", f"onedl-mmdetection>=3.5.1,<4.0; {FORKS}"]
+MMSEG = [f"mmsegmentation>=1.2.2,<2.0; {ORIGINAL}", f"onedl-mmsegmentation>=1.4.2,<2.0; {FORKS}"]
 
 setup(
     name="slotcon_mm",
@@ -20,7 +29,7 @@ setup(
     long_description=(HERE / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
-    python_requires=">=3.10,<3.13",
+    python_requires=">=3.10,<3.15",
     packages=find_packages(include=["slotcon_mm", "slotcon_mm.*"]),
     # configs, tools and model-index.yml, which `_base_ = 'slotcon_mm::...'` and mim look for below the package, depth
     # by depth, since setuptools before 62.3 reads ** as *
@@ -37,8 +46,8 @@ setup(
     ],
     extras_require={
         "openmmlab": OPENMMLAB,
-        "det": [*OPENMMLAB, "mmdet>=3.3.0,<4.0"],
-        "seg": [*OPENMMLAB, "mmsegmentation>=1.2.2,<2.0", "ftfy", "regex"],
+        "det": [*OPENMMLAB, *MMDET],
+        "seg": [*OPENMMLAB, *MMSEG, "ftfy", "regex"],
         "tests": [
             "pytest>=8",
             "pytest-xdist>=3",

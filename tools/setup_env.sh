@@ -1,25 +1,40 @@
 #!/usr/bin/env bash
-# Makes .venv with the pinned stack of tools/constraints.txt and this package.
+# Makes .venv with a pinned stack and this package.
 #
 #   bash tools/setup_env.sh            base: pretraining and quickstart (mmcv without compiled operators; minutes)
 #   bash tools/setup_env.sh det,seg    as base, and mmdet, mmseg, mmcv with operators, and what the tests need
 #   bash tools/setup_env.sh TIER --active    into the active environment instead of .venv
 #
+# --stack original: OpenMMLab's own releases (tools/constraints.txt), the default on Python 3.10 to 3.12; --stack onedl:
+# their maintained forks (tools/constraints-onedl.txt), the default on 3.13 and 3.14. An environment keeps its stack
+# unless the other is named. --python-from-uv makes .venv with a Python that uv finds or downloads.
+#
 # A second call takes a second. mmcv's wheel is built once for each kind of GPU (on a machine without one, for the CPU)
-# and kept in $SLOTCON_CACHE (default: ~/.cache/slotcon_mm). PYTHON names the Python (3.10, 3.11 or 3.12) that .venv is
-# made with, MAX_JOBS the number of compilers at a time, TORCH_CUDA_ARCH_LIST ("8.0 9.0") the GPUs to build for if they
-# are not those of this machine. For Linux and macOS, whose bash 3.2 and BSD tools it keeps to.
+# and kept in $SLOTCON_CACHE (default: ~/.cache/slotcon_mm). PYTHON names the Python that .venv is made with, MAX_JOBS
+# the number of compilers at a time, TORCH_CUDA_ARCH_LIST ("8.0 9.0") the GPUs to build for if they are not those of
+# this machine. Packages are installed by uv where it is there and pip has no index of its own in its settings, which uv
+# does not read. For Linux and macOS, whose bash 3.2 and BSD tools it keeps to.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . tools/gpu_support.sh
+. tools/stacks.sh
+. tools/base_python.sh
+. tools/mmcv_wheel.sh
 
-tier=base active=""
-for argument in "$@"; do
-    case "$argument" in
-        base | det,seg) tier=$argument ;;
+usage() {
+    echo "usage: bash tools/setup_env.sh [base|det,seg] [--stack original|onedl] [--active] [--python-from-uv]" >&2
+    exit 2
+}
+tier=base active="" wanted_stack="" python_from_uv=""
+while [ $# -gt 0 ]; do
+    case "$1" in
+        base | det,seg) tier=$1 ;;
         --active) active=yes ;;
-        *) echo "usage: bash tools/setup_env.sh [base|det,seg] [--active]" >&2; exit 2 ;;
+        --python-from-uv) python_from_uv=yes ;;
+        --stack) case "${2:-}" in original | onedl) wanted_stack=$2; shift ;; *) usage ;; esac ;;
+        *) usage ;;
     esac
+    shift
 done
 cache=${SLOTCON_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/slotcon_mm}
 log=$(mktemp "${TMPDIR:-/tmp}/slotcon_mm-setup.XXXXXX")
@@ -27,18 +42,6 @@ unfinished=""  # what a failed step would leave half made
 trap 'rm -f "$log"; [ -z "$unfinished" ] || rm -rf "$unfinished"' EXIT
 
 fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
-
-supported() { "$1" -c 'import sys; sys.exit(not (3, 10) <= sys.version_info[:2] <= (3, 12))' 2>/dev/null; }
-
-find_supported_python() {
-    local candidate
-    for candidate in ${PYTHON:+"$PYTHON"} python3 python3.11 python3.12 python3.10 python; do
-        if supported "$candidate"; then echo "$candidate"; return; fi
-        if [ "$candidate" = "${PYTHON:-}" ]; then break; fi
-    done
-    fail "expected Python 3.10, 3.11 or 3.12 (mmcv 2.1.0 builds on no other), got ${PYTHON:-$(python3 --version 2>&1 || echo none)}:" \
-        "install one of them (apt-get install python3 python3-venv python3-dev, say) and name it by PYTHON=/path/to/python3.11"
-}
 
 # what the end of a failed step's log means, in words
 explain() {
@@ -59,6 +62,15 @@ explain() {
     fi
 }
 
+# remaining SECONDS: how far ninja is, and how long the rest takes if it goes on like this
+remaining() {
+    local counts ready all
+    counts=$(grep -oE '\[[0-9]+/[0-9]+\]' "$log" | tail -n 1 | tr -d '[]') || return 1
+    ready=${counts%/*} all=${counts#*/}
+    [ "$ready" -gt 0 ] || return 1
+    printf '[%s], some %d minutes left' "$counts" $((($1 * (all - ready) / ready + 59) / 60))
+}
+
 # step WHAT COMMAND...: runs it with its output in a log, and says every 20 seconds that and how far it is
 step() {
     local what=$1 started=$SECONDS pid progress
@@ -71,7 +83,7 @@ step() {
         sleep 0.2
         if [ $((SECONDS - last)) -ge 20 ]; then
             last=$SECONDS
-            progress=$(grep -oE '\[[0-9]+/[0-9]+\]|(Downloading|Installing collected|Building wheel)[^(]{0,60}' "$log" | tail -n 1 || true)
+            progress=$(remaining $((SECONDS - started))) || progress=$(grep -oE '(Downloading|Installing collected|Building wheel)[^(]{0,60}' "$log" | tail -n 1 || true)
             printf '  %4d s  %s\n' $((SECONDS - started)) "$progress"
         fi
     done
@@ -85,46 +97,77 @@ step() {
 if [ -n "$active" ]; then
     [ -n "${VIRTUAL_ENV:-}${CONDA_PREFIX:-}" ] || fail "expected an active environment for --active, got none: activate one first"
     environment=${VIRTUAL_ENV:-$CONDA_PREFIX}
-    python=$environment/bin/python
-    supported "$python" || fail "expected Python 3.10, 3.11 or 3.12 in $environment, got $("$python" --version 2>&1)"
 else
     environment=$PWD/.venv
-    python=$environment/bin/python
 fi
-
-torch_pin=$(sed -n 's/^torch==//p' tools/constraints.txt)
-architectures=$(wanted_architectures "$torch_pin")
+python=$environment/bin/python
 
 # a stamp names what was set up: .slotcon_mm-FINGERPRINT-TIER-ARCHITECTURES of compiled operators
-stamp=$environment/.slotcon_mm-$(cat tools/constraints.txt tools/setup_env.sh tools/gpu_support.sh setup.py | cksum | tr ' ' '-')
-for found in "$stamp-$tier"-* "$stamp-det,seg"-*; do
-    if [ -e "$found" ] && { [ "$tier" = base ] || covers "${found#"$stamp-$tier-"}" "$architectures"; }; then exit 0; fi
+scripts="tools/setup_env.sh tools/stacks.sh tools/mmcv_wheel.sh tools/gpu_support.sh setup.py"
+stamp() { echo "$environment/.slotcon_mm-$(cat "$constraints" $scripts | cksum | tr ' ' '-')"; }
+for candidate in ${wanted_stack:-original onedl}; do
+    use_stack "$candidate"
+    architectures=$(wanted_architectures "$torch_pin")
+    for found in "$(stamp)-$tier"-* "$(stamp)-det,seg"-*; do
+        if [ -e "$found" ] && { [ "$tier" = base ] || covers "${found#"$(stamp)-$tier-"}" "$architectures"; }; then exit 0; fi
+    done
 done
 
+uv=""
+if [ -x "$python" ]; then
+    version=$(version_of "$python")
+    stack=${wanted_stack:-$(installed_stack "$environment")}
+    if [ -z "$stack" ]; then read -r stack _ <<<"$(stacks_for "$version")"; fi
+    takes "$stack" "$python" || fail "expected Python $(pythons_of "$wanted_stack") in $environment, got ${version:-none}:" \
+        "remove that environment, or name another stack by --stack"
+elif [ -n "$active" ]; then
+    fail "expected a Python in $environment, got none: make that environment anew"
+elif [ -n "$python_from_uv" ]; then
+    stack=${wanted_stack:-original}
+    find_uv "$cache/uv"
+else
+    find_base_python "$wanted_stack" || fail "$(advise_python "$wanted_stack")"
+fi
+use_stack "$stack"
+architectures=$(wanted_architectures "$torch_pin")
 problem=$(check_gpus "$torch_pin")
 [ -z "$problem" ] || fail "$problem"
 free_gb=$(($(df -Pk . | awk 'NR == 2 {print $4}') / 1048576))
 [ "$free_gb" -ge 7 ] || fail "expected 7 GB of free disk in $PWD (9 for det,seg), got $free_gb: make room first"
 
-if [ -z "$active" ] && ! [ -x "$python" ]; then
-    base_python=$(find_supported_python)
+if ! [ -x "$python" ]; then
     unfinished=.venv
-    step "making .venv with $("$base_python" --version)" "$base_python" -m venv .venv
+    if [ -n "$python_from_uv" ]; then
+        step "making .venv with uv's Python 3.12 (downloaded if this system has none; some 35 MB)" "$uv" venv --seed --python 3.12 .venv
+    else
+        step "making .venv with $("$base_python" --version)" "$base_python" -m venv .venv
+    fi
     unfinished=""
 fi
+if pip_has_settings_of_its_own; then uv=""; else uv=${uv:-$(command -v uv || true)}; fi
 pip() { "$python" -m pip --disable-pip-version-check --no-input "$@"; }
-install() { pip install --constraint tools/constraints.txt "$@"; }
+install() {
+    if [ -n "$uv" ]; then
+        "$uv" pip install --python "$python" --constraint "$constraints" "$@"
+    else
+        pip install --constraint "$constraints" "$@"
+    fi
+}
 
+installed=$(installed_stack "$environment")
+if [ -n "$installed" ] && [ "$installed" != "$stack" ]; then
+    step "removing the other stack" pip uninstall --yes $others
+fi
 step "pip and build tools" install pip setuptools wheel ninja psutil
 step "torch and torchvision (4.7 GB with CUDA; about 2 minutes)" install torch torchvision
 step "libraries" install numpy scipy matplotlib pillow opencv-python-headless pycocotools tqdm tensorboard safetensors \
     addict pyyaml rich termcolor yapf packaging einops importlib-metadata mat4py modelindex platformdirs
-# without their dependencies: MMEngine asks for an OpenCV that needs libGL
-step "mmengine and mmpretrain" install --no-deps mmengine mmpretrain
+# without their dependencies: MMEngine asks for an OpenCV that needs libGL. Built, if they must be, by the pinned tools
+step "mmengine and mmpretrain" install --no-deps --no-build-isolation $hosts
 if [ "$tier" = det,seg ]; then
-    step "mmdet, mmseg and test tools" install shapely terminaltables prettytable ftfy regex six \
-        pytest pytest-xdist hypothesis ruff mypy import-linter timm
-    step "mmdet and mmseg" install --no-deps mmdet mmsegmentation
+    step "libraries of mmdet and mmseg, and test tools" install shapely terminaltables prettytable ftfy regex six \
+        pytest pytest-xdist hypothesis ruff mypy import-linter timm $more_libraries
+    step "mmdet and mmseg" install --no-deps --no-build-isolation $more_hosts
 fi
 
 # mmcv: a wheel of our own, since pip's isolated builds silently lack the operators
@@ -137,60 +180,25 @@ if [ "$architectures" = cpu ]; then architectures=$seen; fi  # where there is no
 if [ "$architectures" = cpu ]; then cuda=cpu; fi
 if [ "$architectures" != cpu ] && [ "$cuda" = cpu ]; then
     fail "expected a torch built for CUDA, which this machine's GPU needs, got $torch_pin without: set" \
-        "CUDA_VISIBLE_DEVICES=-1 for the CPU, or pin another torch in tools/constraints.txt"
+        "CUDA_VISIBLE_DEVICES=-1 for the CPU, or pin another torch in $constraints"
 fi
-wheels() { echo "$cache/$python_tag-torch$torch_version-mmcv2.1.0-$1"; }
+# its folder's name is all that a wheel depends on; a home may be shared with machines of another kind
+kind=$(uname -s)-$(uname -m)
+wheels() { echo "$cache/$python_tag-torch$torch_version-$mmcv$mmcv_pin-$1${kind#Linux-x86_64}"; }
 with_ops=$(wheels "cuda$cuda-sm$architectures") without_ops=$(wheels no-ops)
 if [ "$cuda" = cpu ]; then with_ops=$(wheels cpu); fi
 
-# CUDA_HOME with an nvcc of torch's CUDA: the system's, else the registry's toolkit, unpacked beside the wheels
-find_cuda() {
-    local nvcc home
-    for nvcc in "${CUDA_HOME:-/usr/local/cuda}/bin/nvcc" "$(command -v nvcc || true)"; do
-        if [ -x "$nvcc" ] && "$nvcc" --version | grep -q "release ${cuda%%.*}\."; then
-            # a wrapper on PATH may stand outside the toolkit; nvcc knows its own place
-            home=$("$nvcc" --dryrun -x cu /dev/null 2>&1 | sed -n 's/^#\$ TOP=//p' | head -n 1)
-            if [ -n "$home" ]; then (cd "$home" && pwd); return; fi
-        fi
-    done
-    # NVIDIA's wheels for CUDA 12 have no nvcc
-    [ "${cuda%%.*}" -ge 13 ] || fail "expected an nvcc of CUDA ${cuda%%.*}, which mmcv's operators for torch $torch_version need, got" \
-        "none: install NVIDIA's CUDA Toolkit $cuda (or: conda install -c nvidia cuda-toolkit=$cuda) and name its folder by CUDA_HOME"
-    home=$cache/cuda-toolkit-$cuda
-    if ! [ -x "$home/bin/nvcc" ]; then
-        rm -rf "$home" "$home.part"
-        pip install --quiet --target "$home.part" "cuda-toolkit[nvcc,cudart,cccl,cublas,cusparse,cusolver,curand,nvrtc,nvtx]==$cuda.*" >&2
-        mv "$home.part"/nvidia/cu* "$home"
-        rm -rf "$home.part"
-        # packages hold libfoo.so.13 only; the linker asks for libfoo.so
-        for library in "$home"/lib/lib*.so.*; do ln -sf "$(basename "$library")" "${library%%.so.*}.so"; done
-        ln -sfn lib "$home/lib64"
-    fi
-    echo "$home"
-}
-
-build_mmcv() {  # folder, distribution (mmcv-lite is mmcv without operators)
-    mkdir -p "$1.part"
-    if [ "$2" = mmcv ] && [ "$cuda" != cpu ]; then
-        CUDA_HOME=$(find_cuda) || return 1
-        export CUDA_HOME FORCE_CUDA=1 TORCH_CUDA_ARCH_LIST=${architectures//,/;}
-    fi
-    MAX_JOBS=${MAX_JOBS:-$("$python" tools/build_jobs.py)} PATH="$environment/bin:$PATH" \
-        pip wheel --verbose --no-build-isolation --no-deps --no-binary mmcv --wheel-dir "$1.part" "$2==2.1.0"
-    rm -rf "$1"
-    mv "$1.part" "$1"
-}
-
+wheel_in() { ls "$1"/*.whl 2>/dev/null; }
 has_ops() { "$python" -c 'import mmcv._ext' 2>/dev/null; }
 
-if [ "$tier" = det,seg ] && ! ls "$with_ops"/*.whl >/dev/null 2>&1; then
+if [ "$tier" = det,seg ] && ! wheel_in "$with_ops" >/dev/null; then
     minutes=$([ "$cuda" = cpu ] && echo "8 to 10" || echo 20)
-    step "building mmcv with operators for $(basename "${with_ops#*mmcv2.1.0-}") (once; about $minutes minutes on two cores)" build_mmcv "$with_ops" mmcv
-elif [ "$tier" = base ] && ! ls "$with_ops"/*.whl "$without_ops"/*.whl >/dev/null 2>&1; then
-    step "mmcv without operators" build_mmcv "$without_ops" mmcv-lite
+    step "building mmcv with operators for $(basename "${with_ops#*"$mmcv$mmcv_pin-"}") (once; about $minutes minutes on two cores)" build_mmcv "$with_ops" "$mmcv"
+elif [ "$tier" = base ] && ! wheel_in "$with_ops" >/dev/null && ! wheel_in "$without_ops" >/dev/null; then
+    step "mmcv without operators" build_mmcv "$without_ops" "$mmcv_without_ops" no-ops
 fi
-wheel=$(ls "$with_ops"/*.whl 2>/dev/null || ls "$without_ops"/*.whl)
-pip uninstall --quiet --yes mmcv mmcv-lite >/dev/null 2>&1 || true
+wheel=$(wheel_in "$with_ops" || wheel_in "$without_ops")
+pip uninstall --quiet --yes mmcv mmcv-lite onedl-mmcv >/dev/null 2>&1 || true
 step "mmcv ($(basename "$(dirname "$wheel")"))" pip install --no-deps --force-reinstall "$wheel"
 if [ "$tier" = det,seg ] && ! has_ops; then
     fail "expected compiled operators in $wheel, got none: remove $with_ops and run this again"
@@ -198,5 +206,5 @@ fi
 step "slotcon_mm" pip install --no-deps --no-build-isolation --editable .
 "$python" -c "import slotcon_mm"
 rm -f "$environment"/.slotcon_mm-*
-touch "$stamp-$tier-$architectures"
-echo "ready: $environment ($tier)"
+touch "$(stamp)-$tier-$architectures"
+echo "ready: $environment ($tier, $stack stack)"

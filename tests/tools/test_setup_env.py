@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -11,6 +12,13 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).parents[2]
+SOURCED = ("stacks.sh", "base_python.sh", "mmcv_wheel.sh", "gpu_support.sh")
+PINS = {"original": "constraints.txt", "onedl": "constraints-onedl.txt"}
+
+# of what setup_env.sh may call, that which macOS has
+SYSTEM_TOOLS = """
+awk basename bash cat cksum cut df dirname env grep head ln ls mkdir mktemp mv rm sed sleep sort tail touch tr uname
+"""
 
 
 @pytest.fixture
@@ -18,8 +26,9 @@ def checkout(tmp_path: Path) -> Path:
     """What set-up reads, without an environment."""
     root = tmp_path / "checkout"
     (root / "tools").mkdir(parents=True)
-    for name in ("tools/setup_env.sh", "tools/gpu_support.sh", "tools/constraints.txt", "setup.py"):
-        shutil.copy(REPOSITORY / name, root / name)
+    shutil.copy(REPOSITORY / "setup.py", root)
+    for name in ("setup_env.sh", *SOURCED, *PINS.values()):
+        shutil.copy(REPOSITORY / "tools" / name, root / "tools")
     return root
 
 
@@ -52,19 +61,133 @@ def ask(checkout: Path, question: str, **environment: str) -> str:
 
 def set_up(checkout: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess:
     hidden = ("PYTHON", "VIRTUAL_ENV", "CONDA_PREFIX", "CUDA_VISIBLE_DEVICES", "TORCH_CUDA_ARCH_LIST")
-    env = {name: value for name, value in os.environ.items() if name not in hidden}
+    env = {name: value for name, value in os.environ.items() if name not in hidden and not name.startswith("PIP_")}
     env["PATH"] = f"{checkout.parent / 'bin'}:{env['PATH']}"
     env["SLOTCON_CACHE"] = str(checkout.parent / "cache")
+    env["PIP_CONFIG_FILE"] = "/dev/null"
     command = ["bash", str(checkout / "tools/setup_env.sh"), *arguments]
     return subprocess.run(command, env={**env, **environment}, capture_output=True, text=True, timeout=120)
 
 
-def test_a_python_that_does_not_fit_is_named(checkout):
-    python = stand_in(checkout.parent / "bin", "python3.9", '[ "$1" = --version ] && echo Python 3.9.1; exit 1')
+def python_of(version: str, then: str = "exit 1") -> str:
+    """A script that is a Python of that version as far as it is asked for it, and then does something else."""
+    asked = (
+        f'case "$*" in --version) echo "Python {version}.1"; exit ;; *"version_info[:2])") echo {version}; exit ;; esac'
+    )
+    return f"{asked}\n{then}"
+
+
+def only_pythons(checkout: Path, *versions: str) -> dict[str, str]:
+    """An environment whose PATH has no Python but these; the first is python3, too."""
+    folder = checkout.parent / "bin"
+    for name in SYSTEM_TOOLS.split():
+        if not (folder / name).exists():
+            folder.mkdir(exist_ok=True)
+            (folder / name).symlink_to(str(shutil.which(name)))
+    makes_none = 'echo "made by $0 of VERSION" >&2; exit 1'
+    for version in versions:
+        stand_in(folder, f"python{version}", python_of(version, makes_none.replace("VERSION", version)))
+    if versions:
+        stand_in(folder, "python3", python_of(versions[0], makes_none.replace("VERSION", versions[0])))
+    return {"PATH": str(folder)}
+
+
+@pytest.mark.parametrize(
+    ("pythons", "arguments", "made_with"),
+    [
+        (["3.11"], [], "3.11"),
+        (["3.12", "3.11"], [], "3.12"),  # the system's own first
+        (["3.13", "3.11"], [], "3.11"),  # the originals where they can be
+        (["3.14", "3.13"], [], "3.14"),
+        (["3.9", "3.13"], [], "3.13"),
+        (["3.11", "3.13"], ["--stack", "onedl"], "3.11"),
+        (["3.10", "3.13"], ["--stack", "onedl"], "3.13"),
+        (["3.13", "3.10"], ["--stack", "original"], "3.10"),
+    ],
+)
+def test_the_python_that_is_there_chooses_the_stack(checkout, pythons, arguments, made_with):
+    result = set_up(checkout, *arguments, **only_pythons(checkout, *pythons))
+    assert f"making .venv with Python {made_with}.1" in result.stdout
+    assert f"of {made_with}" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("pythons", "arguments", "answer"),
+    [
+        (["3.9"], [], "expected Python 3.10, 3.11, 3.12, 3.13 or 3.14, got Python 3.9.1"),
+        (["3.15"], [], "expected Python 3.10, 3.11, 3.12, 3.13 or 3.14, got Python 3.15.1"),
+        (["3.13"], ["--stack", "original"], "expected Python 3.10, 3.11 or 3.12, got Python 3.13.1"),
+        (["3.10"], ["--stack", "onedl"], "expected Python 3.11, 3.12, 3.13 or 3.14, got Python 3.10.1"),
+    ],
+)
+def test_a_python_that_does_not_fit_is_named(checkout, pythons, arguments, answer):
+    result = set_up(checkout, *arguments, **only_pythons(checkout, *pythons))
+    assert result.returncode != 0
+    assert answer in result.stderr
+    assert "--python-from-uv" in result.stderr
+    assert "PYTHON=" in result.stderr
+    assert not (checkout / ".venv").exists()
+
+
+def test_a_python_that_was_named_and_does_not_fit_is_not_replaced(checkout):
+    python = stand_in(checkout.parent / "bin", "python3.9", python_of("3.9"))
     result = set_up(checkout, PYTHON=str(python))
     assert result.returncode != 0
-    assert "expected Python 3.10, 3.11 or 3.12" in result.stderr
-    assert "PYTHON=" in result.stderr
+    assert f"got {python}" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("tool", "script", "command"),
+    [
+        (
+            "apt-cache",
+            '[ "$2" = python3.11 ] && echo Package: python3.11',
+            "apt-get install python3.11 python3.11-venv",
+        ),
+        ("apt-cache", "exit 100", None),  # it knows none that fits
+        ("dnf", "", "dnf install python3.12 python3.12-devel"),
+        ("brew", "", "brew install python@3.12"),
+    ],
+)
+def test_the_system_s_own_command_is_named_where_it_has_one(checkout, tool, script, command):
+    stand_in(checkout.parent / "bin", tool, script)
+    last = set_up(checkout, **only_pythons(checkout, "3.9")).stderr.splitlines()[-1]
+    assert (command in last) if command else ("install python" not in last)
+
+
+def test_uv_brings_a_python_where_it_is_asked_to(checkout):
+    """The download itself is uv's."""
+    environment = only_pythons(checkout, "3.9")
+    offer = set_up(checkout, **environment).stderr
+    assert "downloads uv" in offer
+    stand_in(checkout.parent / "bin", "uv", f'echo "$@" >>"{checkout}/asked"; exit 1')
+    offer = set_up(checkout, **environment).stderr
+    assert "downloads CPython 3.12" in offer
+    assert not (checkout / "asked").exists()
+    result = set_up(checkout, "--python-from-uv", **environment)
+    assert "making .venv with uv's Python 3.12 (downloaded" in result.stdout
+    assert (checkout / "asked").read_text() == "venv --seed --python 3.12 .venv\n"
+
+
+def test_a_missing_uv_is_installed_by_whatever_python_there_is(checkout):
+    makes_an_environment = """
+case "$2" in
+    venv) mkdir -p "$3/bin"; /bin/cp "$0" "$3/bin/python" ;;
+    pip) printf '#!/bin/bash\nexit 1\n' >"${0%python}uv"; /bin/chmod +x "${0%python}uv" ;;
+esac
+"""
+    environment = only_pythons(checkout)
+    stand_in(checkout.parent / "bin", "python3", python_of("3.9", makes_an_environment))
+    result = set_up(checkout, "--python-from-uv", **environment)
+    assert "making .venv with uv's Python 3.12" in result.stdout
+    assert (checkout.parent / "cache/uv/bin/uv").exists()
+
+
+def test_no_uv_and_no_way_to_it_is_answered(checkout):
+    result = set_up(checkout, "--python-from-uv", **only_pythons(checkout, "3.9"))
+    assert result.returncode != 0
+    assert "expected uv, got neither" in result.stderr
+    assert not (checkout.parent / "cache/uv").exists()
 
 
 def test_a_missing_venv_module_is_answered_and_nothing_half_made_stays(checkout):
@@ -189,13 +312,11 @@ def test_what_was_built_elsewhere_serves_if_it_covers_this_machine(checkout, bui
 
 def test_an_environment_of_a_login_node_is_not_taken_for_one_with_cuda(checkout):
     """And one that was set up on a GPU serves the login node."""
-    python = 'printf "%s\\n" "$*" >>calls; exit 1'
+    python = python_of("3.11", 'printf "%s\\n" "$*" >>calls; exit 1')
     (checkout / ".venv/bin").mkdir(parents=True)
     stand_in(checkout / ".venv/bin", "python", python)
-    files = ("constraints.txt", "setup_env.sh", "gpu_support.sh")
-    content = (
-        b"".join((checkout / "tools" / name).read_bytes() for name in files) + (checkout / "setup.py").read_bytes()
-    )
+    files = ("constraints.txt", "setup_env.sh", "stacks.sh", "mmcv_wheel.sh", "gpu_support.sh", "../setup.py")
+    content = b"".join((checkout / "tools" / name).read_bytes() for name in files)
     checksum = subprocess.run(["cksum"], input=content, capture_output=True, check=True).stdout.decode().strip()
     stamp = checkout / f".venv/.slotcon_mm-{checksum.replace(' ', '-')}-det,seg-cpu"
     stamp.touch()
@@ -212,6 +333,7 @@ def test_an_environment_of_a_login_node_is_not_taken_for_one_with_cuda(checkout)
 
 PYTHON_WITH_TORCH = """
 case "$*" in
+    *"version_info[:2])") echo 3.11 ;;
     *"import sys, torch"*) echo "cp311 2.10.0 12.8 8.0,9.0" ;;
     tools/build_jobs.py) echo 3 ;;
     *" wheel --verbose "*)
@@ -257,19 +379,13 @@ def test_a_wheel_is_built_for_these_gpus_and_kept_under_their_name(with_cuda_12,
     assert [path.name.endswith("-det,seg-8.0,9.0") for path in (with_cuda_12 / ".venv").glob(".slotcon_mm-*")] == [True]
 
 
-# of what setup_env.sh may call, that which macOS has
-ON_A_MAC = """
-awk basename bash cat cksum cut df dirname env grep head ln ls mkdir mktemp mv rm sed sleep sort tail touch tr
-"""
-
-
 def test_a_mac_has_all_that_set_up_calls(checkout, tmp_path):
     (checkout / ".venv/bin").mkdir(parents=True)
     script = PYTHON_WITH_TORCH.replace("cp311 2.10.0 12.8 8.0,9.0", "cp311 2.11.0 cpu cpu")
     stand_in(checkout / ".venv/bin", "python", script)
     tools = tmp_path / "mac"
     tools.mkdir()
-    for name in ON_A_MAC.split():
+    for name in SYSTEM_TOOLS.split():
         (tools / name).symlink_to(str(shutil.which(name)))
     result = set_up(checkout, "det,seg", PATH=str(tools))
     assert result.returncode == 0, result.stderr
@@ -278,12 +394,103 @@ def test_a_mac_has_all_that_set_up_calls(checkout, tmp_path):
     assert set_up(checkout, "det,seg", PATH=str(tools)).stdout == ""
 
 
-def test_other_versions_of_torch_contradict_no_constraint():
+def environment_of(checkout: Path, *, version: str = "3.12", holds: str | None = None) -> Path:
+    """An environment of that Python that holds one distribution, notes what pip is asked, and builds nothing."""
+    note = 'case "$2" in pip) shift 2; printf "%s\\n" "$*" >>calls ;; esac'
+    (checkout / ".venv/bin").mkdir(parents=True)
+    python = stand_in(checkout / ".venv/bin", "python", python_of(version, note))
+    if holds:
+        (checkout / f".venv/lib/python{version}/site-packages" / holds).mkdir(parents=True)
+    return python
+
+
+def test_an_environment_keeps_its_stack(checkout):
+    environment_of(checkout, holds="onedl_mmengine-0.10.12.dist-info")
+    set_up(checkout)
+    calls = (checkout / "calls").read_text()
+    assert "--no-deps --no-build-isolation onedl-mmengine onedl-mmpretrain" in calls
+    assert "--constraint tools/constraints-onedl.txt" in calls
+    assert "uninstall" not in calls.partition("mmcv")[0]
+
+
+@pytest.mark.parametrize(
+    ("holds", "stack", "goes"),
+    [
+        ("mmengine-0.10.7.dist-info", "onedl", " mmengine mmpretrain mmdet mmsegmentation mmcv mmcv-lite"),
+        ("onedl_mmengine-0.10.12.dist-info", "original", " onedl-mmengine onedl-mmpretrain onedl-mmdetection"),
+    ],
+)
+def test_the_other_stack_goes_first_since_both_have_the_same_import_names(checkout, holds, stack, goes):
+    environment_of(checkout, holds=holds)
+    result = set_up(checkout, "--stack", stack)
+    assert "removing the other stack" in result.stdout
+    first = (checkout / "calls").read_text().splitlines()[0]
+    assert "uninstall --yes" + goes in first
+
+
+def test_a_stack_that_the_environment_cannot_hold_is_refused(checkout):
+    environment_of(checkout, version="3.13")
+    result = set_up(checkout, "--stack", "original")
+    assert f"expected Python 3.10, 3.11 or 3.12 in {checkout}/.venv, got 3.13" in result.stderr
+    assert not (checkout / "calls").exists()
+
+
+@pytest.mark.parametrize(
+    ("settings", "used"),
+    [
+        ({}, True),
+        ({"PIP_EXTRA_INDEX_URL": "https://example.org/simple"}, False),
+        ({"PIP_CONFIG_FILE": "pip.conf"}, False),
+    ],
+)
+def test_uv_installs_the_same_pins_unless_pip_has_an_index_of_its_own(checkout, settings, used):
+    python = environment_of(checkout)
+    (checkout / "pip.conf").write_text("[global]\nindex-url = https://example.org/simple\n")
+    stand_in(checkout.parent / "bin", "uv", f'printf "%s\\n" "$*" >>"{checkout}/uv-calls"')
+    set_up(checkout, **settings)
+    assert (checkout / "uv-calls").exists() == used
+    if used:
+        install = f"pip install --python {python} --constraint tools/constraints.txt "
+        assert install + "torch torchvision" in (checkout / "uv-calls").read_text()
+    assert ("torch torchvision" in (checkout / "calls").read_text()) != used
+
+
+@pytest.mark.parametrize(
+    ("output", "seconds", "answer"),
+    [
+        ("[1/78] c++ -MMD x.cpp\n[26/78] c++", 390, "[26/78], some 13 minutes left"),
+        ("[77/78] c++", 770, "[77/78], some 1 minutes left"),
+        ("Collecting mmcv", 10, ""),
+        ("[0/78] c++", 10, ""),
+    ],
+)
+def test_a_build_says_how_long_it_will_take(checkout, output, seconds, answer):
+    script = (checkout / "tools/setup_env.sh").read_text()
+    function = script[script.index("remaining() {") : script.index("# step WHAT")]
+    log = checkout / "log"
+    log.write_text(output)
+    result = subprocess.run(
+        ["bash", "-c", f"set -euo pipefail; log={log}; {function}\nremaining {seconds} || true"],
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert result.stdout == answer
+
+
+@pytest.mark.parametrize("pins", PINS.values())
+def test_other_versions_of_torch_contradict_no_constraint(pins):
     """cuda-bindings and others differ with torch's CUDA; torch itself says which."""
-    names = [line.partition("==")[0] for line in (REPOSITORY / "tools/constraints.txt").read_text().splitlines()]
+    names = [line.partition("==")[0] for line in (REPOSITORY / "tools" / pins).read_text().splitlines()]
+    assert "torch" in names
     assert not [name for name in names if name.startswith(("cuda-", "nvidia-", "triton"))]
 
 
-def test_every_constraint_is_an_exact_version():
-    lines = (REPOSITORY / "tools/constraints.txt").read_text().splitlines()
+@pytest.mark.parametrize("pins", PINS.values())
+def test_every_constraint_is_an_exact_version(pins):
+    lines = (REPOSITORY / "tools" / pins).read_text().splitlines()
     assert all("==" in line for line in lines if line and not line.startswith("#"))
+
+
+def test_both_stacks_pin_the_same_torch():
+    """What gpu_support.sh advises holds for both, and operators build with it."""
+    pinned = [(REPOSITORY / "tools" / pins).read_text() for pins in PINS.values()]
+    assert len({re.search(r"^torch==.+$", text, re.M)[0] for text in pinned}) == 1
