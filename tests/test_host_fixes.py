@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import mmpretrain.utils.dependency
+import pytest
+from mmengine.config import Config
 from mmengine.config.utils import MODULE2PACKAGE
 from mmengine.utils import get_installed_path
 
@@ -21,3 +23,21 @@ def test_importing_the_package_applies_them():
 def test_applying_them_twice_is_harmless():
     apply_host_fixes()
     apply_host_fixes()
+
+
+@pytest.mark.parametrize(
+    ("base", "found"),
+    [
+        ("slotcon_mm::ablations/slotcon_r50_coco_k64.py", "slotcon_mm.SlotCon"),
+        ("slotcon_mm::detection/mask-rcnn_r18_fpn_quickstart.py", "MaskRCNN"),
+        ("mmpretrain::byol/byol_resnet50_16xb256-coslr-200e_in1k.py", "BYOL"),
+        ("mmdet::mask_rcnn/mask-rcnn_r50_fpn_1x_coco.py", "MaskRCNN"),
+        ("mmseg::fcn/fcn_r50-d8_4xb4-80k_ade20k-512x512.py", "EncoderDecoder"),
+    ],
+)
+def test_configs_of_each_package_can_be_inherited_from(tmp_path, base, found):
+    """Whichever stack they come from: the forks' distributions have other names than MMEngine's table."""
+    pytest.importorskip(base.partition("::")[0])
+    config = tmp_path / "mine.py"
+    config.write_text(f'_base_ = "{base}"\n')
+    assert Config.fromfile(config).model.type == found
