@@ -34,6 +34,7 @@ setup(
     # configs, tools and model-index.yml, which `_base_ = 'slotcon_mm::...'` and mim look for below the package, depth
     # by depth, since setuptools before 62.3 reads ** as *
     package_data={"slotcon_mm": [".mim/" + "/".join("*" * depth) for depth in range(1, 5)]},
+    exclude_package_data={"": ["*.py[co]"]},
     install_requires=[
         "torch>=2.1",
         "torchvision>=0.16",
