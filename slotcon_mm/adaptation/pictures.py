@@ -10,7 +10,7 @@ import torch
 
 from slotcon_mm.datasets.image_files import UnreadableImageError, read_image
 from slotcon_mm.evaluation.clustering import spherical_kmeans
-from slotcon_mm.evaluation.frozen.grids import resized, rows_of
+from slotcon_mm.evaluation.frozen.grids import encode_each, rows_of
 from slotcon_mm.evaluation.frozen.networks import FrozenNetwork
 from slotcon_mm.models.functional import upsampled_argmax
 from slotcon_mm.models.input_sizes import usual_size
@@ -35,8 +35,7 @@ def read_shown(paths: Sequence[str], count: int) -> list[np.ndarray]:
 
 def cluster_overlays(network: FrozenNetwork, images: Sequence[np.ndarray]) -> list[np.ndarray]:
     """The images with twelve clusters of the network's features, over all of them (spherical k-means, seed 0)."""
-    device, size = next(network.backbone.parameters()).device, usual_size(network.views)
-    grids = [network.encode(resized(image, size, device)[None]).features[0] for image in images]
+    grids = [encoding.features for encoding in encode_each(network, images, usual_size(network.views))]
     rows = torch.cat([rows_of(grid) for grid in grids]).cpu()
     directions = spherical_kmeans(rows, min(GROUPS, len(rows)), seed=0)
     drawn = []

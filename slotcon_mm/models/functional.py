@@ -20,6 +20,7 @@ __all__ = [
     "counted_slots",
     "dense_cross_entropy",
     "feature_distance",
+    "feature_rank",
     "full_precision",
     "pack_counted",
     "perplexity",
@@ -159,3 +160,13 @@ def perplexity(counts_K: Tensor) -> Tensor:
     """exp of the entropy of the shares: 1 if one prototype takes all pixels, K if all are used alike."""
     share = counts_K / counts_K.sum().clamp(min=1)
     return torch.special.entr(share).sum().exp()
+
+
+def feature_rank(features_ND: Tensor) -> Tensor:
+    """exp of the entropy of the shares of the singular values of rows of length 1: 1 if all are alike, D at most.
+
+    It is the effective rank of Roy and Vetterli (2007). RankMe (Garrido et al., 2023) is the same formula for the
+    embeddings of whole images as they are, not divided by their length, with 1e-7 added to each share.
+    """
+    values = torch.linalg.svdvals(F.normalize(features_ND.double(), dim=1))
+    return torch.special.entr(values / values.sum()).sum().exp()

@@ -150,6 +150,23 @@ def test_perplexity_is_one_for_one_prototype_and_k_for_all_alike():
     )
 
 
+def test_the_rank_counts_directions_whatever_the_lengths_and_turns_of_rows():
+    assert float(F.feature_rank(torch.eye(6).repeat(3, 1))) == pytest.approx(6)
+    assert float(F.feature_rank(torch.ones(20, 6) * torch.rand(20, 1))) == pytest.approx(1)
+    rows = torch.randn(20, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    turn = torch.linalg.qr(torch.randn(6, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(1)))[0]
+    lengths = torch.linspace(0.1, 5, 20, dtype=torch.float64)[:, None]
+    assert float(F.feature_rank(lengths * rows @ turn)) == pytest.approx(float(F.feature_rank(rows)))
+
+
+def test_the_rank_is_that_of_the_formula_written_out():
+    rows = torch.randn(20, 6, dtype=torch.float64, generator=torch.Generator().manual_seed(0))
+    unit = torch.stack([row / row.dot(row).sqrt() for row in rows])
+    values = [math.sqrt(value) for value in torch.linalg.eigvalsh(unit.T @ unit).tolist()]
+    entropy = -sum(value / sum(values) * math.log(value / sum(values)) for value in values)
+    assert float(F.feature_rank(rows)) == pytest.approx(math.exp(entropy))
+
+
 def test_half_precision_is_promoted_and_double_kept():
     assert F.full_precision(torch.zeros(1, dtype=torch.bfloat16)).dtype == torch.float32
     assert F.full_precision(torch.zeros(1, dtype=torch.float64)).dtype == torch.float64

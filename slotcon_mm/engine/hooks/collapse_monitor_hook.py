@@ -13,9 +13,10 @@ from torch import Tensor
 
 from slotcon_mm.checks import expect_positive
 from slotcon_mm.engine.model_of import model_of
+from slotcon_mm.models.functional import feature_rank
 from slotcon_mm.registry import HOOKS
 
-__all__ = ["CollapseMonitorHook", "feature_rank", "signs_of_collapse"]
+__all__ = ["CollapseMonitorHook", "signs_of_collapse"]
 
 FEW_SLOTS, FEW_PROTOTYPES, LOW_RANK, LARGE_CENTER = 1.5, 1.5, 2.0, 0.95
 IMAGES = 16
@@ -96,9 +97,3 @@ def pixel_features(model: Any, batch: dict[str, Any]) -> Tensor:
     features = model.teacher.neck.project(model.teacher.backbone(inputs))
     model.train(was_training)
     return features.float().flatten(2).transpose(1, 2).flatten(0, 1)
-
-
-def feature_rank(features_ND: Tensor) -> Tensor:
-    """Effective rank (Roy and Vetterli, 2007): exp of the entropy of the normalized rows' singular values' shares."""
-    values = torch.linalg.svdvals(torch.nn.functional.normalize(features_ND.double(), dim=1))
-    return torch.special.entr(values / values.sum()).sum().exp()

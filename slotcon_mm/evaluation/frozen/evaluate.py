@@ -116,7 +116,7 @@ def learn_from_labels(
                 sample.add(grid)
             for memory in memories if "memory" in needed else ():
                 memory.add(grid, epoch)
-    device = device_of(network)
+    device = network.device
     train = sample.gather(device) if "train" in needed else None
     return [
         material._replace(train=train, memory=near(memory.gather(), device) if "memory" in needed else None)
@@ -129,7 +129,7 @@ def find_clusters(materials: list[Material], grids: GridsTwice, choices: Choices
     sample = PixelSample(choices.pixels, len(grids.dataset), labeled=False)
     for grid in grids.first_pass("held-out images, for clusters"):
         sample.add(grid)
-    pixels = sample.gather(device_of(grids.network))
+    pixels = sample.gather(grids.network.device)
     count = materials[0].num_classes
     return [
         material._replace(
@@ -144,10 +144,6 @@ def near(memory: Memory, device: torch.device) -> Memory:
     """On the device, if it is small; a large one stays on the CPU, and is copied block by block for each image."""
     is_small = sum(part.nbytes for part in memory) <= MOST_BYTES_ON_DEVICE
     return Memory(*(part.to(device) for part in memory)) if is_small else memory
-
-
-def device_of(network: FrozenNetwork) -> torch.device:
-    return next(network.backbone.parameters()).device
 
 
 def expect_sensible(choices: Choices, parts: LabeledParts) -> None:

@@ -13,11 +13,14 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
-from slotcon_mm.evaluation.frozen.networks import FrozenNetwork
+from slotcon_mm.evaluation.frozen.networks import Encoding, FrozenNetwork
 from slotcon_mm.models.input_sizes import input_size, usual_size
 from slotcon_mm.models.one_size import batches_of_one_size
 
-__all__ = ["Grid", "GridsTwice", "Reading", "cells_of_labels", "each_grid", "nearest_places", "resized", "rows_of"]
+__all__ = [
+    "Grid", "GridsTwice", "Reading", "cells_of_labels", "each_batch", "each_grid", "encode_each", "nearest_places",
+    "rows_of",
+]  # fmt: skip
 
 
 class Reading(NamedTuple):
@@ -67,6 +70,12 @@ def each_grid(
     network: FrozenNetwork, dataset: Any, reading: Reading, what: str = "images", *, start: int = 0
 ) -> Iterator[Grid]:
     """Those of this process, every W-th image of W processes; without the first ``start`` of them."""
+    for batch in each_batch(dataset, reading, what, start=start):
+        yield from encoded(network, batch, reading.size or usual_size(network.views))
+
+
+def each_batch(dataset: Any, reading: Reading, what: str, *, start: int = 0) -> Iterator[list[dict[str, Any]]]:
+    """Samples of this process, each with its ``position``, as ``each_grid`` takes them."""
     rank, world = get_dist_info()
     mine = range(rank, len(dataset), world)[start:]
     if not mine:
@@ -76,10 +85,9 @@ def each_grid(
         worker_init_fn=reading.start_worker, timeout=reading.timeout if reading.workers else 0,
         generator=torch.Generator(),  # else it would draw one of the process's random numbers
     )  # fmt: skip
-    device = next(network.backbone.parameters()).device
     with tqdm(total=len(mine), desc=what, disable=not reading.progress or rank > 0) as bar:
         for batch in loader:
-            yield from encoded(network, batch, reading.size or usual_size(network.views), device)
+            yield batch
             bar.update(len(batch))
 
 
@@ -116,19 +124,21 @@ class Chosen(Dataset):
         return {**self.dataset[self.positions[place]], "position": self.positions[place]}
 
 
-def encoded(network: FrozenNetwork, samples: list[dict[str, Any]], size: int, device: torch.device) -> Iterator[Grid]:
+def encoded(network: FrozenNetwork, samples: list[dict[str, Any]], size: int) -> Iterator[Grid]:
     """Grids of samples with ``img`` (H, W, 3) uint8 RGB and ``gt_sem_seg`` (H, W)."""
-    images = [resized(sample["img"], size, device) for sample in samples]
-    grids: dict[int, Grid] = {}
-    for places, batch in batches_of_one_size(images):
+    encodings = encode_each(network, [sample["img"] for sample in samples], size)
+    for sample, (features, scores) in zip(samples, encodings, strict=True):
+        yield Grid(sample["position"], features, scores, sample["gt_sem_seg"], sample.get("gt_instances"))
+
+
+def encode_each(network: FrozenNetwork, images: Sequence[np.ndarray], size: int) -> list[Encoding]:
+    """Features (D, h, w) and scores (K, h, w) of each image (H, W, 3), uint8 RGB, its shorter side ``size`` pixels."""
+    found: dict[int, Encoding] = {}
+    for places, batch in batches_of_one_size([resized(image, size, network.device) for image in images]):
         features, scores = network.encode(batch)
         for number, place in enumerate(places):
-            sample = samples[place]
-            grids[place] = Grid(
-                sample["position"], features[number], None if scores is None else scores[number],
-                sample["gt_sem_seg"], sample.get("gt_instances"),
-            )  # fmt: skip
-    yield from (grids[place] for place in range(len(samples)))
+            found[place] = Encoding(features[number], None if scores is None else scores[number])
+    return [found[place] for place in range(len(images))]
 
 
 def resized(image_HW3: np.ndarray, size: int, device: torch.device) -> Tensor:

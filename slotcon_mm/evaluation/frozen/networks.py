@@ -41,13 +41,16 @@ class FrozenNetwork(NamedTuple):
     neck: GroupingNeck | None = None
     in_index: int = -1
 
+    @property
+    def device(self) -> torch.device:
+        return next(self.backbone.parameters()).device
+
     def with_random_weights(self, seed: int) -> FrozenNetwork:
         """The same network before it learned anything; the process's random numbers stay where they are."""
-        device = next(self.backbone.parameters()).device
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed the GPUs as well
             backbone = self.build()
-        return frozen(self._replace(backbone=backbone, neck=None), device)
+        return frozen(self._replace(backbone=backbone, neck=None), self.device)
 
     def encode(self, images_B3HW: Tensor) -> Encoding:
         """Of RGB images in 0 to 255.
