@@ -5,6 +5,7 @@ python tools/evaluate.py work_dirs/RUN [WEIGHTS ...] --images data/street --labe
 python tools/evaluate.py work_dirs/RUN r50.pth --images COCO --labels COCO/stuffthingmaps --splits train2017 val2017 \\
     --label-set coco-stuff-27 --memory 500000 --seeds 3 --out table
 python tools/evaluate.py work_dirs/RUN --data configs/evaluation/voc.py
+python tools/evaluate.py work_dirs/RUN BEFORE --images data/street       # without labels: what they cannot tell is said
 
 WEIGHTS are work dirs, checkpoints of this package or of OpenMMLab's, exported backbones, and plain weights of other
 libraries with --backbone. configs/evaluation/README.md says what each measure is and when to trust it.
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,17 +23,22 @@ from mmengine.dist import is_main_process
 from mmengine.logging import MMLogger
 
 import slotcon_mm
+from slotcon_mm.evaluation.frozen import description_table
+from slotcon_mm.evaluation.frozen.describe import MOST_IMAGES
+from slotcon_mm.evaluation.frozen.description_table import DescribedRow, write_descriptions
 from slotcon_mm.evaluation.frozen.evaluate import Choices
 from slotcon_mm.evaluation.frozen.grids import Reading
 from slotcon_mm.evaluation.frozen.measures import MEASURES
 from slotcon_mm.evaluation.frozen.parts import LabeledParts, build_parts
 from slotcon_mm.evaluation.frozen.table import Row, as_text, write_tables
 from slotcon_mm.launch.console import hosts_kept_quiet, last_paragraph
+from slotcon_mm.launch.describing import describe_weights, description_protocol
 from slotcon_mm.launch.evaluating import evaluate_weights, protocol_of, start_processes
 from slotcon_mm.launch.evaluation_data import (
     add_data_arguments,
     dataset_configs,
     expect_no_data_options,
+    open_unlabeled,
     read_preset,
 )
 from slotcon_mm.launch.label_map_checks import try_labeled_samples
@@ -76,35 +83,66 @@ def main() -> None:
 
 
 def run(args: argparse.Namespace) -> None:
-    rows: list[Row] = []
+    table = ""
     try:
         MMLogger.get_instance("mmengine", log_level="WARNING")
         device = start_processes(args.launcher, args.local_rank, args.device)
-        parts, choices, data = what_to_measure(args)
-        measured = evaluate_weights(
-            args.weights, parts, choices, backbone=args.backbone, source=args.source, random=not args.no_random,
-            device=device,
-        )  # fmt: skip
-        for row in measured:
-            rows.append(row)
-            if args.out and is_main_process():  # after each, so that none is lost if the next one fails
-                protocol = {
-                    **protocol_of(choices, data, parts, slotcon_mm.__version__), "source": args.source or "teacher",
-                    "backbone": args.backbone,
-                }  # fmt: skip
-                write_tables(rows, args.out, protocol, parts.label_set.names, choices.seeds)
+        is_unlabeled = args.images and not args.labels and not args.data
+        for so_far in described(args, device) if is_unlabeled else evaluated(args, device):
+            table = so_far
     except (ValueError, OSError, ImportError) as error:
-        show(rows, None)
+        show(table, None)
         sys.exit(f"error: {last_paragraph(error)}")
-    show(rows, args.out)
+    show(table, args.out)
     leave_processes()
 
 
-def show(rows: list[Row], folder: Path | None) -> None:
-    if rows and is_main_process():
-        print(as_text(rows), end="")
+def show(table: str, folder: Path | None) -> None:
+    if table and is_main_process():
+        print(table, end="")
         if folder:
             print(f"{folder}/evaluation.txt, .md, .csv, .json")
+
+
+def evaluated(args: argparse.Namespace, device: str) -> Iterator[str]:
+    """The table after each of its rows, by when it is written: none is lost if the next one fails."""
+    parts, choices, data = what_to_measure(args)
+    measured = evaluate_weights(
+        args.weights, parts, choices, backbone=args.backbone, source=args.source, random=not args.no_random,
+        device=device,
+    )  # fmt: skip
+    rows: list[Row] = []
+    for row in measured:
+        rows.append(row)
+        if args.out and is_main_process():
+            protocol = {**protocol_of(choices, data, parts, slotcon_mm.__version__), **weights_of(args)}
+            write_tables(rows, args.out, protocol, parts.label_set.names, choices.seeds)
+        yield as_text(rows)
+
+
+def described(args: argparse.Namespace, device: str) -> Iterator[str]:
+    """As ``evaluated``, of images without labels."""
+    of_labels = [f"--{name.replace('_', '-')}" for name in ("measures", "memory", "augmentation_epochs")]
+    if strange := [name for name in of_labels if getattr(args, name[2:].replace("-", "_")) is not None]:
+        raise ValueError(f"expected --labels FOLDER_OR_JSON with {' and '.join(strange)}, got none: pass --labels")
+    dataset, seeds = open_unlabeled(args), range(args.seeds)
+    most_images = MOST_IMAGES if args.most_images is None else args.most_images
+    reading = Reading(size=args.size, batch_size=args.batch_size, workers=args.workers, progress=True)
+    measured = describe_weights(
+        args.weights, dataset, reading, seeds, most_images=most_images, backbone=args.backbone, source=args.source,
+        random=not args.no_random, device=device,
+    )  # fmt: skip
+    rows: list[DescribedRow] = []
+    for row in measured:
+        rows.append(row)
+        if args.out and is_main_process():
+            protocol = description_protocol(args.images, dataset, seeds, most_images, slotcon_mm.__version__)
+            write_descriptions(rows, args.out, {**protocol, **weights_of(args)}, seeds)
+        yield description_table.as_text(rows)
+
+
+def weights_of(args: argparse.Namespace) -> dict[str, Any]:
+    return {"source": args.source or "teacher", "backbone": args.backbone}
 
 
 def what_to_measure(args: argparse.Namespace) -> tuple[LabeledParts, Choices, dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
 from typing import Any
 
@@ -13,6 +13,7 @@ from mmengine.dist import init_dist
 from torch import distributed
 
 from slotcon_mm.evaluation.frozen.evaluate import Choices, evaluate_network
+from slotcon_mm.evaluation.frozen.grids import Reading
 from slotcon_mm.evaluation.frozen.networks import FrozenNetwork, frozen
 from slotcon_mm.evaluation.frozen.parts import LabeledParts
 from slotcon_mm.evaluation.frozen.table import Row
@@ -22,7 +23,9 @@ from slotcon_mm.launch.launchers import prepare_process
 from slotcon_mm.launch.resumable import PROCESSES_WAIT_SECONDS
 from slotcon_mm.models.input_sizes import usual_size
 
-__all__ = ["evaluate_weights", "protocol_of", "start_processes"]
+__all__ = [
+    "evaluate_weights", "open_networks", "protocol_of", "size_of", "start_processes", "to_randomize", "versions_with",
+]  # fmt: skip
 
 
 def start_processes(launcher: str, local_rank: int, device: str | None) -> str:
@@ -60,16 +63,29 @@ def evaluate_weights(
     Raises:
         ValueError: All weights are tried before the first is measured; one of them does not fill its network.
     """
-    networks = {name: network_of_weights(name, backbone=backbone, source=source) for name in weights}
+    networks = open_networks(weights, backbone, source)
+    for name, network in networks.items():
+        scores = evaluate_network(frozen(network, device), parts, choices)
+        frozen(network, "cpu")  # the device's memory holds one network at a time
+        yield Row(name, size_of(network, choices.reading), scores)
+    for title, network in to_randomize(networks).items() if random else ():
+        yield random_row(title, network, parts, choices, device)
+
+
+def open_networks(weights: Sequence[str], backbone: str | None, source: str | None) -> dict[str, FrozenNetwork]:
+    """By the names of their weights, on the CPU. ValueError: One of them does not fill its network."""
+    return {name: network_of_weights(name, backbone=backbone, source=source) for name in weights}
+
+
+def to_randomize(networks: Mapping[str, FrozenNetwork]) -> dict[str, FrozenNetwork]:
+    """One of each kind of network, by the title of the row of its random weights."""
     different: dict[str, str] = {}  # a name for each kind of network
     for name, network in networks.items():
         different.setdefault(repr((network.build, network.pixels, network.views, network.in_index)), name)
-        scores = evaluate_network(frozen(network, device), parts, choices)
-        frozen(network, "cpu")  # the device's memory holds one network at a time
-        yield Row(name, size_of(network, choices), scores)
-    for name in different.values() if random else ():
-        title = "random weights" if len(different) == 1 else f"random weights, network of {name}"
-        yield random_row(title, networks[name], parts, choices, device)
+    is_one = len(different) == 1
+    return {
+        "random weights" + ("" if is_one else f", network of {name}"): networks[name] for name in different.values()
+    }
 
 
 def random_row(name: str, network: FrozenNetwork, parts: LabeledParts, choices: Choices, device: str) -> Row:
@@ -79,11 +95,11 @@ def random_row(name: str, network: FrozenNetwork, parts: LabeledParts, choices: 
         found = evaluate_network(fresh, parts, choices._replace(seeds=(seed,)))
         for measure, values in found.items():
             scores[measure] += values
-    return Row(name, size_of(network, choices), scores)
+    return Row(name, size_of(network, choices.reading), scores)
 
 
-def size_of(network: FrozenNetwork, choices: Choices) -> int:
-    return choices.reading.size or usual_size(network.views)
+def size_of(network: FrozenNetwork, reading: Reading) -> int:
+    return reading.size or usual_size(network.views)
 
 
 def protocol_of(choices: Choices, data: dict[str, Any], parts: LabeledParts, version: str) -> dict[str, Any]:
@@ -97,7 +113,10 @@ def protocol_of(choices: Choices, data: dict[str, Any], parts: LabeledParts, ver
         pixels=choices.pixels,
         memory=choices.memory,
         augmentation_epochs=choices.augmentation_epochs,
-        versions=dict(
-            slotcon_mm=version, torch=torch.__version__, mmengine=mmengine.__version__, numpy=np.__version__,
-        ),
-    )  # fmt: skip
+        versions=versions_with(version),
+    )
+
+
+def versions_with(version: str) -> dict[str, str]:
+    """What measured, by name; ``version`` is this package's."""
+    return dict(slotcon_mm=version, torch=torch.__version__, mmengine=mmengine.__version__, numpy=np.__version__)

@@ -1,4 +1,4 @@
-"""The labeled images of an evaluation, from options or from a config."""
+"""The images of an evaluation, from options or from a config."""
 
 from __future__ import annotations
 
@@ -7,11 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
+from mmengine.registry import DATASETS
 
+from slotcon_mm.datasets.image_lists import find_images
+from slotcon_mm.datasets.image_samples import expect_known_bit_depth
 from slotcon_mm.launch.data_configs import expect_data_only
 from slotcon_mm.launch.label_arguments import add_label_arguments, label_set_from, labels_are_instances
 
-__all__ = ["add_data_arguments", "data_options", "dataset_configs", "expect_no_data_options", "read_preset"]
+__all__ = [
+    "add_data_arguments", "data_options", "dataset_configs", "expect_no_data_options", "open_unlabeled", "read_preset",
+]  # fmt: skip
 
 SPLIT = "{split}"
 
@@ -87,6 +92,22 @@ def dataset_configs(args: argparse.Namespace) -> tuple[dict[str, Any], dict[str,
         raise ValueError(f"expected --splits TRAIN HELD_OUT with {SPLIT} in a path, got none")
     random = dict(share=args.held_out_share, seed=args.split_seed)
     return part_config(args, "", dict(part="train", **random)), part_config(args, "", dict(part="held-out", **random))
+
+
+def open_unlabeled(args: argparse.Namespace) -> Any:
+    """The dataset of ``--images`` without ``--labels``.
+
+    Raises:
+        ValueError: Options that say something about labels, or no folder with images.
+    """
+    about_images = ("--images", "--most-images", "--bit-depth")
+    if strange := [name for name in data_options(args) if name not in about_images]:
+        raise ValueError(f"expected --labels FOLDER_OR_JSON with {' and '.join(strange)}, got none: pass --labels")
+    if not Path(args.images).is_dir():
+        raise ValueError(f"expected --images to be a folder, got {args.images}")
+    expect_known_bit_depth(find_images(args.images).images, args.bit_depth, "Pass --bit-depth BITS")
+    loading = dict(type="slotcon_mm.LoadImage", bit_depth=args.bit_depth)
+    return DATASETS.build(dict(type="slotcon_mm.UnlabeledImageDataset", data_root=args.images, pipeline=[loading]))
 
 
 def part_config(args: argparse.Namespace, split: str, subset: Any) -> dict[str, Any]:

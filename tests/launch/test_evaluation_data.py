@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from mmengine.registry import DATASETS
 
-from slotcon_mm.launch.evaluation_data import add_data_arguments, dataset_configs, read_preset
+from slotcon_mm.launch.evaluation_data import add_data_arguments, dataset_configs, open_unlabeled, read_preset
 
 
 def options(*given: str) -> argparse.Namespace:
@@ -159,6 +159,36 @@ def test_label_maps_without_classes_are_refused(root):
         dataset_configs(options("--images", str(root / "images"), "--labels", str(root / "labels")))
     with pytest.raises(ValueError, match=r"expected a share of held-out images above 0 and below 1, got 1.5"):
         len(parts(*of(root, "--held-out-share", "1.5"))[0])
+
+
+def test_images_without_labels_are_all_those_of_the_folder(root):
+    dataset = open_unlabeled(options("--images", str(root / "images"), "--most-images", "3"))
+    assert names(dataset) == [*"abcdefghij"]
+    assert dataset[2]["img"].shape == (6, 8, 3)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (["--classes", "c.txt", "--ignore", "3"], "expected --labels .* with --classes and --ignore, got none"),
+        (["--splits", "a", "b"], "expected --labels FOLDER_OR_JSON with --splits, got none: pass --labels"),
+    ],
+)
+def test_options_about_labels_are_refused_without_labels(root, given, message):
+    with pytest.raises(ValueError, match=message):
+        open_unlabeled(options("--images", str(root / "images"), *given))
+
+
+def test_what_is_no_folder_of_images_is_refused_and_so_are_dark_images_until_their_bits_are_said(tmp_path):
+    with pytest.raises(ValueError, match="expected --images to be a folder, got nowhere"):
+        open_unlabeled(options("--images", "nowhere"))
+    with pytest.raises(ValueError, match=r"expected images .* got none"):
+        open_unlabeled(options("--images", str(tmp_path)))
+    cv2.imwrite(str(tmp_path / "dark.png"), np.full((6, 8), 4000, np.uint16))
+    with pytest.raises(ValueError, match=r"expected 16-bit images to use their 16 bits, .* Pass --bit-depth BITS"):
+        open_unlabeled(options("--images", str(tmp_path)))
+    bright = open_unlabeled(options("--images", str(tmp_path), "--bit-depth", "12"))
+    assert bright[0]["img"].min() > 240
 
 
 def test_a_preset_has_two_datasets_and_a_file_without_them_is_refused(tmp_path):

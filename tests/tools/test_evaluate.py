@@ -177,6 +177,58 @@ def test_what_was_measured_before_an_error_is_shown_and_written(world, tmp_path,
     assert numbers(tmp_path) == {("first", "knn", "0"): 50.0}
 
 
+def unlabeled(world: Path) -> list[str]:
+    return [
+        str(world / "run"), "--images", str(world / "images"), "--size", "64", "--workers", "0", "--device", "cpu",
+    ]  # fmt: skip
+
+
+def test_images_without_labels_are_described_and_what_that_does_not_tell_is_said(world, tmp_path):
+    result = run_tool("tools/evaluate.py", *unlabeled(world), "--seeds", "2", "--out", str(tmp_path))
+    assert result.code == 0, result.said
+    text = (tmp_path / "evaluation.txt").read_text()
+    assert text in result.said
+    for words in ("feature rank", "same neighbor, in %", "of 5 ", "random weights", "6 images without labels", "never"):
+        assert words in text
+    assert "Labels tell more: with --labels FOLDER_OR_JSON" in text
+    content = json.loads((tmp_path / "evaluation.json").read_text())
+    assert [row["weights"] for row in content["rows"]] == [str(world / "run"), "random weights"]
+    assert content["protocol"]["seeds"] == [0, 1]
+    assert content["protocol"]["source"] == "teacher"
+    assert content["rows"][1]["measures"]["used_prototypes"] == [None, None]
+    again = run_tool("tools/evaluate.py", *unlabeled(world), "--seeds", "2", "--out", str(tmp_path / "2"))
+    assert again.code == 0
+    assert (tmp_path / "2/evaluation.csv").read_text() == (tmp_path / "evaluation.csv").read_text()
+    few = run_tool("tools/evaluate.py", *unlabeled(world), "--most-images", "2", "--no-random")
+    assert "Measured on 2 images" in few.said
+    assert "random weights" not in few.said
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (["--measures", "knn", "--memory", "9"], "expected --labels FOLDER_OR_JSON with --measures and --memory, got"),
+        (["--label-set", "voc-21"], "expected --labels FOLDER_OR_JSON with --label-set, got none: pass --labels"),
+        (["--seeds", "0"], "expected seeds above 0, got 0"),
+        (["--most-images", "0"], "expected most_images above 0, got 0"),
+        (["--images", "nowhere"], "expected --images to be a folder, got nowhere"),
+    ],
+)
+def test_what_cannot_be_described_ends_in_one_line(world, change, message):
+    result = run_tool("tools/evaluate.py", *unlabeled(world), *change)
+    assert result.code == 1
+    assert result.last_line().startswith(f"error: {message}"), result.said
+    assert "Traceback" not in result.said
+
+
+def test_an_image_that_cannot_be_read_is_named_in_one_line_also_where_a_worker_reads_it(world, tmp_path):
+    (tmp_path / "bad.png").write_bytes(b"no image")
+    for workers in ("0", "1"):
+        result = run_tool("tools/evaluate.py", *unlabeled(world), "--images", str(tmp_path), "--workers", workers)
+        assert result.code == 1
+        assert f"error: expected a readable image, got {tmp_path}/bad.png" in result.last_line()
+
+
 def test_binary_masks_whose_object_would_not_count_are_refused(world, tmp_path):
     for number in range(6):
         cv2.imwrite(str(tmp_path / f"{number}.png"), np.full((32, 32), 255 * (number % 2), np.uint8))

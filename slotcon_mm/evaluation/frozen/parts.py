@@ -12,7 +12,7 @@ from torch.utils.data import ConcatDataset, Subset
 from slotcon_mm.checks import expect_positive, listing
 from slotcon_mm.datasets.label_sets import LabelSet
 
-__all__ = ["LabeledParts", "build_parts"]
+__all__ = ["LabeledParts", "build_parts", "spread"]
 
 
 class LabeledParts(NamedTuple):
@@ -56,5 +56,6 @@ def open_part(part: Any) -> list[Any]:
 
 
 def spread(dataset: Any, most: int) -> Any:
+    """At most so many of its samples, evenly over its list, the first and the last among them."""
     count = len(dataset)
     return dataset if count <= most else Subset(dataset, np.linspace(0, count - 1, most).astype(int).tolist())

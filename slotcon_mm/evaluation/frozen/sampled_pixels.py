@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -12,7 +13,7 @@ from torch import Tensor
 from slotcon_mm.datasets.label_sets import IGNORED
 from slotcon_mm.evaluation.frozen.grids import Grid, cells_of_labels, rows_of
 
-__all__ = ["PixelSample", "Pixels", "RowsByImage"]
+__all__ = ["PixelSample", "Pixels", "RowsByImage", "draw_cells"]
 
 
 class Pixels(NamedTuple):
@@ -78,3 +79,8 @@ class PixelSample:
         if not len(labels):
             raise ValueError("expected images with labels, got none with a labeled pixel")
         return Pixels(features.to(device), labels.to(device))
+
+
+def draw_cells(num_cells: int, most: int, key: Sequence[int]) -> Tensor:
+    """Positions of ``most`` cells at random, or of all if there are fewer, ascending; a function of ``key`` alone."""
+    return torch.from_numpy(np.sort(np.random.default_rng(key).permutation(num_cells)[:most]))

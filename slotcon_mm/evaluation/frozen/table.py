@@ -15,7 +15,10 @@ from slotcon_mm.evaluation.frozen.measures import MEASURES
 from slotcon_mm.evaluation.frozen.scorers import Score
 from slotcon_mm.evaluation.transfer_table import spread
 
-__all__ = ["Row", "as_csv", "as_json", "as_markdown", "as_text", "cells_of", "write_tables"]
+__all__ = [
+    "Row", "aligned", "as_csv", "as_json", "as_markdown", "as_text", "cell", "cells_of", "markdown", "number",
+    "write_forms", "write_tables",
+]  # fmt: skip
 
 
 class Row(NamedTuple):
@@ -31,13 +34,17 @@ class Row(NamedTuple):
 
 def as_text(rows: Sequence[Row]) -> str:
     """Aligned columns."""
-    lines = cells_of(rows)
+    return aligned(cells_of(rows))
+
+
+def aligned(lines: Sequence[Sequence[str]]) -> str:
+    """A head and lines below a rule, as columns: the first to the left, the others to the right."""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    aligned = [
+    found = [
         "  ".join([line[0].ljust(widths[0]), *(cell.rjust(w) for cell, w in zip(line[1:], widths[1:], strict=True))])
         for line in lines
     ]
-    return "\n".join([aligned[0], "  ".join("-" * width for width in widths), *aligned[1:]]) + "\n"
+    return "\n".join([found[0], "  ".join("-" * width for width in widths), *found[1:]]) + "\n"
 
 
 def as_markdown(rows: Sequence[Row]) -> str:
@@ -49,7 +56,12 @@ def as_markdown(rows: Sequence[Row]) -> str:
         if len(rows) > 1 and not all(map(math.isnan, means)):
             best = max(range(len(rows)), key=lambda i: -math.inf if math.isnan(means[i]) else means[i])
             lines[best][column] = f"**{lines[best][column]}**"
-    table = [head, ["---"] + ["---:"] * (len(head) - 1), *lines]
+    return markdown([head, *lines])
+
+
+def markdown(lines: Sequence[Sequence[str]]) -> str:
+    """A head and lines as a table of Markdown."""
+    table = [lines[0], ["---"] + ["---:"] * (len(lines[0]) - 1), *lines[1:]]
     return "".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |\n" for line in table)
 
 
@@ -92,10 +104,14 @@ def write_tables(
     rows: Sequence[Row], folder: Path, protocol: Mapping[str, Any], classes: Sequence[str], seeds: Sequence[int]
 ) -> None:
     """``evaluation.txt``, ``.md``, ``.csv`` and ``.json``."""
-    folder.mkdir(parents=True, exist_ok=True)
-    texts = dict(
-        txt=as_text(rows), md=as_markdown(rows), csv=as_csv(rows, seeds), json=as_json(rows, protocol, classes)
+    write_forms(
+        folder, txt=as_text(rows), md=as_markdown(rows), csv=as_csv(rows, seeds), json=as_json(rows, protocol, classes)
     )
+
+
+def write_forms(folder: Path, **texts: str) -> None:
+    """A file ``evaluation.ENDING`` for each ending."""
+    folder.mkdir(parents=True, exist_ok=True)
     for ending, text in texts.items():
         write_atomically(str(folder / f"evaluation.{ending}"), text.encode())
 

@@ -14,7 +14,9 @@ from slotcon_mm.evaluation.frozen.grids import (
     GridsTwice,
     Reading,
     cells_of_labels,
+    each_batch,
     each_grid,
+    encode_each,
     nearest_places,
     resized,
     rows_of,
@@ -50,6 +52,17 @@ def test_features_have_a_length_of_one():
     assert grid.features.shape == (CLASSES + 3, 8, 8)
     torch.testing.assert_close(grid.features.norm(dim=0), torch.ones(8, 8))
     assert np.array_equal(grid.instances, bands(1)[0]["gt_instances"])
+
+
+def test_images_without_labels_come_in_batches_with_their_positions_and_are_encoded_whatever_their_sizes():
+    data, net = speckled(5), network(Colors(1))
+    unlabeled = Worlds([{"img": sample["img"]} for sample in data.samples])
+    batches = list(each_batch(unlabeled, Reading(32, 2), "images"))
+    assert [[sample["position"] for sample in batch] for batch in batches] == [[0, 1], [2, 3], [4]]
+    found = [one for batch in batches for one in encode_each(net, [sample["img"] for sample in batch], 32)]
+    for (features, scores), grid in zip(found, each_grid(net, data, READING), strict=True):
+        assert features.equal(grid.features)
+        assert scores is None
 
 
 def test_the_first_images_can_be_left_out():

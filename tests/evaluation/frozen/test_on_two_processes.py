@@ -8,15 +8,17 @@ from typing import Any
 import numpy as np
 import torch
 from helpers import run_on_two_processes
-from labeled_worlds import CELL, LABEL_SET, Colors, Constant, network, speckled, stained
+from labeled_worlds import CELL, CLASSES, LABEL_SET, Colors, Constant, network, speckled, stained
 from mmengine.dist import get_dist_info
 
+from slotcon_mm.evaluation.frozen.describe import describe_network
 from slotcon_mm.evaluation.frozen.evaluate import Choices, evaluate_network
 from slotcon_mm.evaluation.frozen.grids import Grid, Reading, each_grid
 from slotcon_mm.evaluation.frozen.measures import MEASURES
 from slotcon_mm.evaluation.frozen.parts import LabeledParts
 from slotcon_mm.evaluation.frozen.sampled_pixels import PixelSample
 from slotcon_mm.evaluation.frozen.scorers import ImageScorer, MapScorer
+from slotcon_mm.models.necks.grouping_neck import GroupingNeck
 
 READING = Reading(size=32, batch_size=2)
 
@@ -30,6 +32,17 @@ def measured(backbone: torch.nn.Module, held_out: int) -> dict[str, Any]:
     return {
         name: [tuple(s) for s in found] for name, found in evaluate_network(network(backbone), parts, chosen).items()
     }
+
+
+def described() -> list[list[float]]:
+    """Of five images, and of one, which leaves the other process without any."""
+    neck = GroupingNeck(CLASSES + 3, 4, 5, 6).eval()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        neck.init_weights()
+        torch.nn.init.normal_(neck.prototypes)
+    net = network(Colors(CELL, spread=0.3), neck=neck.double())
+    return [list(describe_network(net, stained(count), READING, most_pixels=100)) for count in (5, 1)]
 
 
 def sampled_pixels() -> list[Any]:
@@ -63,6 +76,7 @@ def everything(rank: int = 0) -> dict[str, Any]:
         mixed=measured(Colors(CELL, spread=0.3), 5),
         one_image=measured(Colors(CELL, spread=0.3), 1),
         collapsed=measured(Constant(), 3),
+        described=described(),
         pixels=sampled_pixels(),
         scores=scored(),
     )

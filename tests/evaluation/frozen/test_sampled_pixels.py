@@ -8,7 +8,7 @@ import torch
 
 from slotcon_mm.datasets.label_sets import IGNORED
 from slotcon_mm.evaluation.frozen.grids import Grid
-from slotcon_mm.evaluation.frozen.sampled_pixels import Pixels, PixelSample
+from slotcon_mm.evaluation.frozen.sampled_pixels import Pixels, PixelSample, draw_cells
 
 IMAGES, CELLS = 5, 12
 
@@ -61,3 +61,12 @@ def test_images_without_any_label_are_refused():
     sample.add(grid(0)._replace(labels=np.full((6, 8), IGNORED, np.uint8)))
     with pytest.raises(ValueError, match="expected images with labels, got none with a labeled pixel"):
         sample.gather(torch.device("cpu"))
+
+
+def test_drawn_cells_ascend_and_are_those_of_the_key_or_all_if_there_are_few():
+    assert draw_cells(5, 9, (0, 1)).tolist() == [0, 1, 2, 3, 4]
+    drawn = draw_cells(100, 7, (0, 1))
+    assert len(drawn) == 7
+    assert (drawn.diff() > 0).all()
+    assert drawn.equal(draw_cells(100, 7, (0, 1)))
+    assert not drawn.equal(draw_cells(100, 7, (0, 2)))
