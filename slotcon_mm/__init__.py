@@ -35,10 +35,10 @@ register_safe_loader()
 register_safe_addresses()
 register_timm_weights()
 
-__all__ = ["SlotInferencer", "__version__", "adapt", "export", "pretrain"]
+__all__ = ["SlotInferencer", "__version__", "adapt", "evaluate", "export", "pretrain"]
 __version__ = "0.2.0.dev0"
 
-CALLS = ("adapt", "export", "pretrain")
+CALLS = ("adapt", "evaluate", "export", "pretrain")
 
 
 def __getattr__(name: str) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,12 +13,13 @@ from slotcon_mm.checkpoints.exporting import export_file
 from slotcon_mm.checkpoints.latest import resolve_checkpoint
 from slotcon_mm.launch.arguments import add_common_arguments, add_training_arguments
 from slotcon_mm.launch.console import hosts_kept_quiet
+from slotcon_mm.launch.evaluation_command import Table, evaluation_parser, tables_of
 from slotcon_mm.launch.run_length import length_options
 from slotcon_mm.launch.runner import build_runner
 from slotcon_mm.launch.start_checks import check_start
 from slotcon_mm.launch.training import lock_for_training, prepare_training, train
 
-__all__ = ["Pretraining", "adapt", "export", "pretrain"]
+__all__ = ["Pretraining", "adapt", "evaluate", "export", "pretrain"]
 
 CONFIGS = Path(__file__).parent / ".mim/configs"
 
@@ -110,6 +111,50 @@ def adapt(
     fixed += ["--cfg-options", *(f"{key}={value}" for key, value in options.items())] if options else []
     with hosts_kept_quiet():
         return run_adaptation(parsed(adaptation_parser(), fixed, given))
+
+
+def evaluate(
+    weights: str | Path | Sequence[str | Path], images: str | Path, labels: str | Path | None = None, *,
+    classes: str | Path | None = None, label_set: str | None = None, backbone: str | None = None,
+    measures: Sequence[str] = (), seeds: int = 1, size: int | None = None, out: str | Path | None = None,
+    device: str | None = None, workers: int = 2, **others: Any,
+) -> Table:  # fmt: skip
+    """Measures what frozen features are worth on labeled images; see ``tools/evaluate.py``.
+
+        found = slotcon_mm.evaluate(["work_dirs/photos", "resnet50.pth"], "photos", "masks", classes="classes.txt")
+        print(found.text)
+        found.rows[0].percent("knn")    # mIoU in %, a number a seed
+
+    Without labels, rank, stability and use of prototypes are told, and that labels would tell more.
+
+    Args:
+        weights: A work dir, a file or an address, or several; each is a row.
+        images: Folder of images, nested or not.
+        labels: A label map for each, at the same place below this folder, or COCO's JSON.
+        classes: Text file of classes, a name a line; label maps need it, or ``label_set``, a published set.
+        label_set: ``coco-stuff-27``, ``cityscapes-27``, ...
+        backbone: What network plain weights are of: a config, ``torchvision/NAME`` or ``timm/NAME``.
+        measures: ``knn``, ``retrieval``, ``probe``, ``kmeans``, ``kmeans-x5``, ``discovery``, ``fg-ari``;
+            all by default.
+        seeds: How often each is measured.
+        size: Pixels of images' shorter side in the network; None: the scale of its training.
+        out: Folder for the table as text, Markdown, CSV and JSON.
+        device: ``'cpu'`` leaves a GPU alone.
+        workers: Processes that read images.
+        **others: Further options of ``tools/evaluate.py``: ``held_out_share=0.5``, say.
+
+    Raises:
+        ValueError: Weights, images, labels or options do not fit; the message says what to do.
+    """
+    rows = [weights] if isinstance(weights, str | Path) else weights
+    given = dict(
+        images=images, labels=labels, classes=classes, label_set=label_set, backbone=backbone, seeds=seeds, size=size,
+        out=out, device=device, workers=workers, **others,
+    )  # fmt: skip
+    fixed = [*map(str, rows), *(["--measures", *measures] if measures else [])]
+    with hosts_kept_quiet():
+        *_, table = tables_of(parsed(evaluation_parser(), fixed, given))
+    return table
 
 
 def export(weights: str | Path, path: str | Path, format: str = "mm", source: str | None = None) -> Path:

@@ -64,6 +64,20 @@ def test_an_export_is_what_the_tool_writes_and_is_told_of(tmp_path, capsys):
         slotcon_mm.export(folder, path)
 
 
+@pytest.mark.parametrize("labeled", [True, False])
+def test_an_evaluation_is_what_the_tool_tells(scenes, tmp_path, labeled):
+    folder, images = write_tiny_checkpoint(tmp_path), scenes / "val2017"
+    masks, given, more = scenes / "stuffthingmaps/val2017", {}, []
+    if labeled:
+        given = dict(labels=masks, label_set="scenes", measures=("knn",), held_out_share=0.5)
+        more = ["--labels", str(masks), "--label-set", "scenes", "--measures", "knn", "--held-out-share", "0.5"]
+    found = slotcon_mm.evaluate(folder, images, **given, size=32, workers=0, device="cpu")
+    options = ["--images", str(images), "--size", "32", "--workers", "0", "--device", "cpu", *more]
+    result = run_tool("tools/evaluate.py", str(folder), *options)
+    assert found.text in result.said
+    assert [row.name for row in found.rows] == [str(folder), "random weights"]
+
+
 @pytest.mark.parametrize("name", slotcon_mm.CALLS)
 def test_each_call_explains_every_argument_that_it_takes(name):
     call = getattr(slotcon_mm, name)

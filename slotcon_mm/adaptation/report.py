@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -18,10 +17,14 @@ from slotcon_mm.checkpoints.safe_loading import load_from_safe_local
 from slotcon_mm.checkpoints.view_size import bit_depth_of_config, views_of_config
 from slotcon_mm.datasets.image_lists import read_list
 from slotcon_mm.engine.model_of import model_of
-from slotcon_mm.evaluation.frozen.table import Row, cells_of
+from slotcon_mm.evaluation.frozen.description_table import DescribedRow
+from slotcon_mm.evaluation.frozen.description_table import cells_of as table_of_descriptions
+from slotcon_mm.evaluation.frozen.table import Row
+from slotcon_mm.evaluation.frozen.table import cells_of as table_of_scores
 from slotcon_mm.evaluation.frozen.weights import network_of_weights
 from slotcon_mm.inference.fill_gallery import fill_gallery, read_square
 from slotcon_mm.inference.group_names import fingerprint_of
+from slotcon_mm.launch.evaluation_command import Table
 from slotcon_mm.visualization.gallery_page import write_gallery
 
 __all__ = ["write_report"]
@@ -30,7 +33,7 @@ NUM_SHOWN, MOST_IN_GALLERY, COLUMNS, ROWS = 6, 500, 8, 12
 
 
 def write_report(
-    args: argparse.Namespace, runner: Runner, images: Path, rows: Sequence[Row], verdict: Verdict, handed_back: str
+    args: argparse.Namespace, runner: Runner, images: Path, table: Table, verdict: Verdict, handed_back: str
 ) -> Path:
     """``report.html`` in the adaptation's folder, and the page of prototypes beside it; returns the path."""
     paths = read_list(str(images), str(Path(args.folder).resolve()))
@@ -50,13 +53,20 @@ def write_report(
         ],
         verdict=verdict,
         handed_back=handed_back,
-        table=cells_of(rows),
+        table=cells_of(table),
         curves=[work_dir / "evaluation.png"],
         columns=columns,
         prototypes=write_prototypes(args, runner),
         commands=commands_for(args),
     )
     return report
+
+
+def cells_of(table: Table) -> list[list[str]]:
+    """A line of titles, and a row for each weights."""
+    labeled = [row for row in table.rows if isinstance(row, Row)]
+    described = [row for row in table.rows if isinstance(row, DescribedRow)]
+    return table_of_scores(labeled) if labeled else table_of_descriptions(described)
 
 
 def write_prototypes(args: argparse.Namespace, runner: Runner) -> Path:

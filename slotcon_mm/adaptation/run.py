@@ -9,21 +9,28 @@ from typing import Any, NamedTuple
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+import slotcon_mm
 from slotcon_mm.adaptation.report import write_report
 from slotcon_mm.adaptation.start import config_for, write_start
 from slotcon_mm.adaptation.verdict import Verdict, judge, without_labels
 from slotcon_mm.checkpoints.exporting import export_file
 from slotcon_mm.checkpoints.latest import latest_checkpoint, resolve_checkpoint
-from slotcon_mm.checkpoints.view_size import views_of_config
+from slotcon_mm.checkpoints.view_size import bit_depth_of_config, views_of_config
 from slotcon_mm.checks import expect_positive
 from slotcon_mm.datasets.check import check_folder
+from slotcon_mm.datasets.unlabeled_image_dataset import UnlabeledImageDataset
 from slotcon_mm.engine.hooks.start_guard_hook import GUARD_FILE, read_guard
+from slotcon_mm.evaluation.frozen import description_table
+from slotcon_mm.evaluation.frozen.describe import MOST_IMAGES
+from slotcon_mm.evaluation.frozen.description_table import write_descriptions
 from slotcon_mm.evaluation.frozen.evaluate import Choices
 from slotcon_mm.evaluation.frozen.grids import Reading
-from slotcon_mm.evaluation.frozen.table import Row, as_text, write_tables
+from slotcon_mm.evaluation.frozen.table import as_text, write_tables
 from slotcon_mm.launch.configs import is_pretraining, read_config
+from slotcon_mm.launch.describing import describe_weights, description_protocol
 from slotcon_mm.launch.device import has_accelerator
 from slotcon_mm.launch.evaluating import evaluate_weights, protocol_of
+from slotcon_mm.launch.evaluation_command import Table
 from slotcon_mm.launch.evaluation_while_training import Often
 from slotcon_mm.launch.run_length import length_options
 from slotcon_mm.launch.runner import build_runner
@@ -34,6 +41,7 @@ from slotcon_mm.models.input_sizes import usual_size
 __all__ = ["Adaptation", "run_adaptation"]
 
 MEASURES = ("knn", "probe", "retrieval")
+NAMES = ("before", "after")
 
 
 class Adaptation(NamedTuple):
@@ -42,14 +50,14 @@ class Adaptation(NamedTuple):
     Attributes:
         backbone: File of the weights to use: the adapted ones, or those that it started from.
         handed_back: Which these are: ``adapted``, ``best`` (of an earlier epoch) or ``start``.
-        rows: The table: start, adapted.
+        table: Of the start and of what training ended with.
         verdict: In words.
         report: The page.
     """
 
     backbone: Path
     handed_back: str
-    rows: list[Row]
+    table: Table
     verdict: Verdict
     report: Path
 
@@ -74,9 +82,9 @@ def run_adaptation(args: argparse.Namespace) -> Adaptation:
     handed_back = hand_back(
         args.out, Path(runner.work_dir), fell=has_labels and stopped_by_guard(Path(runner.work_dir))
     )
-    rows, verdict = measure(args, runner, has_labels)
-    report = write_report(args, runner, images, rows, verdict, handed_back)
-    return Adaptation(args.out / "backbone.pth", handed_back, rows, verdict, report)
+    table, verdict = measure(args, runner, has_labels)
+    report = write_report(args, runner, images, table, verdict, handed_back)
+    return Adaptation(args.out / "backbone.pth", handed_back, table, verdict, report)
 
 
 def checked_images(args: argparse.Namespace) -> Path:
@@ -174,19 +182,40 @@ def hand_back(out: Path, work_dir: Path, *, fell: bool) -> str:
     return "start"
 
 
-def measure(args: argparse.Namespace, runner: Runner, has_labels: bool) -> tuple[list[Row], Verdict]:
+def measure(args: argparse.Namespace, runner: Runner, has_labels: bool) -> tuple[Table, Verdict]:
     """Start and end of training beside one another."""
-    if not has_labels:
-        return [], without_labels()
-    end = latest_checkpoint(runner.work_dir)
-    loop: Any = runner.val_loop
-    size = loop.choices.reading.size or usual_size(views_of_config(runner.cfg))  # the same for both
-    choices = Choices(MEASURES, reading=Reading(size, workers=args.workers, progress=True))
+    files = [str(args.out / "start.pth"), str(latest_checkpoint(runner.work_dir))]
+    size = usual_size(views_of_config(runner.cfg))  # the same for both
     device = "cuda" if has_accelerator() else "cpu"
-    measured = list(
-        evaluate_weights([str(args.out / "start.pth"), str(end)], loop.parts, choices, random=False, device=device)
-    )
-    rows = [row._replace(name=name) for row, name in zip(measured, ("before", "after"), strict=True)]
-    write_tables(rows, args.out, protocol_of(choices, {}, loop.parts, ""), loop.parts.label_set.names, choices.seeds)
-    print(as_text(rows), end="")
-    return rows, judge(rows[0].scores, rows[1].scores, images=len(loop.parts.held_out))
+    table, verdict = (with_labels if has_labels else without)(args, runner, files, size, device)
+    print(table.text, end="")
+    return table, verdict
+
+
+def with_labels(
+    args: argparse.Namespace, runner: Runner, files: list[str], size: int, device: str
+) -> tuple[Table, Verdict]:
+    loop: Any = runner.val_loop
+    given = loop.choices.reading
+    choices = Choices(MEASURES, reading=Reading(given.size or size, workers=args.workers, progress=True))
+    measured = evaluate_weights(files, loop.parts, choices, random=False, device=device)
+    rows = [row._replace(name=name) for row, name in zip(measured, NAMES, strict=True)]
+    data = dict(train=runner.cfg.val_cfg.train, held_out=runner.cfg.val_dataloader.dataset)
+    protocol = protocol_of(choices, data, loop.parts, slotcon_mm.__version__)
+    write_tables(rows, args.out, protocol, loop.parts.label_set.names, choices.seeds)
+    verdict = judge(rows[0].scores, rows[1].scores, images=len(loop.parts.held_out))
+    return Table(rows, as_text(rows)), verdict
+
+
+def without(
+    args: argparse.Namespace, runner: Runner, files: list[str], size: int, device: str
+) -> tuple[Table, Verdict]:
+    trained = runner.cfg.train_dataloader.dataset
+    loading = dict(type="slotcon_mm.LoadImage", bit_depth=bit_depth_of_config(runner.cfg))
+    dataset = UnlabeledImageDataset(trained.data_root, ann_file=trained.ann_file, pipeline=[loading])
+    reading = Reading(size, workers=args.workers, progress=True)
+    measured = describe_weights(files, dataset, reading, [0], random=False, device=device)
+    rows = [row._replace(name=name) for row, name in zip(measured, NAMES, strict=True)]
+    protocol = description_protocol(args.folder, dataset, [0], MOST_IMAGES, slotcon_mm.__version__)
+    write_descriptions(rows, args.out, protocol, [0])
+    return Table(rows, description_table.as_text(rows)), without_labels()

@@ -74,16 +74,16 @@ def test_it_hands_back_what_training_ended_with_and_shows_both(whole, source):
     assert same(backbone_in(found.backbone), backbone_of(last).tensors)
     assert same(backbone_in(out / "start.pth"), backbone_in(source / "epoch_1.pth"))
     assert not same(backbone_in(found.backbone), backbone_in(out / "start.pth"))
-    assert [row.name for row in found.rows] == ["before", "after"]
-    assert {row.size for row in found.rows} == {found.rows[0].size}
+    assert [row.name for row in found.table.rows] == ["before", "after"]
+    assert {row.size for row in found.table.rows} == {found.table.rows[0].size}
 
 
 def test_its_last_validation_is_the_row_after(whole):
     out, found = whole
     with (out / "run/evaluation.csv").open() as file:
         lines = list(csv.DictReader(file))
-    assert float(lines[-1]["dense k-NN"]) == pytest.approx(found.rows[1].percent("knn")[0])
-    assert float(lines[-1]["linear probe"]) == pytest.approx(found.rows[1].percent("probe")[0])
+    assert float(lines[-1]["dense k-NN"]) == pytest.approx(found.table.rows[1].percent("knn")[0])
+    assert float(lines[-1]["linear probe"]) == pytest.approx(found.table.rows[1].percent("probe")[0])
 
 
 def test_the_page_says_verdict_table_images_prototypes_and_what_comes_next(whole):
@@ -133,7 +133,10 @@ def test_where_training_ruins_the_weights_it_stops_and_hands_back_the_start_to_t
 def test_without_labels_it_claims_nothing(scenes, source, tmp_path):
     found = adapted(scenes, source, tmp_path, "--epochs", "1", labels=False)
     assert found.verdict.helped is None
-    assert "Without labels" in found.report.read_text()
+    page = found.report.read_text()
+    assert "Without labels" in page
+    assert "feature rank" in page
+    assert [row.name for row in found.table.rows] == ["before", "after"]
     assert found.handed_back == "adapted"
 
 

@@ -12,7 +12,9 @@ from typing import Any, NamedTuple
 from slotcon_mm.evaluation.frozen.describe import Description
 from slotcon_mm.evaluation.frozen.table import aligned, cell, markdown, number, write_forms
 
-__all__ = ["DescribedRow", "as_csv", "as_json", "as_markdown", "as_text", "statement", "write_descriptions"]
+__all__ = [
+    "DescribedRow", "as_csv", "as_json", "as_markdown", "as_text", "cells_of", "statement", "write_descriptions",
+]  # fmt: skip
 
 
 class DescribedRow(NamedTuple):
