@@ -169,7 +169,7 @@ def test_what_was_measured_before_an_error_is_shown_and_written(world, tmp_path,
         yield Row("first", 64, {"knn": [Score(0.5, (0.5,) * 4)]})
         raise ValueError("expected another one")
 
-    monkeypatch.setattr("slotcon_mm.launch.evaluating.evaluate_weights", fails_at_the_second)
+    monkeypatch.setattr("slotcon_mm.launch.evaluation_command.evaluate_weights", fails_at_the_second)
     result = run_tool("tools/evaluate.py", *options(world), "--measures", "knn", "--out", str(tmp_path))
     assert result.code == 1
     assert "first                50.0" in result.said
