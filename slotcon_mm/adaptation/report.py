@@ -6,17 +6,19 @@ import argparse
 from pathlib import Path
 
 import numpy as np
+from mmengine.device import get_device
 from mmengine.runner import Runner
 
 from slotcon_mm.adaptation.page import write_page
 from slotcon_mm.adaptation.pictures import cluster_overlays, read_shown, shrunk
 from slotcon_mm.adaptation.verdict import Verdict
 from slotcon_mm.checkpoints.backbone import backbone_of
+from slotcon_mm.checkpoints.build import build_from_checkpoint
 from slotcon_mm.checkpoints.formats import in_library
+from slotcon_mm.checkpoints.latest import resolve_checkpoint
 from slotcon_mm.checkpoints.safe_loading import load_from_safe_local
 from slotcon_mm.checkpoints.view_size import bit_depth_of_config, views_of_config
 from slotcon_mm.datasets.image_lists import read_list
-from slotcon_mm.engine.model_of import model_of
 from slotcon_mm.evaluation.frozen.description_table import DescribedRow
 from slotcon_mm.evaluation.frozen.description_table import cells_of as table_of_descriptions
 from slotcon_mm.evaluation.frozen.table import Row
@@ -33,9 +35,20 @@ NUM_SHOWN, MOST_IN_GALLERY, COLUMNS, ROWS = 6, 500, 8, 12
 
 
 def write_report(
-    args: argparse.Namespace, runner: Runner, images: Path, table: Table, verdict: Verdict, handed_back: str
-) -> Path:
-    """``report.html`` in the adaptation's folder, and the page of prototypes beside it; returns the path."""
+    args: argparse.Namespace, runner: Runner, images: Path, table: Table, verdict: Verdict, handed_back: str,
+    checkpoint: Path | None,
+) -> Path:  # fmt: skip
+    """``report.html`` in the adaptation's folder, and the page of prototypes beside it; returns the path.
+
+    Args:
+        args: Of ``adaptation_parser``.
+        runner: Of the run.
+        images: The list that was trained on.
+        table: Before and after.
+        verdict: Of it.
+        handed_back: Which weights ``backbone.pth`` holds: ``adapted``, ``best`` or ``start``.
+        checkpoint: That they are of; none of the start.
+    """
     paths = read_list(str(images), str(Path(args.folder).resolve()))
     work_dir = Path(runner.work_dir)
     shown = read_shown(paths, NUM_SHOWN)
@@ -48,7 +61,8 @@ def write_report(
         report,
         title=f"Adapting {Path(args.weights).name} to {Path(args.folder).name}",
         facts=[
-            f"{len(paths)} images of {args.folder}, {runner.epoch} of {runner.max_epochs} epochs from {args.weights}.",
+            f"{len(paths)} images of {args.folder}, {epochs_done(work_dir)} of {runner.max_epochs} epochs from "
+            f"{args.weights}.",
             f"Start: start.pth. Work dir: {work_dir}.",
         ],
         verdict=verdict,
@@ -56,8 +70,8 @@ def write_report(
         table=cells_of(table),
         curves=[work_dir / "evaluation.png"],
         columns=columns,
-        prototypes=write_prototypes(args, runner),
-        commands=commands_for(args),
+        prototypes=None if checkpoint is None else write_prototypes(args, runner, checkpoint),
+        commands=commands_for(args, checkpoint),
     )
     return report
 
@@ -69,10 +83,14 @@ def cells_of(table: Table) -> list[list[str]]:
     return table_of_scores(labeled) if labeled else table_of_descriptions(described)
 
 
-def write_prototypes(args: argparse.Namespace, runner: Runner) -> Path:
-    """The page of what the run's model groups; returns its contact sheet."""
-    model, views, bit_depth = model_of(runner), views_of_config(runner.cfg), bit_depth_of_config(runner.cfg)
-    model.eval()
+def epochs_done(work_dir: Path) -> int:
+    return int(load_from_safe_local(str(resolve_checkpoint(work_dir, "--out")), "meta")["meta"]["epoch"])
+
+
+def write_prototypes(args: argparse.Namespace, runner: Runner, checkpoint: Path) -> Path:
+    """The page of what a checkpoint's prototypes group; returns its contact sheet."""
+    model = build_from_checkpoint(load_from_safe_local(str(checkpoint), "cpu")).to(get_device()).eval()
+    views, bit_depth = views_of_config(runner.cfg), bit_depth_of_config(runner.cfg)
     size = min(views)
     gallery, _ = fill_gallery(
         model, args.folder, top=COLUMNS, size=size, batch_size=16, workers=args.workers, most=MOST_IN_GALLERY,
@@ -86,7 +104,7 @@ def write_prototypes(args: argparse.Namespace, runner: Runner) -> Path:
     return folder / "sheet.png"
 
 
-def commands_for(args: argparse.Namespace) -> list[str]:
+def commands_for(args: argparse.Namespace, checkpoint: Path | None) -> list[str]:
     """What goes on from the weights, in the forms that libraries read."""
     file = args.out / "backbone.pth"
     tensors = backbone_of(load_from_safe_local(str(file), "cpu")).tensors
@@ -101,6 +119,6 @@ def commands_for(args: argparse.Namespace) -> list[str]:
     return [
         *lines,
         f"python tools/evaluate.py {args.out}/start.pth {file} --images FOLDER --labels MASKS --classes classes.txt",
-        f"python tools/infer.py {args.out}/run {args.folder} --out-dir groups",
+        *([f"python tools/infer.py {checkpoint} {args.folder} --out-dir groups"] if checkpoint else []),
         f"tools/dist_train.sh CONFIG GPUS --pretrained {file}    # a detector or segmentor of configs/",
     ]

@@ -79,25 +79,19 @@ def run_adaptation(args: argparse.Namespace) -> Adaptation:
     path = args.config or str(config_for(args.weights))
     begin_from = write_start(args.weights, pretraining_config(path), args.out / "start.pth")
     runner, has_labels = train_guarded(args, path, images, begin_from)
-    handed_back = hand_back(
-        args.out, Path(runner.work_dir), fell=has_labels and stopped_by_guard(Path(runner.work_dir))
-    )
+    handed_back, checkpoint = hand_back(args.out, Path(runner.work_dir), guarded=has_labels and not args.no_guard)
     table, verdict = measure(args, runner, has_labels)
-    report = write_report(args, runner, images, table, verdict, handed_back)
+    report = write_report(args, runner, images, table, verdict, handed_back, checkpoint)
     return Adaptation(args.out / "backbone.pth", handed_back, table, verdict, report)
 
 
 def checked_images(args: argparse.Namespace) -> Path:
     """The list of images that can be read, each once; what else there is, is said."""
     found = check_folder(args.folder, args.out / "images", workers=max(1, args.workers))
-    lines = [f"{found.images} images in {args.folder}"]
-    lines += [f"{len(found.bad)} cannot be read and are left out ({args.out}/images/bad.txt)"] if found.bad else []
-    lines += (
-        [f"{len(found.duplicates)} are copies, and left out ({args.out}/images/duplicates.txt)"]
-        if found.duplicates
-        else []
-    )
-    print("; ".join(lines), flush=True)
+    said = [f"{found.images} images in {args.folder}"]
+    for names, what, file in ((found.bad, "cannot be read", "bad"), (found.duplicates, "are copies", "duplicates")):
+        said += [f"{len(names)} {what} and are left out ({args.out}/images/{file}.txt)"] if names else []
+    print("; ".join(said), flush=True)
     return found.clean.resolve()
 
 
@@ -123,7 +117,7 @@ def train_guarded(args: argparse.Namespace, path: str, images: Path, begin_from:
     try:
         runner = build_runner(config, start.notes)
         check_start(runner, start.weights)
-        if not (has_labels and stopped_by_guard(Path(runner.work_dir))):
+        if args.no_guard or not stopped_by_guard(Path(runner.work_dir)):
             train(runner)
     finally:
         del lock
@@ -167,19 +161,23 @@ def stopped_by_guard(work_dir: Path) -> bool:
     return (work_dir / GUARD_FILE).is_file() and read_guard(work_dir).fell
 
 
-def hand_back(out: Path, work_dir: Path, *, fell: bool) -> str:
-    """Writes ``backbone.pth``: what training ended with or, if the guard stopped it, the best before or the start."""
+def hand_back(out: Path, work_dir: Path, *, guarded: bool) -> tuple[str, Path | None]:
+    """Writes ``backbone.pth``: what training ended with or, if the guard stopped it, the best before or the start.
+
+    Returns:
+        Which it is, ``adapted``, ``best`` or ``start``, and the checkpoint that it is of; none of the start.
+    """
+    fell = guarded and stopped_by_guard(work_dir)
+    best = sorted(work_dir.glob("best_knn_mIoU_epoch_*.pth"))
+    kind = "adapted" if not fell else "best" if best and read_guard(work_dir).best else "start"
     target = out / "backbone.pth"
     target.unlink(missing_ok=True)
-    if not fell:
-        export_file(resolve_checkpoint(work_dir, "--out"), target)
-        return "adapted"
-    best = sorted(work_dir.glob("best_knn_mIoU_epoch_*.pth"))
-    if best and read_guard(work_dir).best:
-        export_file(best[-1], target)
-        return "best"
-    target.write_bytes((out / "start.pth").read_bytes())
-    return "start"
+    if kind == "start":
+        target.write_bytes((out / "start.pth").read_bytes())
+        return kind, None
+    checkpoint = best[-1] if kind == "best" else resolve_checkpoint(work_dir, "--out")
+    export_file(checkpoint, target)
+    return kind, checkpoint
 
 
 def measure(args: argparse.Namespace, runner: Runner, has_labels: bool) -> tuple[Table, Verdict]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
 
@@ -50,19 +52,33 @@ def write_start(weights: str, config: Config, out: Path) -> str:
 
     That is the file itself where it holds a whole pretraining, whose projector and prototypes do not belong to these
     images, and else the weights as they were given.
+
+    Raises:
+        ValueError: The file is there, and of other weights: a run in its folder began with them.
     """
     file, checkpoint = read_weights(weights, "--from")
-    if out.exists():
-        out.unlink()  # of an earlier run into this folder
-    if "neck.prototypes" in state_dict_of(checkpoint):
-        export_file(file, out)
-        return str(out)
+    is_pretraining = "neck.prototypes" in state_dict_of(checkpoint)
+    written = out.with_name("start-now.pth")
+    written.unlink(missing_ok=True)
+    if is_pretraining:
+        export_file(file, written)
+    else:
+        write_weights(start_of(checkpoint, config), written)
+    if out.exists() and out.read_bytes() != written.read_bytes():
+        written.unlink()
+        raise ValueError(
+            f"expected the weights that the run in {out.parent} started from, got other ones, {weights}: choose "
+            "another --out, or remove that folder"
+        )
+    written.replace(out)
+    return str(out) if is_pretraining else weights
+
+
+def start_of(checkpoint: Mapping[str, Any], config: Config) -> dict[str, Any]:
+    """The backbone that weights of any library fill, as an export of this package."""
     backbone = build_registered(config.model.backbone.to_dict(), "mmpretrain")
     found = backbone_for(backbone.state_dict(), checkpoint, None, grid_of(backbone))
-    tensors = {**backbone.state_dict(), **found.tensors}
-    facts = facts_of_config(config.to_dict())
-    exported = export_backbone(
-        tensors, source="start", step=None, file_format="mm", network=facts, views=views_of_config(config)
-    )
-    write_weights(exported, out)
-    return weights
+    return export_backbone(
+        {**backbone.state_dict(), **found.tensors}, source="start", step=None, file_format="mm",
+        network=facts_of_config(config.to_dict()), views=views_of_config(config),
+    )  # fmt: skip

@@ -130,6 +130,17 @@ def test_where_training_ruins_the_weights_it_stops_and_hands_back_the_start_to_t
     assert read_guard(tmp_path / "run").differences == guard.differences
 
 
+def test_other_weights_into_the_same_folder_are_refused(whole, scenes, tmp_path):
+    out, _ = whole
+    options = {
+        **pretraining_options(scenes, epochs=1), "train_dataloader.dataset.pipeline.1.size": 32,
+        "param_scheduler.warmup": 0.5, "randomness.seed": 7,
+    }  # fmt: skip
+    train(build_run("slotcon_r18_quickstart.py", tmp_path, options=options))
+    with pytest.raises(ValueError, match="started from, got other ones"):
+        adapted(scenes, tmp_path, out, "--epochs", "2")
+
+
 def test_without_labels_it_claims_nothing(scenes, source, tmp_path):
     found = adapted(scenes, source, tmp_path, "--epochs", "1", labels=False)
     assert found.verdict.helped is None
