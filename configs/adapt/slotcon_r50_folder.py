@@ -13,5 +13,5 @@ _base_ = "../slotcon_r50_folder.py"
 
 adaptation = dict(cluster_prototypes=False, heads_first=0.0)
 optim_wrapper = dict(
-    constructor="slotcon_mm.LayerDecayConstructor", paramwise_cfg=dict(backbone_lr_mult=0.3, layer_decay_rate=1.0)
+    constructor="slotcon_mm.LayerDecayConstructor", paramwise_cfg=dict(backbone_lr_mult=1.0, layer_decay_rate=1.0)
 )

@@ -44,6 +44,7 @@ BATCH, LR = 16, 1.0  # 50 steps an epoch; half the quickstart's, for a machine o
 SHORTER_SIDE = 96  # of scored images: views of 64 show half of an image's area on average
 MEASURES = ("knn", "probe")
 STEPS = (100, 250, 500, 1000)
+STYLES = "day", "night"
 SOURCE_STEPS = 2000
 
 DECAY = "slotcon_mm.LayerDecayConstructor"
@@ -104,10 +105,14 @@ def main() -> None:
 
 def run(args: argparse.Namespace) -> None:
     MMLogger.get_instance("mmengine", log_level="WARNING")
-    for style in ("day", "night"):
+    for style in STYLES:
         folder = args.out / style
         if not (folder / "annotations/instances_val2017.json").is_file():
-            write_scenes(folder, num_train=NUM_IMAGES, num_val=NUM_LABELED, style=style, workers=os.cpu_count() or 1)
+            # another seed: the same one gives both styles related scenes
+            write_scenes(
+                folder, num_train=NUM_IMAGES, num_val=NUM_LABELED, seed=STYLES.index(style), style=style,
+                workers=os.cpu_count() or 1,
+            )  # fmt: skip
     whole = args.source or str(pretrain(args.out, "source", "day", SOURCE_STEPS, 0, {}, None))
     backbone = str(args.out / "source.pth")
     if not Path(backbone).is_file():
