@@ -45,7 +45,7 @@ SHORTER_SIDE = 96  # of scored images: views of 64 show half of an image's area 
 MEASURES = ("knn", "probe")
 STEPS = (100, 250, 500, 1000)
 STYLES = "day", "night"
-SOURCE_STEPS = 2000
+SOURCE_STEPS, SOURCE_SEED = 2000, 1000  # no run from scratch begins where the source began
 
 DECAY = "slotcon_mm.LayerDecayConstructor"
 PROTOTYPES = {"custom_hooks.prototypes": dict(type="slotcon_mm.PrototypeStartHook")}
@@ -113,7 +113,7 @@ def run(args: argparse.Namespace) -> None:
                 folder, num_train=NUM_IMAGES, num_val=NUM_LABELED, seed=STYLES.index(style), style=style,
                 workers=os.cpu_count() or 1,
             )  # fmt: skip
-    whole = args.source or str(pretrain(args.out, "source", "day", SOURCE_STEPS, 0, {}, None))
+    whole = args.source or str(pretrain(args.out, "source", "day", SOURCE_STEPS, SOURCE_SEED, {}, None))
     backbone = str(args.out / "source.pth")
     if not Path(backbone).is_file():
         export_file(whole, Path(backbone))
