@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import mmpretrain.utils.dependency
@@ -41,3 +42,10 @@ def test_configs_of_each_package_can_be_inherited_from(tmp_path, base, found):
     config = tmp_path / "mine.py"
     config.write_text(f'_base_ = "{base}"\n')
     assert Config.fromfile(config).model.type == found
+
+
+def test_the_page_names_the_distribution_by_which_mim_knows_mmdet():
+    pytest.importorskip("mmdet")
+    page = (Path(__file__).parents[1] / "tools/README.md").read_text()
+    [row] = [line for line in page.splitlines() if line.startswith("| `mim train` and `mim test` know MMDetection as")]
+    assert f"`{packages_distributions()['mmdet'][0]}`" in row
