@@ -8,9 +8,11 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from slotcon_mm.checkpoints.safe_loading import state_dict_of
+from slotcon_mm.checkpoints.contents import side_name
+from slotcon_mm.checkpoints.safe_loading import meta_of, state_dict_of
+from slotcon_mm.checks import printable
 
-__all__ = ["SOURCES", "Backbone", "backbone_of"]
+__all__ = ["SOURCES", "Backbone", "backbone_of", "count_of", "noted_source"]
 
 SOURCES = {"teacher": "teacher.backbone.", "student": "backbone."}
 CLASSIFIER = "fc."
@@ -32,8 +34,22 @@ class Backbone(NamedTuple):
     notes: tuple[str, ...] = ()
 
     def describe(self) -> str:
+        said = side_name(self.prefix)
+        whose = self.source if said in (None, self.source) else f"{self.source}: {said}"
         names = f", by the names of {self.library}" if self.library else ""
-        return self.source + ("" if self.step is None else f", step {self.step}") + names
+        return whose + ("" if self.step is None else f", step {self.step}") + names
+
+
+def noted_source(meta: Mapping[str, Any]) -> str | None:
+    """Whose all weights of a file are, if it says so."""
+    said = meta.get("source")
+    return printable(said) if isinstance(said, str) else None
+
+
+def count_of(steps: Any) -> int | None:
+    """Steps that a file notes as a number or as a tensor of one; None where it notes neither."""
+    number = steps.item() if isinstance(steps, Tensor) and steps.numel() == 1 else steps
+    return number if isinstance(number, int) else None
 
 
 def backbone_of(checkpoint: Mapping[str, Any], source: str | None = None) -> Backbone:
@@ -52,7 +68,7 @@ def backbone_of(checkpoint: Mapping[str, Any], source: str | None = None) -> Bac
             f"expected weights or a dict with 'state_dict', got a dict of {', '.join(map(repr, list(weights)[:6]))}; "
             "for the authors' files run tools/convert_checkpoint.py from-official first"
         )
-    meta = checkpoint.get("meta") or {}
+    meta = meta_of(checkpoint)
     held = {name: prefix for name, prefix in SOURCES.items() if any(key.startswith(prefix) for key in weights)}
     if not held:
         return plain_backbone(weights, meta, source)
@@ -62,16 +78,16 @@ def backbone_of(checkpoint: Mapping[str, Any], source: str | None = None) -> Bac
     prefix = held[chosen]
     tensors = {name.removeprefix(prefix): value for name, value in weights.items() if name.startswith(prefix)}
     steps = weights.get("teacher.steps", meta.get("iter"))
-    return Backbone(tensors, chosen if "teacher" in held else "backbone", None if steps is None else int(steps), prefix)
+    return Backbone(tensors, chosen if "teacher" in held else "backbone", count_of(steps), prefix)
 
 
 def plain_backbone(weights: Mapping[str, Tensor], meta: Mapping[str, Any], source: str | None) -> Backbone:
     """Names without a prefix: an export, which says whose weights it holds, or another library's ResNet."""
-    said = meta.get("source")
+    said = noted_source(meta)
     if source is not None and source != said:
         raise ValueError(f"expected the {source}'s weights, got a file of {said or 'a backbone'} only")
     tensors = {name: value for name, value in weights.items() if not name.startswith(CLASSIFIER)}
     for name in [name for name in tensors if name.endswith("running_mean")]:
         # files older than torch 0.4.1 lack the counter; torch itself fills it so
         tensors.setdefault(name.replace("running_mean", "num_batches_tracked"), torch.zeros((), dtype=torch.long))
-    return Backbone(tensors, said or "backbone", meta.get("step"), "")
+    return Backbone(tensors, said or "backbone", count_of(meta.get("step")), "")

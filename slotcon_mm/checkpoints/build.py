@@ -7,9 +7,10 @@ from typing import Any
 
 from torch import Tensor
 
-from slotcon_mm.checkpoints.plain_config import read_plain_config
+from slotcon_mm.checkpoints.bounded_memory import network_of_file
+from slotcon_mm.checkpoints.config_in_file import config_in_file, harmless
 from slotcon_mm.checkpoints.registered import build_registered
-from slotcon_mm.checkpoints.safe_loading import state_dict_of
+from slotcon_mm.checkpoints.safe_loading import meta_of, state_dict_of
 from slotcon_mm.checkpoints.standard_resnet import backbone_of_shapes
 from slotcon_mm.models.algorithms.slotcon import SlotCon
 
@@ -31,11 +32,13 @@ def build_from_checkpoint(checkpoint: Mapping[str, Any]) -> SlotCon:
             "expected a pretraining checkpoint, with teacher and prototypes, got one without (a backbone alone groups "
             "nothing); for the authors' files run tools/convert_checkpoint.py from-official first"
         )
-    text = (checkpoint.get("meta") or {}).get("cfg")
-    config = read_plain_config(text)["model"] if text else config_of_shapes(weights)
-    config.pop("init_cfg", None)
-    model = build_registered(config, "mmpretrain")
-    model.load_state_dict(weights, strict=True)
+    config = config_in_file(checkpoint)
+    if config is None and isinstance(meta_of(checkpoint).get("cfg"), str):
+        raise ValueError("expected a model with a backbone in the checkpoint's config, got none")
+    model_config = harmless(config["model"], "mmpretrain") if config else config_of_shapes(weights)
+    with network_of_file(checkpoint):
+        model = build_registered(model_config, "mmpretrain")
+        model.load_state_dict(weights, strict=True)
     return model.eval()
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-__all__ = ["flat_tensors", "groups_beside", "prefixes_before", "side_of"]
+__all__ = ["flat_tensors", "groups_beside", "prefixes_before", "side_name", "side_of"]
 
 # parts of names that say whose weights follow: DINO's and iBOT's, MoCo v2's, MoCo v3's, BYOL's, of averaged weights
 TEACHERS = {
@@ -42,6 +42,11 @@ def side_of(prefix: str) -> str | None:
     if TEACHERS.intersection(parts):
         return "teacher"
     return "student" if STUDENTS.intersection(parts) else None
+
+
+def side_name(prefix: str) -> str | None:
+    """What a prefix calls teacher or student: ``encoder_k``, say."""
+    return next((part for part in prefix.split(".") if part in TEACHERS | STUDENTS), None)
 
 
 def groups_beside(prefix: str, names: Collection[str]) -> dict[str, int]:

@@ -8,13 +8,13 @@ from typing import Any
 import yaml
 from torch import Tensor
 
+from slotcon_mm.checkpoints.pixel_facts import IMAGENET
 from slotcon_mm.checkpoints.plain_config import read_plain_config
 from slotcon_mm.checkpoints.resnet_depth import resnet_depth
+from slotcon_mm.checkpoints.safe_loading import meta_of
 
 __all__ = ["describe_use_in_detectron2"]
 
-# ViewPreprocessor's and the authors'
-MEAN, STD = (123.675, 116.28, 103.53), (58.395, 57.12, 57.375)
 # strides and dilations of the stages, and RES5_DILATION: Detectron2 has no others
 LAYOUTS = {((1, 2, 2, 2), (1, 1, 1, 1)): 1, ((1, 2, 2, 1), (1, 1, 1, 2)): 2}
 
@@ -27,8 +27,8 @@ def describe_use_in_detectron2(tensors: Mapping[str, Tensor], checkpoint: Mappin
         checkpoint: Where they come from; the config in its ``meta`` says how pixels were normalized.
         file: The export.
     """
-    text = (checkpoint.get("meta") or {}).get("cfg")
-    model = read_plain_config(text)["model"] if text else {}
+    text = meta_of(checkpoint).get("cfg")
+    model = read_plain_config(text).get("model") or {} if isinstance(text, str) else {}
     backbone, pixels = model.get("backbone") or {}, model.get("data_preprocessor") or {}
     layout = tuple(backbone.get("strides", (1, 2, 2, 2))), tuple(backbone.get("dilations", (1, 1, 1, 1)))
     resnet = dict(
@@ -43,8 +43,8 @@ def describe_use_in_detectron2(tensors: Mapping[str, Tensor], checkpoint: Mappin
         INPUT=dict(FORMAT="RGB"),
         MODEL=dict(
             WEIGHTS=file,
-            PIXEL_MEAN=[float(value) for value in pixels.get("mean", MEAN)],
-            PIXEL_STD=[float(value) for value in pixels.get("std", STD)],
+            PIXEL_MEAN=[float(value) for value in pixels.get("mean", IMAGENET["mean"])],
+            PIXEL_STD=[float(value) for value in pixels.get("std", IMAGENET["std"])],
             BACKBONE=dict(FREEZE_AT=0),
             RESNETS=resnet,
         ),

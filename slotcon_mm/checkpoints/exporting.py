@@ -10,15 +10,15 @@ from torch import Tensor
 
 from slotcon_mm.checkpoints.backbone import backbone_of
 from slotcon_mm.checkpoints.detectron2 import describe_use_in_detectron2
-from slotcon_mm.checkpoints.formats import VIEWS, export_backbone, in_library, is_plain_resnet
+from slotcon_mm.checkpoints.formats import export_backbone, in_library, is_plain_resnet
 from slotcon_mm.checkpoints.latest import resolve_checkpoint
 from slotcon_mm.checkpoints.library_facts import facts_by_names
 from slotcon_mm.checkpoints.network_changes import changes_in_network, describe_changes
 from slotcon_mm.checkpoints.network_facts import facts_of_checkpoint
 from slotcon_mm.checkpoints.publish import write_weights
-from slotcon_mm.checkpoints.safe_loading import load_from_safe_local
+from slotcon_mm.checkpoints.safe_loading import load_from_safe_local, meta_of
 from slotcon_mm.checkpoints.standard_resnet import departures
-from slotcon_mm.checkpoints.view_size import views_of_checkpoint
+from slotcon_mm.checkpoints.view_size import views_noted, views_of_checkpoint
 from slotcon_mm.checks import listing
 
 __all__ = ["export_file", "network_in", "other_features", "views_in"]
@@ -64,10 +64,8 @@ def network_in(checkpoint: Mapping[str, Any]) -> tuple[dict[str, Any] | None, li
 
 def views_in(checkpoint: Mapping[str, Any]) -> tuple[int, int] | None:
     """Of the training that a checkpoint's config describes, or that an export notes."""
-    meta = checkpoint.get("meta") or {}
-    if VIEWS in meta:
-        return tuple(meta[VIEWS])
-    return views_of_checkpoint(checkpoint) if meta.get("cfg") else None
+    meta = meta_of(checkpoint)
+    return views_noted(meta) or (views_of_checkpoint(checkpoint) if meta.get("cfg") else None)
 
 
 def other_features(network: Mapping[str, Any] | None, tensors: Mapping[str, Tensor], library: str) -> list[str]:

@@ -8,13 +8,14 @@ from typing import Any
 
 from torch import Tensor
 
-from slotcon_mm.checkpoints.backbone import Backbone
+from slotcon_mm.checkpoints.backbone import Backbone, count_of, noted_source
 from slotcon_mm.checkpoints.candidates import Candidate, best, candidates
 from slotcon_mm.checkpoints.contents import flat_tensors, groups_beside
 from slotcon_mm.checkpoints.fit import check_fit
 from slotcon_mm.checkpoints.names.families import Known, naming_of
 from slotcon_mm.checkpoints.names.tables import ours_of
 from slotcon_mm.checkpoints.positions import fit_positions
+from slotcon_mm.checkpoints.safe_loading import meta_of
 from slotcon_mm.checks import listing
 
 __all__ = ["backbone_for"]
@@ -55,8 +56,8 @@ def backbone_for(
     found = [one for one in candidates(inner, everything, target) if one.tensors]
     if not found:
         check_fit(inner, everything, every=True)  # which names both
-    meta = checkpoint.get("meta") or {}
-    chosen, side = best(found, source, meta.get("source"))
+    meta = meta_of(checkpoint)
+    chosen, side = best(found, source, noted_source(meta))
     tensors, resized = with_positions(chosen.tensors, inner, target, grid)
     tensors = {name: in_shape(value, inner[name]) for name, value in tensors.items()}
     unfilled = {name for name in inner if name not in tensors and is_own(name, target)}
@@ -68,7 +69,7 @@ def backbone_for(
     return Backbone(
         {wrapper + name: value for name, value in tensors.items()},
         side,
-        None if step is None else int(step),
+        count_of(step),
         chosen.prefix.removeprefix("state_dict."),
         chosen.known.naming.library if chosen.known else "",
         tuple(filter(None, [resized, *describe_rest(chosen, unfilled, groups_beside(chosen.prefix, everything))])),

@@ -13,12 +13,12 @@ from slotcon_mm.checkpoints.names.families import naming_of
 from slotcon_mm.checkpoints.names.translation import by_our_names, by_their_names
 from slotcon_mm.checkpoints.network_facts import NETWORK
 from slotcon_mm.checkpoints.positions import without_class_position
+from slotcon_mm.checkpoints.view_size import VIEWS
 
-__all__ = ["FORMATS", "VIEWS", "export_backbone", "in_library", "is_plain_resnet"]
+__all__ = ["FORMATS", "export_backbone", "in_library", "is_plain_resnet"]
 
 # mm: OpenMMLab. torchvision and timm: weights alone, by their names; both add their own classifier.
 FORMATS = ("mm", "torchvision", "timm", "detectron2")
-VIEWS = "views"  # key in meta
 WRAPPER = "network."  # of TimmFeatures
 CONSTANT = ".relative_position_index"  # of Swin, which each network makes itself
 

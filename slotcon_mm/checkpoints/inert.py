@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from typing import Any
 
-__all__ = ["inert_classes"]
+__all__ = ["Inert", "inert_classes"]
 
 # options, logs, numbers and paths, by the names under which pickles hold them
 NAMES = (
     "argparse.Namespace",
     "mmengine.logging.history_buffer.HistoryBuffer",
     "mmengine.config.config.Config",
-    "mmengine.config.config.ConfigDict",
     "numpy.core.multiarray.scalar",
     "numpy.core.multiarray._reconstruct",
     "numpy._core.multiarray.scalar",
@@ -20,18 +20,27 @@ NAMES = (
     "numpy.dtype",
     "pathlib.PosixPath",
     "pathlib.WindowsPath",
-    "collections.defaultdict",
     "omegaconf.dictconfig.DictConfig",
     "omegaconf.listconfig.ListConfig",
     "omegaconf.base.ContainerMetadata",
     "omegaconf.base.Metadata",
     "omegaconf.nodes.AnyNode",
-    "yacs.config.CfgNode",
-    "easydict.EasyDict",
     "typing.Any",
+    # what a defaultdict would make
+    "builtins.list",
+    "builtins.dict",
+    "builtins.int",
+    "builtins.float",
     # HistoryBuffer's pickle asks for its own methods by it; here it gives nothing
     "builtins.getattr",
     "__builtin__.getattr",
+)
+# dicts with habits, read as dicts: torch's safe loader puts items into nothing else (2.10 and later)
+DICTS = (
+    "collections.defaultdict",
+    "mmengine.config.config.ConfigDict",
+    "yacs.config.CfgNode",
+    "easydict.EasyDict",
 )
 
 
@@ -47,17 +56,19 @@ class Inert:
     def __setstate__(self, state: Any) -> None:
         pass
 
-    def __setitem__(self, key: Any, value: Any) -> None:
-        pass
 
-    def append(self, value: Any) -> None:
-        pass
+class PlainDict:
+    """Makes a dict of the items that a pickle hands over, whatever else it hands over."""
 
-    def extend(self, values: Any) -> None:
-        pass
+    def __new__(cls, *given: Any, **named: Any) -> OrderedDict:  # type: ignore[misc]
+        return OrderedDict(next((one for one in given if isinstance(one, dict)), {}))
 
 
 def inert_classes() -> list[type]:
     """A class for each name, to be allowed in torch's safe loader in place of what really has the name."""
-    parts = [name.rpartition(".") for name in NAMES]
-    return [type(short, (Inert,), {"__module__": module}) for module, _, short in parts]
+    return [named(name, kind) for names, kind in ((NAMES, Inert), (DICTS, PlainDict)) for name in names]
+
+
+def named(name: str, kind: type) -> type:
+    module, _, short = name.rpartition(".")
+    return type(short, (kind,), {"__module__": module})

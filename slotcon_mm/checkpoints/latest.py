@@ -8,8 +8,10 @@ import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
-import torch
 from mmengine.logging import print_log
+
+from slotcon_mm.checkpoints.archives import expect_plain_archive
+from slotcon_mm.checkpoints.safe_loading import read_pickle
 
 __all__ = ["damage_of", "latest_checkpoint", "resolve_checkpoint"]
 
@@ -55,11 +57,12 @@ def damage_of(path: Path) -> str | None:
     of it. What else than tensors and plain values is in it is no damage.
     """
     try:
+        expect_plain_archive(str(path))
         with zipfile.ZipFile(path) as archive:
             wrong = archive.testzip()
         if wrong:
             return f"wrong checksum of {wrong}"
-        torch.load(path, map_location="meta", weights_only=True)
+        read_pickle(str(path), "meta")
     except pickle.UnpicklingError:
         return None
     except Exception as error:  # a changed byte of an archive's table can stumble anywhere

@@ -13,6 +13,7 @@ from slotcon_mm.checkpoints.contents import flat_tensors
 from slotcon_mm.checkpoints.layer_facts import read_layers
 from slotcon_mm.checkpoints.names.families import Known, naming_by_layers
 from slotcon_mm.checkpoints.names.tables import ours_of, theirs_of
+from slotcon_mm.checkpoints.pixel_facts import IMAGENET
 from slotcon_mm.models.backbones.timm_features import TimmFeatures
 
 __all__ = ["facts_by_names", "facts_of_timm", "facts_of_torchvision", "with_names_of"]
@@ -22,7 +23,6 @@ THEIR_RESNET = dict(
     strides=[1, 2, 2, 2], dilations=[1, 1, 1, 1], style="pytorch", deep_stem=False, avg_down=False,
     norm_cfg=dict(type="BN"),
 )  # fmt: skip
-IMAGENET = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], channels="RGB")
 # a layer's own weight, and that of an attention's first layer
 OF_LAYERS = (".in_proj_weight", ".qkv.weight", ".weight")
 

@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from itertools import groupby
 from typing import Any, NamedTuple
 
+from slotcon_mm.checks import printable
+
 __all__ = ["Change", "changes_in_network", "describe_changes"]
 
 TITLES = {
@@ -87,11 +89,11 @@ def place_of(places: list[str]) -> str:
     if places == ["pixels"]:
         return ""
     more = f" and {len(places) - 1} more" if len(places) > 1 else ""
-    return f" in {places[0]}{more}"
+    return f" in {printable(places[0])}{more}"
 
 
 def shown(value: Any) -> str:
     """As a reader writes it."""
     if isinstance(value, list | tuple):
         return "(" + ", ".join(map(shown, value)) + ")"
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return f"{value:g}" if isinstance(value, float) else printable(str(value))

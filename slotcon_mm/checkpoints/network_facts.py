@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from slotcon_mm.checkpoints.bounded_memory import first_line, network_of_file
+from slotcon_mm.checkpoints.config_in_file import config_in_file, without_weights
 from slotcon_mm.checkpoints.layer_facts import read_layers
 from slotcon_mm.checkpoints.pixel_facts import read_pixels
-from slotcon_mm.checkpoints.plain_config import read_plain_config
 from slotcon_mm.checkpoints.plain_values import plain_values
 from slotcon_mm.checkpoints.registered import build_registered, class_of
+from slotcon_mm.checkpoints.safe_loading import meta_of
 from slotcon_mm.signatures import parameters_of
 
 __all__ = [
@@ -18,7 +20,6 @@ __all__ = [
     "facts_in",
     "facts_of_checkpoint",
     "facts_of_config",
-    "without_weights",
 ]
 
 NETWORK = "network"  # key in a checkpoint's meta
@@ -35,7 +36,6 @@ WITHOUT_EFFECT = (
 )
 # kinds of the parts of noted facts
 PARTS = {"layers": dict, "strides": list, "pixels": dict, "backbone": dict}
-PIXELS = {"mean", "std", "channels"}
 
 
 def facts_of_config(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -60,8 +60,7 @@ def facts_of_config(config: Mapping[str, Any]) -> dict[str, Any]:
         pixels = read_pixels(config, scope)
         full = with_defaults(model["backbone"], scope)
     except Exception as error:  # of a network that anybody may have written
-        reason = f"{type(error).__name__}: {str(error).strip().splitlines()[0] if str(error) else 'no reason given'}"
-        raise ValueError(f"its network cannot be built and tried here ({reason})") from error
+        raise ValueError(f"its network cannot be built and tried here ({first_line(error)})") from error
     return dict(layers=layers, strides=strides, pixels=pixels, backbone=full)
 
 
@@ -74,16 +73,18 @@ def facts_of_checkpoint(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
     noted = facts_in(checkpoint)
     if noted is not None:
         return noted
-    text = (checkpoint.get("meta") or {}).get("cfg")
-    if not isinstance(text, str):
-        raise ValueError(NO_FACTS)
-    return facts_of_config(read_plain_config(text))
+    config = config_in_file(checkpoint)
+    if config is None:
+        said = isinstance(meta_of(checkpoint).get("cfg"), str)
+        raise ValueError("its config has no model with a backbone" if said else NO_FACTS)
+    with network_of_file(checkpoint):
+        return facts_of_config(config)
 
 
 def facts_in(checkpoint: Mapping[str, Any]) -> dict[str, Any] | None:
     """What a file notes itself: in ``meta``, or beside the versions that torch keeps with a module's tensors."""
     versions = getattr(checkpoint, "_metadata", None) or {}
-    for place in (checkpoint.get("meta"), versions.get("")):
+    for place in (meta_of(checkpoint), versions.get("")):
         noted = place.get(NETWORK) if isinstance(place, Mapping) else None
         if isinstance(noted, dict) and is_complete(noted):
             return noted
@@ -92,16 +93,19 @@ def facts_in(checkpoint: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def is_complete(noted: Mapping[str, Any]) -> bool:
     """Whether a file's facts have the form of those that are written here."""
+    if not all(isinstance(noted.get(name), kind) for name, kind in PARTS.items()):
+        return False
+    pixels, layers = noted["pixels"], noted["layers"]
     return (
-        all(isinstance(noted.get(name), kind) for name, kind in PARTS.items())
-        and all(isinstance(layer, dict) for layer in noted["layers"].values())
-        and noted["pixels"].keys() >= PIXELS
+        all(isinstance(place, str) and isinstance(layer, dict) for place, layer in layers.items())
+        and all(isinstance(stride, int) for stride in noted["strides"])
+        and all(is_of_channels(pixels.get(name)) for name in ("mean", "std"))
+        and pixels.get("channels", "") in ("RGB", "BGR", None)
     )
 
 
-def without_weights(part: Mapping[str, Any]) -> dict[str, Any]:
-    """A part's config that loads nothing."""
-    return {name: value for name, value in part.items() if name not in ("init_cfg", "pretrained")}
+def is_of_channels(values: Any) -> bool:
+    return isinstance(values, list | tuple) and len(values) == 3 and all(isinstance(n, int | float) for n in values)
 
 
 def with_defaults(backbone: Mapping[str, Any], scope: str) -> dict[str, Any]:

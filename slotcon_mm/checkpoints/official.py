@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,9 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from slotcon_mm.checkpoints.backbone import count_of
 from slotcon_mm.checkpoints.formats import export_backbone, is_plain_resnet
 from slotcon_mm.checkpoints.network_facts import NETWORK, facts_in
-from slotcon_mm.checkpoints.safe_loading import load_from_safe_local, state_dict_of
+from slotcon_mm.checkpoints.safe_loading import load_weights, meta_of, state_dict_of
 from slotcon_mm.checkpoints.standard_resnet import standard_facts
 from slotcon_mm.checks import listing
 
@@ -35,17 +35,15 @@ BACKBONE_WRAPPERS = ("module.", "encoder_k.", "backbone.")
 
 
 def load_official(path: str | Path) -> dict[str, Any]:
-    """One of the authors' files; ``args``, an ``argparse.Namespace``, is the one object allowed besides plain values.
+    """One of the authors' files, without its ``args``, an ``argparse.Namespace``.
 
     Raises:
         FileNotFoundError, ValueError: As the safe loader.
         ImportError: torch is older than 2.5 and cannot be told what to allow.
     """
-    allow = getattr(torch.serialization, "safe_globals", None)
-    if allow is None:
+    if not hasattr(torch.serialization, "safe_globals"):
         raise ImportError(f"expected torch 2.5 or newer to read the authors' files safely, got {torch.__version__}")
-    with allow([argparse.Namespace]):
-        return load_from_safe_local(str(path), "cpu")
+    return load_weights(str(path))
 
 
 def from_official(official: Mapping[str, Any]) -> dict[str, Any]:
@@ -57,17 +55,19 @@ def from_official(official: Mapping[str, Any]) -> dict[str, Any]:
     Raises:
         ValueError: A name on either side has no counterpart.
     """
-    weights = official.get("model", state_dict_of(official))
+    weights = state_dict_of(dict(state_dict=official["model"]) if "model" in official else official)
     backbone = {strip(name, BACKBONE_WRAPPERS): value for name, value in weights.items()}
     if is_plain_resnet(backbone):
         network = facts_in(official) or facts_by_shapes(backbone, "")
         return export_backbone(backbone, source="teacher", step=None, file_format="mm", network=network)
     state = rename({strip(name, (WRAPPER,)): value for name, value in weights.items()}, [(b, a) for a, b in RULES])
-    step = official.get("step", (official.get("scheduler") or {}).get("last_epoch", 0))
+    scheduler = official.get("scheduler")
+    last = scheduler.get("last_epoch") if isinstance(scheduler, Mapping) else None
+    step = count_of(official.get("step", last)) or 0
     state[STEPS] = torch.tensor(step, dtype=torch.long)
     network = facts_in(official) or facts_by_shapes(state, "backbone.")
     noted = {} if network is None else {NETWORK: network}
-    meta = dict(epoch=official.get("epoch", 0), iter=step, converted_from="official", **noted)
+    meta = dict(epoch=count_of(official.get("epoch")) or 0, iter=step, converted_from="official", **noted)
     return dict(state_dict=state, meta=meta)
 
 
@@ -90,10 +90,10 @@ def to_official(checkpoint: Mapping[str, Any], network: dict[str, Any] | None = 
         ValueError: A name on either side has no counterpart.
     """
     weights = dict(state_dict_of(checkpoint))
-    step = int(weights.pop(STEPS, 0))
+    step = count_of(weights.pop(STEPS, 0)) or 0
     model = {WRAPPER + name: value for name, value in rename(weights, RULES).items()}
     noted = {} if network is None else {NETWORK: network}
-    return dict(model=model, epoch=checkpoint.get("meta", {}).get("epoch", 0), step=step, meta=noted)
+    return dict(model=model, epoch=count_of(meta_of(checkpoint).get("epoch")) or 0, step=step, meta=noted)
 
 
 def rename(weights: Mapping[str, Tensor], rules: Any) -> dict[str, Tensor]:

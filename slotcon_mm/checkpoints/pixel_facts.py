@@ -13,8 +13,9 @@ from torch import Tensor
 from slotcon_mm.checkpoints.registered import build_registered
 from slotcon_mm.config_nodes import dicts_within, short_type
 
-__all__ = ["read_pixels"]
+__all__ = ["IMAGENET", "read_pixels"]
 
+IMAGENET: dict[str, Any] = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], channels="RGB")
 SIDE = 32
 READERS = {"LoadImage": "RGB", "LoadImageFromFile": "BGR"}  # slotcon_mm's, and mmcv's with its heirs
 DEFAULTS = {"slotcon_mm": "slotcon_mm.ViewPreprocessor"}  # of a model's package

@@ -47,13 +47,13 @@ def load_from_timm(filename: str, map_location: Any = None) -> dict[str, Any]:
 
 def weights_of(name: str, timm: Any) -> Any:
     """timm's notes on the weights of a name; those it would take itself, where the name is a network's alone."""
+    from slotcon_mm.models.backbones.timm_features import expect_tag, unknown_network  # with mmpretrain's models
+
     if not timm.is_model(name):
-        raise ValueError(f"expected a network of timm {timm.__version__}, got {name}")
-    network, _, tag = name.partition(".")
-    offered = timm.list_pretrained(f"{network}.*")
-    if (tag and name not in offered) or not offered:
-        there = ", ".join(f"timm://{one}" for one in offered[:5]) or "none"
-        raise ValueError(f"expected weights that timm {timm.__version__} offers ({there}), got {TIMM}{name}")
+        raise ValueError(unknown_network(name, timm))
+    expect_tag(name, timm)
+    if not timm.list_pretrained(f"{name.partition('.')[0]}.*"):
+        raise ValueError(f"expected weights that timm {timm.__version__} offers (none), got {TIMM}{name}")
     return timm.get_pretrained_cfg(name)
 
 

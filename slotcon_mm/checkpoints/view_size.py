@@ -6,17 +6,22 @@ from collections.abc import Mapping
 from typing import Any
 
 from slotcon_mm.checkpoints.plain_config import read_plain_config
+from slotcon_mm.checkpoints.safe_loading import meta_of
 from slotcon_mm.config_nodes import dicts_within, short_type
 
 __all__ = [
     "USUAL",
+    "VIEWS",
     "bit_depth_of_checkpoint",
     "bit_depth_of_config",
+    "views_noted",
     "views_of_checkpoint",
     "views_of_config",
 ]
 
+VIEWS = "views"  # key in an export's meta
 USUAL = 224  # the paper's
+MOST = 4096
 
 
 def views_of_checkpoint(checkpoint: Mapping[str, Any]) -> tuple[int, int]:
@@ -27,8 +32,19 @@ def views_of_checkpoint(checkpoint: Mapping[str, Any]) -> tuple[int, int]:
 def views_of_config(config: Mapping[str, Any]) -> tuple[int, int]:
     """Height and width of a view, or of a linear probe's training images; ``USUAL`` where there is neither."""
     size = (find_step(config.get("train_dataloader"), "PairedViews", "CenterCrop") or {}).get("size") or USUAL
-    height, width = size if isinstance(size, list | tuple) else (size, size)
-    return int(height), int(width)
+    return expect_sides(tuple(size) if isinstance(size, list | tuple) else (size, size))
+
+
+def views_noted(meta: Mapping[str, Any]) -> tuple[int, int] | None:
+    """Height and width that an export notes; None where it notes none."""
+    noted = meta.get(VIEWS)
+    return None if noted is None else expect_sides(tuple(noted) if isinstance(noted, list | tuple) else (noted,))
+
+
+def expect_sides(sides: tuple[Any, ...]) -> tuple[int, int]:
+    if len(sides) != 2 or not all(isinstance(side, int) and 0 < side <= MOST for side in sides):
+        raise ValueError(f"expected height and width of views, at most {MOST} pixels, got {sides}")
+    return sides
 
 
 def bit_depth_of_checkpoint(checkpoint: Mapping[str, Any]) -> int | None:
@@ -42,8 +58,8 @@ def bit_depth_of_config(config: Mapping[str, Any]) -> int | None:
 
 
 def config_of(checkpoint: Mapping[str, Any]) -> Mapping[str, Any]:
-    text = (checkpoint.get("meta") or {}).get("cfg")
-    return read_plain_config(text) if text else {}
+    text = meta_of(checkpoint).get("cfg")
+    return read_plain_config(text) if isinstance(text, str) else {}
 
 
 def find_step(node: Any, *names: str) -> Mapping[str, Any] | None:

@@ -36,15 +36,15 @@ def coco_file(
     with open_atomically(path) as file, tempfile.TemporaryFile(dir=folder) as images:
         file.write(f'{{"info": {json.dumps(info)}, "licenses": [], "categories": {json.dumps(categories)},\n'.encode())
         file.write(b'"annotations": [')
-        rows, pictures = Rows(file), Rows(images)
+        annotation_rows, image_rows = Rows(file), Rows(images)
 
         def add(source: Source, prediction: dict[str, Any]) -> Path:
             height, width = prediction["group_map"].shape
-            image_id = pictures.count + 1
-            pictures.add(id=image_id, file_name=source.file_name, height=height, width=width)
+            image_id = image_rows.count + 1
+            image_rows.add(id=image_id, file_name=source.file_name, height=height, width=width)
             for category_id, part in parts_by_category(names.category_map(prediction["group_map"])):
-                rows.add(
-                    id=rows.count + 1, image_id=image_id, category_id=category_id, iscrowd=0,
+                annotation_rows.add(
+                    id=annotation_rows.count + 1, image_id=image_id, category_id=category_id, iscrowd=0,
                     segmentation=[part.polygon_n2.ravel().tolist()], area=part.area, bbox=part.box,
                 )  # fmt: skip
             return path

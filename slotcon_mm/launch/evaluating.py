@@ -67,7 +67,7 @@ def evaluate_weights(
     for name, network in networks.items():
         scores = evaluate_network(frozen(network, device), parts, choices)
         frozen(network, "cpu")  # the device's memory holds one network at a time
-        yield Row(name, size_of(network, choices.reading), scores)
+        yield Row(name, size_of(network, choices.reading), scores, network.origin)
     for title, network in to_randomize(networks).items() if random else ():
         yield random_row(title, network, parts, choices, device)
 

@@ -8,6 +8,7 @@ from typing import Any
 from mmengine.config import Config
 
 from slotcon_mm.checkpoints.backbone import backbone_of
+from slotcon_mm.checkpoints.contents import flat_tensors, side_of
 from slotcon_mm.checkpoints.filling import GivenWeights
 from slotcon_mm.checkpoints.formats import is_plain_resnet
 from slotcon_mm.checkpoints.safe_loading import state_dict_of
@@ -72,11 +73,13 @@ def start_from_scratch(config: Config, source: str | None) -> list[str]:
 
 def init_cfg_for(file: str, checkpoint: Mapping[str, Any], source: str | None) -> dict[str, Any] | None:
     """What makes MMEngine itself load the file, so that the config that is written beside the run does; None for names
-    that it cannot translate.
+    that it cannot translate, and where it would take the student beside a teacher of another name.
     """
     try:
         backbone = backbone_of(checkpoint, source)
     except ValueError:
+        return None
+    if source is None and backbone.source != "teacher" and "teacher" in map(side_of, flat_tensors(checkpoint)):
         return None
     if not (backbone.prefix or backbone.step is not None or is_plain_resnet(backbone.tensors)):
         return None

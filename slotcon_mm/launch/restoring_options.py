@@ -11,6 +11,7 @@ from mmengine.config import Config
 
 from slotcon_mm.checkpoints.network_changes import Change, changes_in_network
 from slotcon_mm.checkpoints.network_facts import facts_of_config
+from slotcon_mm.checks import printable
 from slotcon_mm.config_nodes import dicts_within
 
 __all__ = ["advice", "option_text", "restoring_options"]
@@ -35,13 +36,13 @@ def advice(config: Config, then: Mapping[str, Any], now: Mapping[str, Any], grav
     if options:
         return f"restore it by --cfg-options {option_text(options)}"
     values = {name: value for name, value in then["backbone"].items() if now["backbone"].get(name) != value}
-    given = ", ".join(f"{name}={value}" for name, value in values.items()) or "not known"
+    given = printable(", ".join(f"{name}={value}" for name, value in values.items())) or "not known"
     return f"no --cfg-options of this config restore it; what differs in the other backbone's config: {given}"
 
 
 def option_text(options: Mapping[str, Any]) -> str:
     """As a shell takes them."""
-    return " ".join(shlex.quote(f"{name}={value_text(value)}") for name, value in options.items())
+    return " ".join(shlex.quote(printable(f"{name}={value_text(value)}")) for name, value in options.items())
 
 
 def value_text(value: Any) -> str:

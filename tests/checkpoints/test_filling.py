@@ -35,6 +35,43 @@ def test_a_filled_backbone_is_told_in_one_line():
     assert model.backbone.conv1.weight.equal(source.conv1.weight)
 
 
+# what stands before the names of teacher and student in files of DINO and iBOT, MoCo v2, MoCo v3, BYOL, averaged
+# weights, and of mmpretrain's MoCo and BYOL
+PAIRS = {
+    "DINO": ("teacher.backbone.", "student.module.backbone."),
+    "MoCo v2": ("state_dict.module.encoder_k.", "state_dict.module.encoder_q."),
+    "MoCo v3": ("state_dict.module.momentum_encoder.", "state_dict.module.base_encoder."),
+    "BYOL": ("target_network.encoder.", "online_network.encoder."),
+    "averaged": ("state_dict_ema.", "state_dict."),
+    "mmpretrain's MoCo": ("state_dict.encoder_k.module.0.", "state_dict.backbone."),
+    "mmpretrain's BYOL": ("state_dict.target_net.module.0.", "state_dict.backbone."),
+}
+
+
+NO_SIDES = ("state_dict", "module", "backbone", "encoder", "0")
+
+
+@pytest.mark.parametrize("source", [None, "teacher", "student"])
+@pytest.mark.parametrize("method", PAIRS)
+def test_whose_weights_were_taken_is_said_in_the_files_own_word(method, source):
+    before = dict(zip(("teacher", "student"), PAIRS[method], strict=True))
+    checkpoint: dict = {}
+    parts = {side: ResNet(depth=18, **SMALL) for side in before}
+    for side, prefix in before.items():
+        group, _, rest = prefix.partition(".")
+        inner = {rest + name: value for name, value in parts[side].state_dict().items()}
+        checkpoint[group] = {**checkpoint.get(group, {}), **inner}
+    model = downstream(ResNet(depth=18, **SMALL))
+    filling = GivenWeights("f.pth", checkpoint, source).fit(model)
+    filling.fill(model)
+    taken = source or "teacher"
+    assert model.backbone.conv1.weight.equal(parts[taken].conv1.weight)
+    words = [part for part in before[taken].split(".") if part not in ("", taken, *NO_SIDES)]
+    whose = f"{taken}: {words[0]}" if words else taken
+    assert filling.verify(model).endswith(f"filled from f.pth ({whose})")
+    assert any(note.startswith("not used: ") for note in filling.backbone.notes)
+
+
 def test_student_and_teacher_are_filled_and_all_else_stays():
     model = MODELS.build({"_scope_": "mmpretrain", **TINY_CONFIG})
     before = {name: value.clone() for name, value in model.state_dict().items()}

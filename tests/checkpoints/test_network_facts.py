@@ -23,6 +23,10 @@ BACKBONE = dict(type="ResNet", depth=18, base_channels=8, stem_channels=8, strid
 PIXELS = dict(mean=[0.0] * 3, std=[1.0] * 3, channels="RGB")
 
 
+def noted(**parts: Any) -> dict[str, Any]:
+    return {**dict(layers={}, strides=[], pixels=PIXELS, backbone={}), **parts}
+
+
 def pretraining(**backbone: Any) -> dict[str, Any]:
     return dict(default_scope="mmpretrain", model=dict(type="slotcon_mm.SlotCon", backbone={**BACKBONE, **backbone}))
 
@@ -61,10 +65,16 @@ def test_arguments_that_go_on_to_the_class_below_have_their_defaults():
         (dict(meta=dict(cfg="import os")), "assignments of plain values"),
         (dict(meta=dict(cfg="model = dict(type='X', backbone=dict(type='os.system', command='false'))")), "registered"),
         (dict(meta=dict(cfg="model = dict(type='X', backbone=dict(type='MyOwnNet'))")), "MyOwnNet"),
-        (dict(meta=dict(cfg="model = dict(type='X')")), "without one"),
-        (dict(meta=dict(cfg="runner = 1")), "a config without one"),
+        (dict(meta=dict(cfg="model = dict(type='X')")), "no model with a backbone"),
+        (dict(meta=dict(cfg="runner = 1")), "no model with a backbone"),
         (dict(meta={NETWORK: dict(layers=3)}), "carries no config"),
         (dict(meta={NETWORK: dict(layers={}, strides=[], pixels={}, backbone={})}), "carries no config"),
+        (dict(meta={NETWORK: noted(pixels=dict(PIXELS, mean="abc"))}), "carries no config"),
+        (dict(meta={NETWORK: noted(pixels=dict(PIXELS, std=[1.0, 1.0]))}), "carries no config"),
+        (dict(meta={NETWORK: noted(pixels=dict(PIXELS, channels="\x1b[31m"))}), "carries no config"),
+        (dict(meta={NETWORK: noted(strides=["4"])}), "carries no config"),
+        (dict(meta=[1]), "carries no config"),
+        (dict(meta=dict(cfg=5)), "carries no config"),
         (dict(meta={NETWORK: dict(layers=dict(conv1=3), strides=[], pixels=PIXELS, backbone={})}), "carries no config"),
     ],
     ids=str,
@@ -72,6 +82,10 @@ def test_arguments_that_go_on_to_the_class_below_have_their_defaults():
 def test_where_it_is_unknown_the_reason_is_said(checkpoint, reason):
     with pytest.raises(ValueError, match=reason):
         facts_of_checkpoint(checkpoint)
+
+
+def test_facts_of_that_form_are_taken():
+    assert facts_of_checkpoint(dict(meta={NETWORK: noted()})) == noted()
 
 
 def test_a_network_of_torchvision_is_that_of_an_mm_config():

@@ -37,6 +37,15 @@ def test_keys_that_are_no_names_are_read_back():
         "x = f'{1}'",
         "x.y = 1",
         "x = (",
+        "x = {[1]: 2}",
+        "x = {**{}}",
+        "x = {{1}}",
+        "x = 1" + "0" * 5000,
+        "x = \0",
+        pytest.param("x = " + "[" * 5000 + "]" * 5000, id="deep lists"),
+        pytest.param("x = " + "-" * 100_000 + "1", id="deep numbers"),
+        pytest.param("x = " + "dict(a=" * 180 + "1" + ")" * 180 + "\ny = " + "(" * 5000, id="deep dicts"),
+        pytest.param("x = '" + "a" * 1_000_000 + "'", id="long"),
     ],
 )
 def test_anything_that_would_run_is_refused(text):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 import torch
 
@@ -29,8 +31,25 @@ def test_what_is_not_registered_is_not_even_imported(name, place, tmp_path):
     assert not (tmp_path / "ran").exists()
 
 
+@pytest.mark.parametrize("name", ["antigravity", "this", "nowhere", "os", ""])
+def test_a_default_scope_that_is_not_known_is_not_even_imported(name):
+    was_there = name in sys.modules
+    for build in (build_registered, class_of):
+        with pytest.raises(ValueError, match=f"default scope of a package that is known, got {name}"):
+            build(NARROW, name)
+    assert (name in sys.modules) == was_there
+
+
+def test_names_that_are_no_type_import_nothing_either():
+    pytest.importorskip("timm")
+    for norm in ("antigravity.Norm", "antigravity"):
+        with pytest.raises((RuntimeError, KeyError, TypeError)):
+            build_registered(dict(type="TIMMBackbone", model_name="resnet18", norm_layer=norm), "mmpretrain")
+        assert "antigravity" not in sys.modules
+
+
 def test_the_config_in_a_pretraining_checkpoint_calls_nothing(tmp_path):
-    config = f"model = dict(type='os.system', command='touch {tmp_path}/ran')"
+    config = f"model = dict(backbone=dict(type='os.system', command='touch {tmp_path}/ran'))"
     checkpoint = dict(state_dict={"teacher.neck.prototypes": torch.ones(2, 2)}, meta=dict(cfg=config))
     with pytest.raises(ValueError, match=r"registered, got os\.system"):
         build_from_checkpoint(checkpoint)

@@ -91,7 +91,10 @@ def test_downloads_are_timms_own(tmp_path, monkeypatch):
     ("name", "message"),
     [
         ("resnet17", r"expected a network of timm .*, got resnet17"),
-        ("resnet18.mine", r"weights that timm .* offers \(timm://resnet18.a1_in1k, .*\), got timm://resnet18.mine"),
+        (
+            "resnet18.mine",
+            r"weights that timm .* offers \(resnet18\..*, resnet18\..*\), got resnet18.mine: resnet18 alone",
+        ),
         ("test_vit4", "offers"),
     ],
 )

@@ -42,6 +42,12 @@ def test_of_rectangular_views_it_is_height_and_width():
     assert views_of_checkpoint(dict(meta=dict(cfg=config.pretty_text))) == (96, 192)
 
 
+@pytest.mark.parametrize("size", [-1, 4097, 10**9, "96", [96], [96, 96, 96], [96, "96"], 1.5])
+def test_views_of_no_sensible_size_are_refused(size):
+    with pytest.raises(ValueError, match="expected height and width of views, at most 4096 pixels"):
+        views_of_config(dict(train_dataloader=dict(dataset=dict(pipeline=[dict(type="PairedViews", size=size)]))))
+
+
 def test_the_bit_depth_of_the_images_is_that_of_the_step_that_loads_them():
     load = dict(type="slotcon_mm.LoadImage", bit_depth=12)
     config = Config(dict(train_dataloader=dict(dataset=dict(pipeline=[load, dict(type="slotcon_mm.PairedViews")]))))

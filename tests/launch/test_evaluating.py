@@ -42,6 +42,7 @@ def test_each_weights_have_a_row_and_one_of_random_weights_follows_drawn_anew_fo
     found = rows(work_dirs)
     assert [row.name for row in found] == [*work_dirs, "random weights"]
     assert [row.size for row in found] == [64] * 3
+    assert [row.origin for row in found] == ["teacher, step 0"] * 2 + [""]
     assert all(len(scores) == 2 for row in found for scores in row.scores.values())
     for row in found[:2]:
         assert row.scores == evaluate_network(network_of_weights(row.name), PARTS, CHOICES)

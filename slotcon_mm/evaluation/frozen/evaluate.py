@@ -105,23 +105,24 @@ def learn_from_labels(
     """With pixels and, for each seed, a memory of the training images, which pass once an epoch."""
     count, classes = len(parts.train), len(parts.label_set.names)
     epochs = choices.augmentation_epochs if "memory" in needed else 1
-    sample = PixelSample(choices.pixels, count, labeled=True)
-    size = choices.memory if "memory" in needed else count
-    memories = [MemorySample(size, count, epochs, classes, seed) for seed in choices.seeds]
+    sample = PixelSample(choices.pixels, count, labeled=True) if "train" in needed else None
+    seeds = choices.seeds if "memory" in needed else ()
+    samples = [MemorySample(choices.memory, count, epochs, classes, seed) for seed in seeds]
     for epoch in range(epochs):
         crops = Augmented(parts.train, epoch)
         what = "training images" + (f", epoch {epoch + 1} of {epochs}" if epochs > 1 else "")
         for grid in each_grid(network, crops, choices.reading, what):
-            if epoch == 0 and "train" in needed:
+            if epoch == 0 and sample:
                 sample.add(grid)
-            for memory in memories if "memory" in needed else ():
+            for memory in samples:
                 memory.add(grid, epoch)
-    device = network.device
-    train = sample.gather(device) if "train" in needed else None
-    return [
-        material._replace(train=train, memory=near(memory.gather(), device) if "memory" in needed else None)
-        for material, memory in zip(materials, memories, strict=True)
-    ]
+    if sample:
+        train = sample.gather(network.device)
+        materials = [material._replace(train=train) for material in materials]
+    if samples:
+        memories = [near(memory.gather(), network.device) for memory in samples]
+        materials = [material._replace(memory=one) for material, one in zip(materials, memories, strict=True)]
+    return materials
 
 
 def find_clusters(materials: list[Material], grids: GridsTwice, choices: Choices, needed: set[str]) -> list[Material]:

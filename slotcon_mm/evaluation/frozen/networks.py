@@ -32,6 +32,7 @@ class FrozenNetwork(NamedTuple):
         build: A new backbone like it, with random weights.
         neck: Projector and prototypes, for weights that have them.
         in_index: Which of several feature maps is measured.
+        origin: Whose weights these are: ``teacher, step 800``.
     """
 
     backbone: nn.Module
@@ -40,6 +41,7 @@ class FrozenNetwork(NamedTuple):
     build: Callable[[], nn.Module]
     neck: GroupingNeck | None = None
     in_index: int = -1
+    origin: str = ""
 
     @property
     def device(self) -> torch.device:
@@ -50,7 +52,7 @@ class FrozenNetwork(NamedTuple):
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)  # torch.manual_seed would seed the GPUs as well
             backbone = self.build()
-        return frozen(self._replace(backbone=backbone, neck=None), self.device)
+        return frozen(self._replace(backbone=backbone, neck=None, origin=""), self.device)
 
     def encode(self, images_B3HW: Tensor) -> Encoding:
         """Of RGB images in 0 to 255.

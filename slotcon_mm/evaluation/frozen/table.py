@@ -22,19 +22,24 @@ __all__ = [
 
 
 class Row(NamedTuple):
-    """``name`` of the weights, and of each measure a score for each seed; ``size``: of images in the network."""
+    """``name`` of the weights, and of each measure a score for each seed; ``size``: of images in the network.
+
+    ``origin`` says whose weights they are: a file may hold teacher and student.
+    """
 
     name: str
     size: int
     scores: Mapping[str, Sequence[Score]]
+    origin: str = ""
 
     def percent(self, measure: str) -> list[float]:
         return [100 * score.value for score in self.scores[measure]]
 
 
 def as_text(rows: Sequence[Row]) -> str:
-    """Aligned columns."""
-    return aligned(cells_of(rows))
+    """Aligned columns, and below whose weights were measured."""
+    origins = [f"{row.name}: {row.origin}\n" for row in rows if row.origin]
+    return aligned(cells_of(rows)) + "".join(origins)
 
 
 def aligned(lines: Sequence[Sequence[str]]) -> str:
@@ -82,6 +87,7 @@ def as_json(rows: Sequence[Row], protocol: Mapping[str, Any], classes: Sequence[
     found = [
         dict(
             weights=row.name,
+            origin=row.origin or None,
             size=row.size,
             measures={
                 measure: dict(

@@ -10,19 +10,21 @@ from typing import Any, NamedTuple
 from mmengine.config import Config
 from torch import Tensor, nn
 
+from slotcon_mm.checkpoints.backbone import backbone_of, noted_source
+from slotcon_mm.checkpoints.bounded_memory import network_of_file
 from slotcon_mm.checkpoints.build import build_from_checkpoint
 from slotcon_mm.checkpoints.candidates import find_known
+from slotcon_mm.checkpoints.config_in_file import config_in_file, harmless, without_weights
 from slotcon_mm.checkpoints.contents import flat_tensors, side_of
 from slotcon_mm.checkpoints.filling import grid_of
 from slotcon_mm.checkpoints.foreign import backbone_for
-from slotcon_mm.checkpoints.formats import VIEWS, is_plain_resnet
-from slotcon_mm.checkpoints.network_facts import facts_in, without_weights
-from slotcon_mm.checkpoints.pixel_facts import read_pixels
-from slotcon_mm.checkpoints.plain_config import read_plain_config
+from slotcon_mm.checkpoints.formats import is_plain_resnet
+from slotcon_mm.checkpoints.network_facts import facts_in
+from slotcon_mm.checkpoints.pixel_facts import IMAGENET, read_pixels
 from slotcon_mm.checkpoints.registered import build_registered, class_of
-from slotcon_mm.checkpoints.safe_loading import state_dict_of
+from slotcon_mm.checkpoints.safe_loading import meta_of, state_dict_of
 from slotcon_mm.checkpoints.standard_resnet import backbone_of_shapes
-from slotcon_mm.checkpoints.view_size import USUAL, views_of_config
+from slotcon_mm.checkpoints.view_size import USUAL, views_noted, views_of_config
 from slotcon_mm.checkpoints.weight_files import read_weights
 from slotcon_mm.evaluation.frozen.networks import FrozenNetwork, frozen
 from slotcon_mm.models.algorithms.slotcon import SlotCon
@@ -32,7 +34,6 @@ from slotcon_mm.signatures import parameters_of
 
 __all__ = ["Kind", "kind_of_name", "network_of_model", "network_of_weights"]
 
-IMAGENET = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], channels="RGB")
 USUAL_VIEWS = (USUAL, USUAL)
 ADDRESSES = ("torchvision://", "timm://")  # which name a network, too
 
@@ -61,27 +62,29 @@ def network_of_weights(given: str | Path, *, backbone: str | None = None, source
         ValueError: The file does not say what its network is, or its weights do not fill the network.
     """
     file, checkpoint = read_weights(given, "WEIGHTS")
-    config = config_in(checkpoint)
+    config = config_of(file, checkpoint, backbone)
     if "teacher.neck.prototypes" in state_dict_of(checkpoint):
         return network_of_pretraining(checkpoint, config, source)
     if backbone is None and file.startswith(ADDRESSES):
         backbone = named_in(file)
     source = source if tells_sides(checkpoint) else None
-    kind = kind_in_file(checkpoint, config, backbone, source)
-    if kind is None:
+    with network_of_file(checkpoint):
+        kind = kind_in_file(checkpoint, config, backbone, source)
+        network = kind.build() if kind else None
+    if kind is None or network is None:
         raise ValueError(
             f"expected {file} to say what network it is of, got weights alone: pass --backbone, the config of that "
             "network, or torchvision/NAME or timm/NAME"
         )
-    network = kind.build()
-    fill(network, checkpoint, source, file)
-    return frozen(FrozenNetwork(network, kind.pixels, kind.views, kind.build, in_index=kind.in_index), "cpu")
+    origin = fill(network, checkpoint, source, file)
+    return frozen(
+        FrozenNetwork(network, kind.pixels, kind.views, kind.build, in_index=kind.in_index, origin=origin), "cpu"
+    )
 
 
 def tells_sides(checkpoint: Mapping[str, Any]) -> bool:
     """Whether a file says whose weights it holds: teacher's or student's."""
-    noted = (checkpoint.get("meta") or {}).get("source")
-    return noted is not None or any(side_of(name) for name in flat_tensors(checkpoint))
+    return noted_source(meta_of(checkpoint)) is not None or any(side_of(name) for name in flat_tensors(checkpoint))
 
 
 def named_in(address: str) -> str:
@@ -90,11 +93,14 @@ def named_in(address: str) -> str:
     return f"{library}/{name.partition('.')[0] if library == 'torchvision' else name}"
 
 
-def config_in(checkpoint: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The config in a file's meta; None where there is none, or none with a backbone."""
-    text = (checkpoint.get("meta") or {}).get("cfg")
-    found = read_plain_config(text) if isinstance(text, str) else {}
-    return found if (found.get("model") or {}).get("backbone") else None
+def config_of(file: str, checkpoint: Mapping[str, Any], backbone: str | None) -> dict[str, Any] | None:
+    """The config in a file, if there is one; one that no network is built of need not be there if ``backbone`` is."""
+    try:
+        return config_in_file(checkpoint)
+    except ValueError as error:
+        if backbone is None:
+            raise ValueError(f"{file}: {error}") from None
+        return None
 
 
 def network_of_pretraining(
@@ -105,7 +111,8 @@ def network_of_pretraining(
         kind = Kind(partial(fresh, backbone_of_shapes(state_dict_of(checkpoint), "backbone."), "mmpretrain"))
     else:
         kind = kind_of_config(config)
-    return network_of_slotcon(build_from_checkpoint(checkpoint), kind, source)
+    origin = backbone_of(checkpoint, source).describe()
+    return network_of_slotcon(build_from_checkpoint(checkpoint), kind, source)._replace(origin=origin)
 
 
 def network_of_slotcon(model: SlotCon, kind: Kind, source: str | None) -> FrozenNetwork:
@@ -131,8 +138,10 @@ def kind_in_file(
     if config is not None:
         return kind_of_config(config)
     if facts is not None and "type" in facts["backbone"]:
-        views = tuple((checkpoint.get("meta") or {}).get(VIEWS, USUAL_VIEWS))
-        return Kind(partial(fresh, facts["backbone"], "mmpretrain"), with_channels(facts["pixels"]), views)
+        return Kind(
+            partial(fresh, harmless(facts["backbone"], "mmpretrain"), "mmpretrain"), with_channels(facts["pixels"]),
+            views_noted(meta_of(checkpoint)) or USUAL_VIEWS,
+        )  # fmt: skip
     if name is not None:
         return kind_of_name(name)
     resnet = plain_resnet_in(checkpoint, source)
@@ -153,6 +162,7 @@ def kind_of_config(config: Mapping[str, Any]) -> Kind:
         backbone["out_type"] = "featmap"
     neck = config["model"].get("neck") or {}
     index = neck.get("in_index", -1) if isinstance(neck, Mapping) else -1
+    index = index if isinstance(index, int) else -1
     return Kind(
         partial(fresh, backbone, scope), with_channels(read_pixels(config, scope)), views_of_config(config),
         in_index=index,
@@ -194,8 +204,8 @@ def with_channels(pixels: Mapping[str, Any]) -> dict[str, Any]:
     return {**pixels, "channels": pixels.get("channels") or "RGB"}
 
 
-def fill(network: nn.Module, checkpoint: Mapping[str, Any], source: str | None, file: str) -> None:
-    """ValueError unless every tensor of the network is filled, and nothing but heads is left over."""
+def fill(network: nn.Module, checkpoint: Mapping[str, Any], source: str | None, file: str) -> str:
+    """Returns whose weights they are. ValueError unless every tensor is filled, and nothing but heads is left over."""
     try:
         found = backbone_for(network.state_dict(), checkpoint, source, grid_of(network))
     except ValueError as error:
@@ -203,3 +213,4 @@ def fill(network: nn.Module, checkpoint: Mapping[str, Any], source: str | None, 
             f"{file}: {error}. Is it a file of another network? Pass --backbone with the right one"
         ) from None
     network.load_state_dict(found.tensors, strict=False)  # what no file has stays as it was built
+    return found.describe()

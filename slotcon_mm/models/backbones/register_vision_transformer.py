@@ -19,7 +19,8 @@ __all__ = ["RegisterVisionTransformer"]
 class RegisterVisionTransformer(VisionTransformer):
     """Register tokens stand between class token and patches, without a place (Darcet et al., ICLR 2024).
 
-    On images of another size than ``img_size`` position embeddings are resized as there: bicubic, antialiased.
+    They are trained, frozen (``frozen_stages``) and given a learning rate by depth as the class token is. On images of
+    another size than ``img_size`` position embeddings are resized as in the paper's code: bicubic, antialiased.
 
     Args:
         num_registers: How many; DINOv2 has 4.
@@ -33,10 +34,17 @@ class RegisterVisionTransformer(VisionTransformer):
             raise ValueError("expected a class token with register tokens, got with_cls_token=False")
         self.num_registers = num_registers
         self.register_tokens = nn.Parameter(torch.zeros(1, num_registers, self.embed_dims))
+        # mmpretrain freezes before they are there
+        self.register_tokens.requires_grad = self.cls_token.requires_grad
 
     def init_weights(self) -> None:
         super().init_weights()
         nn.init.normal_(self.register_tokens, std=1e-6)
+
+    def get_layer_depth(self, param_name: str, prefix: str = "") -> tuple[int, int]:
+        """For learning rates that decay with depth: registers enter where the class token does."""
+        named = f"{prefix}cls_token" if param_name == f"{prefix}register_tokens" else param_name
+        return super().get_layer_depth(named, prefix)
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Of images (B, 3, H, W): what ``out_type`` says, of each layer of ``out_indices``."""

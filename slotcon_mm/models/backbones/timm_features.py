@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any, cast
+from difflib import get_close_matches
+from typing import Any
 
 from torch import Tensor, nn
 
+from slotcon_mm.checks import printable
 from slotcon_mm.registry import MODELS
 from slotcon_mm.requirements import require
 
-__all__ = ["TimmFeatures"]
+__all__ = ["TimmFeatures", "expect_tag", "unknown_network"]
 
 FOLLOWING = (".vision_transformer", ".eva")  # timm's modules with networks that can be told to
 
@@ -30,10 +32,11 @@ class TimmFeatures(nn.Module):
         pixels: ``mean`` and ``std`` of RGB, 0 to 255, that timm's weights of this name were trained with.
 
     Raises:
+        ImportError: timm is not installed.
         ValueError: timm has no such network, or it yields no intermediate maps.
     """
 
-    network: Any
+    network: Any  # nn.Module's own annotation would hide forward_intermediates
 
     def __init__(self, name: str) -> None:
         super().__init__()
@@ -41,17 +44,18 @@ class TimmFeatures(nn.Module):
         import timm
 
         if not timm.is_model(name):
-            raise ValueError(f"expected a network of timm {timm.__version__}, got {name}")
+            raise ValueError(unknown_network(name, timm))
         options: dict[str, Any] = {}
         if inspect.getmodule(timm.model_entrypoint(name)).__name__.endswith(FOLLOWING):  # type: ignore[union-attr]
             options["dynamic_img_size"] = True  # position embeddings follow the size of images
-        self.network: Any = timm.create_model(name, pretrained=False, num_classes=0, **options)
+        expect_tag(name, timm)
+        self.network = timm.create_model(name, pretrained=False, num_classes=0, **options)
         if not hasattr(self.network, "forward_intermediates"):
             raise ValueError(
                 f"expected a network of timm with forward_intermediates, got {name}: another version has it"
             )
         self.depths: dict[str, int] | None = None
-        shown = cast(dict[str, Any], self.network.default_cfg)
+        shown = self.network.default_cfg
         self.pixels = dict(
             mean=[255 * value for value in shown["mean"]], std=[255 * value for value in shown["std"]], channels="RGB"
         )
@@ -72,3 +76,26 @@ class TimmFeatures(nn.Module):
         if not param_name.startswith(prefix):
             return layers - 1, layers
         return self.depths[param_name.removeprefix(f"{prefix}network.")], layers
+
+
+def expect_tag(name: str, timm: Any) -> None:
+    """ValueError where a name has a tag, as of its weights, that the network has not."""
+    network, _, tag = name.partition(".")
+    offered = timm.list_pretrained(f"{network}.*")
+    if tag and name not in offered:
+        there = ", ".join(get_close_matches(name, offered, n=3, cutoff=0)) or "none"
+        raise ValueError(
+            f"expected weights that timm {timm.__version__} offers ({there}), got {printable(name)}: {network} "
+            "alone is a network, too"
+        )
+
+
+def unknown_network(name: str, timm: Any) -> str:
+    """The error for a name that timm does not have: names like it, and what brings newer ones."""
+    network = name.partition(".")[0]
+    near = get_close_matches(network, timm.list_models(), n=3)
+    like = f" (near it: {', '.join(near)})" if near else ""
+    return (
+        f"expected a network of timm {timm.__version__}, got {printable(name)}{like}: take a name of "
+        f"timm.list_models(), or a newer timm by python -m pip install --upgrade timm"
+    )

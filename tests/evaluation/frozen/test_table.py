@@ -33,6 +33,13 @@ def test_the_text_has_aligned_columns():
     assert lines[3].split() == ["<c>", "448", "35.0", "±", "7.1", "10.0", "±", "0.0"]
 
 
+def test_whose_weights_were_measured_is_said_below():
+    rows = [row._replace(origin=origin) for row, origin in zip(ROWS, ("teacher, step 4", ""), strict=True)]
+    assert as_text(rows) == as_text(ROWS) + "runs/a|b: teacher, step 4\n"
+    origins = [row["origin"] for row in json.loads(as_json(rows, {}, CLASSES))["rows"]]
+    assert origins == ["teacher, step 4", None]
+
+
 def test_one_seed_has_no_deviation_and_one_size_no_column():
     assert as_text([Row("a", 320, dict(probe=[Score(0.123)]))]).splitlines()[2].split() == ["a", "12.3"]
 

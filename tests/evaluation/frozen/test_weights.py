@@ -74,11 +74,14 @@ def test_of_a_pretraining_the_teachers_features_and_scores_are_measured_at_its_v
     expected = model.teacher.neck(model.teacher.backbone(normalized(images))).scores
     torch.testing.assert_close(found.encode(images).scores, expected, rtol=0, atol=1e-5)
     assert found.views == (48, 48)
+    assert found.origin == "teacher, step 0"
+    assert found.with_random_weights(0).origin == ""
     assert found.neck.temperature == 0.07
 
 
 def test_the_student_is_measured_where_it_is_asked_for(pretraining, images):
     found, model = network_of_weights(pretraining, source="student"), model_of(pretraining)
+    assert found.origin == "student, step 0"
     expect_features(found, model.backbone(normalized(images))[-1], images)
     expected = model.neck(model.backbone(normalized(images))).scores
     torch.testing.assert_close(found.encode(images).scores, expected, rtol=0, atol=1e-5)
@@ -324,13 +327,17 @@ def test_a_wrapped_resnet_of_another_method_needs_no_name_and_has_a_teacher(tmp_
     state |= {f"module.momentum_encoder.{name}": value for name, value in networks[2].state_dict().items()}
     torch.save(dict(epoch=1, state_dict=state), tmp_path / "moco_v3.pth.tar")
     expected = create_feature_extractor(networks[seed], {"layer4": "map"})(normalized(images))["map"].detach()
-    expect_features(network_of_weights(tmp_path / "moco_v3.pth.tar", source=source), expected, images)
+    found = network_of_weights(tmp_path / "moco_v3.pth.tar", source=source)
+    expect_features(found, expected, images)
+    assert found.origin == {None: "teacher: momentum_encoder", "student": "student: base_encoder"}[source]
 
 
 def test_whose_weights_are_asked_for_is_passed_over_where_a_file_holds_one_network(resnet, images):
     path, network = resnet
     expected = create_feature_extractor(network, {"layer4": "map"})(normalized(images))["map"].detach()
-    expect_features(network_of_weights(path, source="student"), expected, images)
+    found = network_of_weights(path, source="student")
+    expect_features(found, expected, images)
+    assert found.origin == "backbone"
 
 
 def test_a_vision_transformer_of_dino_is_measured_by_timms_network(tmp_path, images):
@@ -339,6 +346,7 @@ def test_a_vision_transformer_of_dino_is_measured_by_timms_network(tmp_path, ima
     state = {f"backbone.{name}": value for name, value in theirs.state_dict().items()}
     torch.save(dict(teacher=state, student={}), tmp_path / "dino.pth")
     found = network_of_weights(tmp_path / "dino.pth", backbone="timm/test_vit")
+    assert found.origin == "teacher"  # by the network's own names
     tokens = theirs.forward_features((images - 127.5) / 127.5)[:, 1:].detach()
     expect_features(found, tokens.transpose(1, 2).unflatten(2, (4, 4)), images)
 

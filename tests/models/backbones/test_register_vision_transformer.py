@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from mmengine.optim import build_optim_wrapper
 from mmpretrain.models import VisionTransformer
 
 from slotcon_mm.models import RegisterVisionTransformer
@@ -57,3 +58,34 @@ def test_registers_start_apart_from_each_other():
     network = RegisterVisionTransformer(ARCH)
     network.init_weights()
     assert len(network.register_tokens[0].unique(dim=0)) == 4
+
+
+def test_registers_are_trained_as_all_other_parameters():
+    torch.manual_seed(0)
+    network = RegisterVisionTransformer(ARCH, img_size=32, out_type="featmap")
+    network.init_weights()
+    before = network.register_tokens.detach().clone()
+    wrapper = build_optim_wrapper(network, dict(optimizer=dict(type="SGD", lr=1.0)))
+    held = [one for group in wrapper.optimizer.param_groups for one in group["params"]]
+    assert {id(one) for one in held} == {id(one) for one in network.parameters()}
+    network(torch.rand(2, 3, 32, 32))[0].square().mean().backward()
+    assert (network.register_tokens.grad != 0).all()
+    wrapper.step()
+    assert (network.register_tokens != before).all()
+
+
+@pytest.mark.parametrize("frozen_stages", [-1, 0, 1, 2])
+def test_registers_are_frozen_where_the_class_token_is(frozen_stages):
+    network = RegisterVisionTransformer(ARCH, img_size=32, out_type="featmap", frozen_stages=frozen_stages)
+    assert network.register_tokens.requires_grad == network.cls_token.requires_grad == (frozen_stages < 1)
+    trained = {name for name, one in network.named_parameters() if one.requires_grad}
+    plain = VisionTransformer(ARCH, img_size=32, out_type="featmap", frozen_stages=frozen_stages)
+    assert trained - {"register_tokens"} == {name for name, one in plain.named_parameters() if one.requires_grad}
+
+
+@pytest.mark.parametrize("prefix", ["", "backbone."])
+def test_registers_are_as_deep_as_the_class_token(prefix):
+    network = RegisterVisionTransformer(ARCH)
+    assert network.get_layer_depth(f"{prefix}register_tokens", prefix) == (0, 4)
+    for name in ("cls_token", "layers.1.ln1.weight", "ln1.weight"):
+        assert network.get_layer_depth(prefix + name, prefix) == VisionTransformer(ARCH).get_layer_depth(name)

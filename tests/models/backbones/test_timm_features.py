@@ -36,6 +36,20 @@ def test_pixels_are_normalized_as_timm_says():
     assert TimmFeatures("resnet18").pixels["mean"] == pytest.approx([123.675, 116.28, 103.53])
 
 
-def test_an_unknown_name_is_refused():
-    with pytest.raises(ValueError, match=r"expected a network of timm .*, got resnet17"):
+def test_a_name_that_timm_lacks_is_answered_by_those_near_it_and_the_way_to_newer_ones():
+    with pytest.raises(
+        ValueError, match=r"network of timm .*, got resnet17 \(near it: resnet18, .*pip install --upgrade"
+    ):
         TimmFeatures("resnet17")
+    with pytest.raises(ValueError, match=r"got \?\?: take a name of timm.list_models"):
+        TimmFeatures("??")
+    with pytest.raises(
+        ValueError, match=r"weights that timm .* offers \(resnet18\.\w+, .*\), got resnet18.a1_in2k: resn"
+    ):
+        TimmFeatures("resnet18.a1_in2k")
+
+
+def test_without_timm_the_command_that_installs_it_is_said(monkeypatch):
+    monkeypatch.setattr("slotcon_mm.requirements.find_spec", lambda module: None)
+    with pytest.raises(ImportError, match=r"timm/resnet18 needs timm.*\n    python -m pip install timm"):
+        TimmFeatures("resnet18")
