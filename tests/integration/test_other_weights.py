@@ -46,8 +46,10 @@ def expect_filled(runner: Runner, state: dict[str, torch.Tensor]) -> None:
     assert runner.iter == 0
 
 
-@pytest.mark.parametrize(("source", "side"), [(None, "teacher"), ("student", "student")])
-def test_a_file_of_moco_fills_student_and_teacher_before_the_first_step(scenes, tmp_path, source, side):
+@pytest.mark.parametrize(
+    ("source", "side", "called"), [(None, "teacher", "encoder_k"), ("student", "student", "encoder_q")]
+)
+def test_a_file_of_moco_fills_student_and_teacher_before_the_first_step(scenes, tmp_path, source, side, called):
     both = {"student": lived_in(ResNet(**RESNET), 1), "teacher": lived_in(ResNet(**RESNET), 2)}
     state = {
         **prefixed("module.encoder_q.", both["student"].state_dict()),
@@ -59,7 +61,7 @@ def test_a_file_of_moco_fills_student_and_teacher_before_the_first_step(scenes, 
     expect_filled(runner, both[side].state_dict())
     assert (
         "--pretrained: 120 of 120 student's backbone tensors and 120 of 120 teacher's backbone tensors filled from "
-        f"{path} ({side}); all other parts start from random weights"
+        f"{path} ({side}: {called}); all other parts start from random weights"
     ) in log_of(tmp_path / "run")
 
 
