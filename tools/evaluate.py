@@ -5,7 +5,7 @@ python tools/evaluate.py work_dirs/RUN [WEIGHTS ...] --images data/street --labe
 python tools/evaluate.py work_dirs/RUN r50.pth --images COCO --labels COCO/stuffthingmaps --splits train2017 val2017 \\
     --label-set coco-stuff-27 --memory 500000 --seeds 3 --out table
 python tools/evaluate.py work_dirs/RUN --data configs/evaluation/voc.py
-python tools/evaluate.py work_dirs/RUN BEFORE --images data/street       # without labels: what they cannot tell is said
+python tools/evaluate.py work_dirs/RUN BEFORE --images data/street   # without labels: describes features of 200 images
 
 WEIGHTS are work dirs, checkpoints of this package or of OpenMMLab's, exported backbones, and plain weights of other
 libraries with --backbone. configs/evaluation/README.md says what each measure is and when to trust it.

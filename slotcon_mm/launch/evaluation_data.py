@@ -29,7 +29,7 @@ def add_data_arguments(parser: argparse._ActionsContainer, *, images: str | None
         images: What ``--images`` is by default, in words.
     """
     default = f" (default: {images})" if images else ""
-    parser.add_argument("--images", metavar="FOLDER", help=f"labeled images, in any sub-folders{default}")
+    parser.add_argument("--images", metavar="FOLDER", help=f"images, in any sub-folders{default}")
     add_label_arguments(parser)
     parser.add_argument(
         "--instances",
