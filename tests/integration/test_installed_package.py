@@ -15,8 +15,6 @@ from pathlib import Path
 import pytest
 from runs import pretraining_options
 
-from slotcon_mm.datasets.scenes import write_scenes
-
 REPOSITORY = Path(__file__).parents[2]
 SOURCES = (
     "slotcon_mm",
@@ -162,13 +160,3 @@ def test_its_train_script_pretrains_as_mim_calls_it(installed, scenes, tmp_path)
         "--cfg-options", *options, cwd=tmp_path,
     )  # fmt: skip
     assert (tmp_path / "run/epoch_2.pth").is_file()
-
-
-@pytest.mark.slow
-def test_the_quickstart_needs_no_checkout(installed, tmp_path):
-    write_scenes(tmp_path / "scenes", num_train=32, num_val=1, width=128, height=96, workers=1)
-    images = tmp_path / "scenes/train2017"
-    command = ("-m", "slotcon_mm.quickstart", "--device", "cpu", "--data", images, "--epochs", "2")
-    result = run(installed, *command, cwd=tmp_path)
-    assert "report: " in result.stdout
-    assert list((tmp_path / "work_dirs/quickstart").glob("*.html"))
