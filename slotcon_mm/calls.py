@@ -11,13 +11,12 @@ from slotcon_mm.adaptation.arguments import adaptation_parser
 from slotcon_mm.adaptation.run import Adaptation, run_adaptation
 from slotcon_mm.checkpoints.exporting import export_file
 from slotcon_mm.checkpoints.latest import resolve_checkpoint
-from slotcon_mm.launch.arguments import add_common_arguments, add_training_arguments
+from slotcon_mm.launch.arguments import training_arguments
 from slotcon_mm.launch.console import hosts_kept_quiet
 from slotcon_mm.launch.evaluation_command import Table, evaluation_parser, tables_of
 from slotcon_mm.launch.run_length import length_options
-from slotcon_mm.launch.runner import build_runner
-from slotcon_mm.launch.start_checks import check_start
-from slotcon_mm.launch.training import lock_for_training, prepare_training, train
+from slotcon_mm.launch.training import prepare_training
+from slotcon_mm.launch.whole_training import run_training
 
 __all__ = ["Pretraining", "adapt", "evaluate", "export", "pretrain"]
 
@@ -53,7 +52,11 @@ def pretrain(
         ValueError: Images, weights or options do not fit; the message says what to do.
         slotcon_mm.checks.RunStoppedError: The run ended early, with the reason.
     """
-    given = training_arguments(config, out, weights, device)
+    shipped = CONFIGS / f"{config}.py"
+    given = training_arguments(
+        str(shipped if shipped.is_file() else config), "--work-dir", str(out), "--resume", "auto",
+        *(["--pretrained", weights] if weights else []), *(["--device", device] if device else []),
+    )  # fmt: skip
     given.cfg_options = {
         "train_dataloader.dataset.data_root": str(Path(images).resolve()),
         "train_dataloader.dataset.folders": [""],
@@ -61,14 +64,7 @@ def pretrain(
         **(options or {}),
     }
     with hosts_kept_quiet():
-        start = prepare_training(given)
-        lock = lock_for_training(start.config)
-        try:
-            runner = build_runner(start.config, start.notes)
-            check_start(runner, start.weights)
-            train(runner)
-        finally:
-            del lock
+        run_training(prepare_training(given))
     return Pretraining(Path(out), resolve_checkpoint(out, "out"))
 
 
@@ -175,18 +171,6 @@ def export(weights: str | Path, path: str | Path, format: str = "mm", source: st
     for line in export_file(weights, Path(path), format, source):
         print(line)
     return Path(path)
-
-
-def training_arguments(
-    config: str | Path, out: str | Path, weights: str | None, device: str | None
-) -> argparse.Namespace:
-    parser = argparse.ArgumentParser()
-    add_common_arguments(parser)
-    add_training_arguments(parser)
-    shipped = CONFIGS / f"{config}.py"
-    options = [str(shipped if shipped.is_file() else config), "--work-dir", str(out), "--resume", "auto"]
-    options += ["--pretrained", weights] if weights else []
-    return parser.parse_args([*options, *(["--device", device] if device else [])])
 
 
 def parsed(parser: argparse.ArgumentParser, fixed: list[str], given: Mapping[str, Any]) -> argparse.Namespace:

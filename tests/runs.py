@@ -14,8 +14,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from torch import Tensor
 
-from slotcon_mm.launch import training
-from slotcon_mm.launch.arguments import add_common_arguments, add_training_arguments
+from slotcon_mm.launch import arguments, training
 from slotcon_mm.launch.runner import build_runner
 from slotcon_mm.launch.start_checks import check_start
 
@@ -58,10 +57,7 @@ def pretraining_options(data: Path, *, epochs: int = 4, **options: Any) -> dict[
 
 def training_arguments(config: str | Path, *options: str) -> argparse.Namespace:
     """As tools/train.py parses them, on the CPU unless told otherwise."""
-    parser = argparse.ArgumentParser()
-    add_common_arguments(parser)
-    add_training_arguments(parser)
-    return parser.parse_args([str(config), "--device", "cpu", *options])
+    return arguments.training_arguments(str(config), "--device", "cpu", *options)
 
 
 def build_run(

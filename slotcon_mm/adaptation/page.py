@@ -12,7 +12,7 @@ import numpy as np
 from slotcon_mm.adaptation.verdict import Verdict
 from slotcon_mm.atomic_files import write_atomically
 from slotcon_mm.checks import printable
-from slotcon_mm.visualization.page_parts import STYLE, as_data_url, as_table, file_as_data_url
+from slotcon_mm.visualization.page_parts import STYLE, as_table, file_as_data_url, image_columns
 
 __all__ = ["write_page"]
 
@@ -78,16 +78,9 @@ def write_page(
 
 
 def groups_section(columns: Mapping[str, Sequence[np.ndarray]]) -> str:
-    heads = "".join(f"<div>{html.escape(name)}</div>" for name in columns)
-    cells = "".join(
-        f"<img src='{as_data_url(image)}' alt='{html.escape(name)}'>"
-        for images in zip(*columns.values(), strict=True)
-        for name, image in zip(columns, images, strict=True)
-    )
     return (
         "<h2>What the features tell apart</h2><p>Twelve clusters of each network's features, over these images; colors "
-        "of the columns have nothing to do with one another.</p><div class='images' style='grid-template-columns: "
-        f"repeat({len(columns)}, 1fr)'>{heads}{cells}</div>"
+        f"of the columns have nothing to do with one another.</p>{image_columns(columns)}"
     )
 
 

@@ -9,8 +9,8 @@ import numpy as np
 from mmengine.device import get_device
 from mmengine.runner import Runner
 
+from slotcon_mm.adaptation.overlays import cluster_overlays, read_shown, shrunk
 from slotcon_mm.adaptation.page import write_page
-from slotcon_mm.adaptation.pictures import cluster_overlays, read_shown, shrunk
 from slotcon_mm.adaptation.verdict import Verdict
 from slotcon_mm.checkpoints.backbone import backbone_of
 from slotcon_mm.checkpoints.build import build_from_checkpoint

@@ -4,44 +4,29 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from mmengine.config import Config
 from mmengine.runner import Runner
 
-import slotcon_mm
+from slotcon_mm.adaptation.before_after import measure
 from slotcon_mm.adaptation.report import write_report
 from slotcon_mm.adaptation.start import config_for, write_start
-from slotcon_mm.adaptation.verdict import Verdict, judge, without_labels
+from slotcon_mm.adaptation.verdict import Verdict
 from slotcon_mm.checkpoints.exporting import export_file
-from slotcon_mm.checkpoints.latest import latest_checkpoint, resolve_checkpoint
-from slotcon_mm.checkpoints.view_size import bit_depth_of_config, views_of_config
+from slotcon_mm.checkpoints.latest import resolve_checkpoint
 from slotcon_mm.checks import expect_positive
 from slotcon_mm.datasets.check import check_folder
-from slotcon_mm.datasets.unlabeled_image_dataset import UnlabeledImageDataset
 from slotcon_mm.engine.hooks.start_guard_hook import GUARD_FILE, read_guard
-from slotcon_mm.evaluation.frozen import description_table
-from slotcon_mm.evaluation.frozen.describe import MOST_IMAGES
-from slotcon_mm.evaluation.frozen.description_table import write_descriptions
-from slotcon_mm.evaluation.frozen.evaluate import Choices
-from slotcon_mm.evaluation.frozen.grids import Reading
-from slotcon_mm.evaluation.frozen.table import as_text, write_tables
+from slotcon_mm.launch.arguments import training_arguments
 from slotcon_mm.launch.configs import is_pretraining, read_config
-from slotcon_mm.launch.describing import describe_weights, description_protocol
-from slotcon_mm.launch.device import has_accelerator
-from slotcon_mm.launch.evaluating import evaluate_weights, protocol_of
 from slotcon_mm.launch.evaluation_command import Table
 from slotcon_mm.launch.evaluation_while_training import Often
 from slotcon_mm.launch.run_length import length_options
-from slotcon_mm.launch.runner import build_runner
-from slotcon_mm.launch.start_checks import check_start
-from slotcon_mm.launch.training import lock_for_training, prepare_training, train
-from slotcon_mm.models.input_sizes import usual_size
+from slotcon_mm.launch.training import prepare_training
+from slotcon_mm.launch.whole_training import run_training
 
 __all__ = ["Adaptation", "run_adaptation"]
-
-MEASURES = ("knn", "probe", "retrieval")
-NAMES = ("before", "after")
 
 
 class Adaptation(NamedTuple):
@@ -105,29 +90,26 @@ def pretraining_config(path: str) -> Config:
 def train_guarded(args: argparse.Namespace, path: str, images: Path, begin_from: str) -> tuple[Runner, bool]:
     """The runner, trained to its end or to where the guard stopped it; and whether there are labels."""
     has_labels = bool(args.labels or args.evaluation_data)
-    given = training_arguments(args, path, images, begin_from, has_labels=has_labels)
-    start = prepare_training(given)
+    start = prepare_training(arguments_of_run(args, path, images, begin_from, has_labels=has_labels))
     config = start.config
     if has_labels:
         # so that what a validation finds fault with is there to be looked at
         config.default_hooks.checkpoint.interval = config.train_cfg.val_interval
     if has_labels and not args.no_guard:
         config.custom_hooks.append(dict(type="slotcon_mm.StartGuardHook"))
-    lock = lock_for_training(config)
-    try:
-        runner = build_runner(config, start.notes)
-        check_start(runner, start.weights)
-        if args.no_guard or not stopped_by_guard(Path(runner.work_dir)):
-            train(runner)
-    finally:
-        del lock
-    return runner, has_labels
+    is_over = not args.no_guard and stopped_by_guard(Path(config.work_dir))
+    return run_training(start, is_over=is_over), has_labels
 
 
-def training_arguments(
+def arguments_of_run(
     args: argparse.Namespace, path: str, images: Path, begin_from: str, *, has_labels: bool
 ) -> argparse.Namespace:
-    """As train.py would parse them."""
+    """Of train.py: the options that both have are passed on."""
+    given = training_arguments(
+        path, "--work-dir", str(args.out / "run"), "--resume", "auto", "--pretrained", begin_from
+    )
+    shared = {name: value for name, value in vars(args).items() if name in vars(given) and name != "config"}
+    run = argparse.Namespace(**{**vars(given), **shared})
     options = [
         f"train_dataloader.dataset.data_root={Path(args.folder).resolve()}",
         f"train_dataloader.dataset.ann_file={images}",
@@ -136,24 +118,10 @@ def training_arguments(
     ]
     options += [f"{key}={value}" for key, value in length_options(path, args.epochs).items()]
     options += [f"optim_wrapper.optimizer.lr={args.lr}"] if args.lr else []
-    settings: dict[str, Any] = dict(
-        config=path,
-        work_dir=str(args.out / "run"),
-        cfg_options=[*options, *(args.cfg_options or [])],
-        launcher="none",
-        local_rank=0,
-        resume="auto",
-        pretrained=begin_from,
-        pretrained_source=None,
-        strict_pretrained=False,
-        checkpoint_minutes=None,
-        amp=False,
-        auto_scale_lr=False,
-        evaluate_every=None,
-    )
+    run.cfg_options = [*options, *(args.cfg_options or [])]
     if has_labels:
-        settings.update(evaluate_every=Often(args.validations), images=args.images or args.folder)
-    return argparse.Namespace(**{**vars(args), **settings})
+        run.evaluate_every, run.images = Often(args.validations), args.images or args.folder
+    return run
 
 
 def stopped_by_guard(work_dir: Path) -> bool:
@@ -178,42 +146,3 @@ def hand_back(out: Path, work_dir: Path, *, guarded: bool) -> tuple[str, Path | 
     checkpoint = best[-1] if kind == "best" else resolve_checkpoint(work_dir, "--out")
     export_file(checkpoint, target)
     return kind, checkpoint
-
-
-def measure(args: argparse.Namespace, runner: Runner, has_labels: bool) -> tuple[Table, Verdict]:
-    """Start and end of training beside one another."""
-    files = [str(args.out / "start.pth"), str(latest_checkpoint(runner.work_dir))]
-    size = usual_size(views_of_config(runner.cfg))  # the same for both
-    device = "cuda" if has_accelerator() else "cpu"
-    table, verdict = (with_labels if has_labels else without)(args, runner, files, size, device)
-    print(table.text, end="")
-    return table, verdict
-
-
-def with_labels(
-    args: argparse.Namespace, runner: Runner, files: list[str], size: int, device: str
-) -> tuple[Table, Verdict]:
-    loop: Any = runner.val_loop
-    given = loop.choices.reading
-    choices = Choices(MEASURES, reading=Reading(given.size or size, workers=args.workers, progress=True))
-    measured = evaluate_weights(files, loop.parts, choices, random=False, device=device)
-    rows = [row._replace(name=name) for row, name in zip(measured, NAMES, strict=True)]
-    data = dict(train=runner.cfg.val_cfg.train, held_out=runner.cfg.val_dataloader.dataset)
-    protocol = protocol_of(choices, data, loop.parts, slotcon_mm.__version__)
-    write_tables(rows, args.out, protocol, loop.parts.label_set.names, choices.seeds)
-    verdict = judge(rows[0].scores, rows[1].scores, images=len(loop.parts.held_out))
-    return Table(rows, as_text(rows)), verdict
-
-
-def without(
-    args: argparse.Namespace, runner: Runner, files: list[str], size: int, device: str
-) -> tuple[Table, Verdict]:
-    trained = runner.cfg.train_dataloader.dataset
-    loading = dict(type="slotcon_mm.LoadImage", bit_depth=bit_depth_of_config(runner.cfg))
-    dataset = UnlabeledImageDataset(trained.data_root, ann_file=trained.ann_file, pipeline=[loading])
-    reading = Reading(size, workers=args.workers, progress=True)
-    measured = describe_weights(files, dataset, reading, [0], random=False, device=device)
-    rows = [row._replace(name=name) for row, name in zip(measured, NAMES, strict=True)]
-    protocol = description_protocol(args.folder, dataset, [0], MOST_IMAGES, slotcon_mm.__version__)
-    write_descriptions(rows, args.out, protocol, [0])
-    return Table(rows, description_table.as_text(rows)), without_labels()

@@ -6,7 +6,7 @@ import argparse
 
 from slotcon_mm.launch.evaluation_while_training import add_evaluation_arguments
 
-__all__ = ["add_common_arguments", "add_training_arguments"]
+__all__ = ["add_common_arguments", "add_training_arguments", "training_arguments"]
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,3 +56,11 @@ def add_training_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--amp", action="store_true", help="train with automatic mixed precision")
     parser.add_argument("--auto-scale-lr", action="store_true", help="scale the learning rate with the whole batch")
     add_evaluation_arguments(parser)
+
+
+def training_arguments(*given: str) -> argparse.Namespace:
+    """As train.py parses them, for a training that another program starts."""
+    parser = argparse.ArgumentParser()
+    add_common_arguments(parser)
+    add_training_arguments(parser)
+    return parser.parse_args(given)

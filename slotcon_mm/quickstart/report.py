@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import html
 import os
 from collections.abc import Mapping, Sequence
@@ -13,7 +12,7 @@ import cv2
 import numpy as np
 
 from slotcon_mm.visualization import overlay_groups
-from slotcon_mm.visualization.page_parts import STYLE, as_data_url, as_table
+from slotcon_mm.visualization.page_parts import STYLE, as_data_url, as_table, file_as_data_url, image_columns
 
 __all__ = ["Row", "write_report"]
 
@@ -54,23 +53,16 @@ def write_report(
     scores = f"<table><tr><th>groups</th><th>mIoU %</th><th>pixel accuracy %</th></tr>{table}</table>" if rows else ""
     frozen = features_section(features) if features else ""
     transferred = transfer_section(transfer, transfer_note) if transfer else ""
-    heads = "".join(f"<div>{html.escape(name)}</div>" for name in columns)
-    cells = "".join(
-        f"<img src='{as_data_url(image)}' alt='{html.escape(name)}'>"
-        for images in zip(*columns.values(), strict=True)
-        for name, image in zip(columns, images, strict=True)
-    )
-    curve = base64.b64encode(curves.read_bytes()).decode()
     prototypes = as_data_url(np.asarray(cv2.imread(str(sheet)))[..., ::-1])
     page = html.escape(os.path.relpath(sheet.parent / "index.html", path.parent))
     path.write_text(
         f"<!doctype html><html lang='en'><meta charset='utf-8'><title>{html.escape(title)}</title>"
         f"<style>{STYLE}</style><h1>{html.escape(title)}</h1><p>{html.escape(summary)}</p>{scores}"
         f"<p>{html.escape(note)}</p>{frozen}{transferred}<h2>Groups</h2>"
-        f"<div class='images' style='grid-template-columns: repeat({len(columns)}, 1fr)'>{heads}{cells}</div>"
+        f"{image_columns(columns)}"
         f"<h2>Prototypes</h2><p>What those used most stand for: the images whose region fits each best. "
         f"<a href='{page}'>All of them</a></p><img class='curves' src='{prototypes}' alt='prototypes'>"
-        f"<h2>Training</h2><img class='curves' src='data:image/png;base64,{curve}' alt='loss curves'></html>",
+        f"<h2>Training</h2><img class='curves' src='{file_as_data_url(curves)}' alt='loss curves'></html>",
         encoding="utf-8",
     )
 

@@ -60,7 +60,7 @@ def test_each_variant_is_scored_and_shown_beside_the_unchanged_source(out, bench
 def test_all_but_one_start_from_the_sources_backbone(out):
     for variant in VARIANTS:
         logs = "".join(log.read_text() for log in (out / f"runs/{variant}/steps-4-seed-0").glob("*/*.log"))
-        config = (out / f"runs/{variant}/steps-4-seed-0/slotcon_r18_quickstart.py").read_text()
+        config = (out / f"runs/{variant}/steps-4-seed-0/slotcon_r18_scenes.py").read_text()
         assert "Traceback" not in logs
         assert ("PrototypeStartHook" in config) == (variant == "kmeans")
     scratch, continued = (start_of(out / f"runs/{variant}/steps-4-seed-0") for variant in ("scratch", "continued"))
@@ -71,7 +71,7 @@ def test_all_but_one_start_from_the_sources_backbone(out):
 
 
 def test_what_is_done_is_not_done_again(out, benchmark, monkeypatch):
-    monkeypatch.setattr(benchmark, "train", lambda runner: pytest.fail("trained again"))
+    monkeypatch.setattr(benchmark, "run_training", lambda start: pytest.fail("trained again"))
     for name, value in dict(NUM_IMAGES=16, NUM_LABELED=8, BATCH=8, SOURCE_STEPS=4).items():
         monkeypatch.setattr(benchmark, name, value)
     arguments = ["adaptation.py", "--out", str(out), "--steps", "4", "--seeds", "0", "--variants", *VARIANTS]

@@ -32,13 +32,12 @@ from slotcon_mm.evaluation.frozen.grids import Reading
 from slotcon_mm.evaluation.frozen.parts import LabeledParts
 from slotcon_mm.evaluation.frozen.weights import network_of_weights
 from slotcon_mm.evaluation.transfer_table import spread
-from slotcon_mm.launch.arguments import add_common_arguments, add_training_arguments
+from slotcon_mm.launch.arguments import training_arguments
 from slotcon_mm.launch.console import hosts_kept_quiet
-from slotcon_mm.launch.runner import build_runner
-from slotcon_mm.launch.start_checks import check_start
-from slotcon_mm.launch.training import prepare_training, train
+from slotcon_mm.launch.training import prepare_training
+from slotcon_mm.launch.whole_training import run_training
 
-CONFIG = Path(__file__).resolve().parents[2] / "configs/slotcon_r18_quickstart.py"
+CONFIG = Path(__file__).resolve().parents[2] / "configs/adapt/slotcon_r18_scenes.py"
 NUM_IMAGES, NUM_LABELED = 800, 200
 BATCH, LR = 16, 1.0  # 50 steps an epoch; half the quickstart's, for a machine of two cores
 SHORTER_SIDE = 96  # of scored images: views of 64 show half of an image's area on average
@@ -47,36 +46,21 @@ STEPS = (100, 250, 500, 1000)
 STYLES = "day", "night"
 SOURCE_STEPS, SOURCE_SEED = 2000, 1000  # no run from scratch begins where the source began
 
-DECAY = "slotcon_mm.LayerDecayConstructor"
-PROTOTYPES = {"custom_hooks.prototypes": dict(type="slotcon_mm.PrototypeStartHook")}
+RATE, DECAY = (f"optim_wrapper.paramwise_cfg.{name}" for name in ("backbone_lr_mult", "layer_decay_rate"))
 
-
-def heads_first(epochs_of_ten: int) -> dict[str, Any]:
-    return {"custom_hooks.heads_first": dict(type="slotcon_mm.HeadsFirstHook", share=epochs_of_ten / 10)}
-
-
-def rates(factor: float, decay: float = 1.0) -> dict[str, Any]:
-    paramwise = dict(backbone_lr_mult=factor, layer_decay_rate=decay)
-    return {"optim_wrapper.constructor": DECAY, "optim_wrapper.paramwise_cfg": paramwise}
-
-
-def anchor(distance: str, weight: float) -> dict[str, Any]:
-    return {"model.anchor": dict(distance=distance, weight=weight)}
-
-
-# what each changes of the quickstart's config; all but the first two start from the source's backbone alone
+# what each changes of the config; all but the first two start from the source's backbone alone
 SCRATCH, WHOLE = "scratch", "whole"
 VARIANTS: dict[str, dict[str, Any]] = {
     SCRATCH: {},
     WHOLE: {},  # projector and prototypes of the source too, which other libraries' weights do not have
     "continued": {},
-    "kmeans": PROTOTYPES,
-    "heads_first": {**rates(1.0), **heads_first(2)},
-    "third": rates(0.3),
-    "tenth": rates(0.1),
-    "decay": rates(1.0, 0.7),
-    "anchor_features": anchor("features", 1.0),
-    "anchor_similarities": anchor("similarities", 10.0),
+    "kmeans": {"adaptation.cluster_prototypes": True},
+    "heads_first": {"adaptation.heads_first": 0.2},
+    "third": {RATE: 0.3},
+    "tenth": {RATE: 0.1},
+    "decay": {DECAY: 0.7},
+    "anchor_features": {"model.anchor": dict(distance="features", weight=1.0)},
+    "anchor_similarities": {"model.anchor": dict(distance="similarities", weight=10.0)},
     "times_64": {"optim_wrapper.optimizer.lr": 64 * LR},
 }
 
@@ -87,7 +71,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--variants", nargs="+", choices=[*VARIANTS], default=[*VARIANTS])
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2], help="default: 0 1 2")
     parser.add_argument("--steps", nargs="+", type=int, default=STEPS, help="lengths of training, multiples of 50")
-    parser.add_argument("--source", help="weights to start from; default: trained on day scenes for 1,000 steps")
+    parser.add_argument("--source", help="weights to start from; default: trained on day scenes for 2,000 steps")
     parser.add_argument("--table", action="store_true", help="print what is there, and stop")
     return parser.parse_args()
 
@@ -158,12 +142,9 @@ def pretrain(
     epochs, rest = divmod(steps * BATCH, NUM_IMAGES)
     if rest:
         raise ValueError(f"expected steps that are multiples of {NUM_IMAGES // BATCH}, got {steps}")
-    parser = argparse.ArgumentParser()
-    add_common_arguments(parser)
-    add_training_arguments(parser)
-    options = ["--work-dir", str(folder), "--resume", "auto", *(["--pretrained", start] if start else [])]
-    given = parser.parse_args([str(CONFIG), *options])
-    hooks = [value for key, value in changes.items() if key.startswith("custom_hooks.")]
+    given = training_arguments(
+        str(CONFIG), "--work-dir", str(folder), "--resume", "auto", *(["--pretrained", start] if start else [])
+    )
     given.cfg_options = {
         "train_dataloader.dataset.data_root": str(out / style),
         "train_dataloader.dataset.folders": ["train2017"],
@@ -174,16 +155,9 @@ def pretrain(
         "param_scheduler.warmup": min(1, epochs / 10),
         "log_level": "WARNING",
         "default_hooks.checkpoint.interval": max(1, epochs // 2),
-        **{key: value for key, value in changes.items() if not key.startswith("custom_hooks.")},
+        **changes,
     }
-    begin = prepare_training(given)
-    for hook in hooks:
-        share = hook.get("share")
-        settings = {key: value for key, value in hook.items() if key != "share"}
-        begin.config.custom_hooks.append({**settings, **({} if share is None else dict(epochs=round(share * epochs)))})
-    runner = build_runner(begin.config, begin.notes)
-    check_start(runner, begin.weights)
-    train(runner)
+    run_training(prepare_training(given))
     write_atomically(str(folder / "finished"), b"")
     return folder
 

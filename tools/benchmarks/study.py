@@ -47,13 +47,12 @@ from slotcon_mm.evaluation.frozen.parts import LabeledParts
 from slotcon_mm.evaluation.frozen.weights import IMAGENET
 from slotcon_mm.evaluation.supervised_fcn import supervised_fcn
 from slotcon_mm.evaluation.transfer_table import spread
-from slotcon_mm.launch.arguments import add_common_arguments, add_training_arguments
+from slotcon_mm.launch.arguments import training_arguments
 from slotcon_mm.launch.console import hosts_kept_quiet
 from slotcon_mm.launch.fine_tuning import has_detection, has_instances, mask_rcnn
 from slotcon_mm.launch.label_arguments import add_class_arguments, classes_from
-from slotcon_mm.launch.runner import build_runner
-from slotcon_mm.launch.start_checks import check_start
-from slotcon_mm.launch.training import prepare_training, train
+from slotcon_mm.launch.training import prepare_training
+from slotcon_mm.launch.whole_training import run_training
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs/study"
 METHODS = ("slotcon", "densecl", "mocov2", "byol", "simsiam")
@@ -261,15 +260,9 @@ def pretrain(method: str, seed: int, rate: float, data: Data, folder: Path, args
     epochs = args.epochs or config.train_cfg.max_epochs
     options.update({"train_cfg.max_epochs": epochs, "param_scheduler.warmup": min(1, epochs / 4)})
     options.update({"log_level": "WARNING", "default_hooks.checkpoint.interval": max(1, epochs // 3)})
-    parser = argparse.ArgumentParser()
-    add_common_arguments(parser)
-    add_training_arguments(parser)
-    given = parser.parse_args([config.filename, "--work-dir", str(folder), "--resume", "auto"])
+    given = training_arguments(config.filename, "--work-dir", str(folder), "--resume", "auto")
     given.cfg_options = options
-    start = prepare_training(given)
-    runner = build_runner(start.config, start.notes)
-    check_start(runner, start.weights)
-    train(runner)
+    run_training(prepare_training(given))
 
 
 def queue_length(num_images: int, batch_size: int) -> int:
