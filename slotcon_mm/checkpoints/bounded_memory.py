@@ -12,6 +12,11 @@ from torch.nn.modules.module import register_module_module_registration_hook
 from slotcon_mm.checkpoints.contents import flat_tensors
 from slotcon_mm.checks import printable
 
+try:
+    import resource
+except ImportError:  # Windows
+    resource = None  # type: ignore[assignment]
+
 __all__ = ["bounded_memory", "first_line", "network_of_file"]
 
 # of a network that is built and run: bytes for each byte of its weights, and besides; and modules
@@ -27,11 +32,9 @@ def bounded_memory(most_bytes: int) -> Iterator[None]:
     On Linux only: other systems do not count as it does. Not around work on a GPU, whose driver sets aside addresses
     far beyond the memory that there is.
     """
-    if sys.platform != "linux":
+    if resource is None or sys.platform != "linux":
         yield
         return
-    import resource
-
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)
     with open("/proc/self/statm") as file:
         taken = int(file.read().split()[0]) * resource.getpagesize()
