@@ -20,7 +20,7 @@ from mmengine.logging import MessageHub
 from mmpretrain.structures import DataSample
 from torch import Tensor, nn
 
-from slotcon_mm.models import SlotCon
+from slotcon_mm.models import MaskedVisionTransformer, SlotCon, SlotMIM
 from slotcon_mm.registry import MODELS
 
 TOTAL_STEPS = 30
@@ -58,6 +58,12 @@ def tiny_slotcon(
         **kwargs,
     ).double()
     model.init_weights()
+    unsettle(model)
+    return model.train()
+
+
+def unsettle(model: SlotCon | SlotMIM) -> None:
+    """Noise on everything that starts at 0 or as something else's copy."""
     with torch.no_grad():
         for name, value in model.named_parameters():
             if not name.startswith("teacher.") and "prototypes" not in name:
@@ -65,7 +71,36 @@ def tiny_slotcon(
         for value in model.teacher.parameters():
             value.add_(0.2 * torch.randn_like(value))
         model.group_head.center.copy_(0.05 * torch.randn_like(model.group_head.center))
+
+
+TINY_VIT = dict(embed_dims=16, num_layers=2, num_heads=2, feedforward_channels=24)
+
+
+def tiny_slotmim(
+    *, num_prototypes: int = 5, seed: int = 0, drop_path_rate: float = 0.0, norm: bool = False, **kwargs: Any
+) -> SlotMIM:
+    """A float64 SlotMIM for views of 16 x 16 pixels, 4 x 4 patches, whose weights move every part of its losses."""
+    torch.manual_seed(seed)
+    model = SlotMIM(
+        backbone=MaskedVisionTransformer(
+            arch=TINY_VIT, img_size=16, patch_size=4, out_type="featmap", drop_path_rate=drop_path_rate
+        ),
+        neck=dict(
+            type="slotcon_mm.GroupingNeck", in_channels=16, hidden_channels=8, out_channels=7,
+            num_prototypes=num_prototypes, norm=norm, epsilon=1e-12,
+        ),
+        group_head=dict(type="slotcon_mm.GroupLossHead"),
+        slot_head=dict(type="slotcon_mm.SlotLossHead", hidden_channels=9, num_layers=2, norm=norm),
+        **{"teacher_momentum": 0.996, "temperature_epochs": 4, **kwargs},
+    ).double()  # fmt: skip
+    model.init_weights()
+    unsettle(model)
     return model.train()
+
+
+def random_masks(images: int = 3, grid: int = 4, seed: int = 0) -> Tensor:
+    """Masks (B, 2, h, w) of a third of the patches."""
+    return torch.rand(images, 2, grid, grid, generator=torch.Generator().manual_seed(seed)) < 1 / 3
 
 
 def random_batch(images: int = 3, size: int = 14, seed: int = 0) -> tuple[list[Tensor], Tensor, Tensor]:
@@ -79,12 +114,14 @@ def random_batch(images: int = 3, size: int = 14, seed: int = 0) -> tuple[list[T
     return views, boxes, flipped
 
 
-def as_samples(boxes: Tensor, flipped: Tensor) -> list[DataSample]:
+def as_samples(boxes: Tensor, flipped: Tensor, masks: Tensor | None = None) -> list[DataSample]:
     samples = []
-    for box, flip in zip(boxes, flipped, strict=True):
+    for i, (box, flip) in enumerate(zip(boxes, flipped, strict=True)):
         sample = DataSample()
         sample.set_field(box, "overlap_boxes")
         sample.set_field(flip, "flipped")
+        if masks is not None:
+            sample.set_field(masks[i], "masks")
         samples.append(sample)
     return samples
 
@@ -178,9 +215,11 @@ __all__ = [
     "as_samples",
     "coordinate_image",
     "random_batch",
+    "random_masks",
     "run_on_two_processes",
     "run_tool",
     "set_total_steps",
     "tiny_slotcon",
+    "tiny_slotmim",
     "write_tiny_checkpoint",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,12 +13,12 @@ from slotcon_mm.checkpoints.config_in_file import config_in_file, harmless
 from slotcon_mm.checkpoints.registered import build_registered
 from slotcon_mm.checkpoints.safe_loading import meta_of, state_dict_of
 from slotcon_mm.checkpoints.standard_resnet import backbone_of_shapes
-from slotcon_mm.models.algorithms.slotcon import SlotCon
+from slotcon_mm.models.algorithms.grouping_algorithm import GroupingAlgorithm
 
 __all__ = ["build_from_checkpoint"]
 
 
-def build_from_checkpoint(checkpoint: Mapping[str, Any]) -> SlotCon:
+def build_from_checkpoint(checkpoint: Mapping[str, Any]) -> GroupingAlgorithm:
     """The pretraining model with its weights, in evaluation mode.
 
     The architecture is that of the config in ``meta``; a converted file has none, and its ResNet is read off shapes.
@@ -43,7 +44,9 @@ def build_from_checkpoint(checkpoint: Mapping[str, Any]) -> SlotCon:
 
 
 def config_of_shapes(weights: Mapping[str, Tensor]) -> dict[str, Any]:
-    """The config of a plain ResNet's SlotCon."""
+    """The config of a plain ResNet's SlotCon, or of a ViT's SlotMIM, whose heads have 64 channels each."""
+    if "backbone.mask_token" in weights:
+        return slotmim_of_shapes(weights)
     hidden, in_channels = weights["neck.projector.0.weight"].shape[:2]
     K, D = weights["neck.prototypes"].shape
     return dict(
@@ -56,5 +59,33 @@ def config_of_shapes(weights: Mapping[str, Tensor]) -> dict[str, Any]:
         group_head=dict(type="slotcon_mm.GroupLossHead"),
         slot_head=dict(
             type="slotcon_mm.SlotLossHead", hidden_channels=weights["slot_head.predictor.0.weight"].shape[0]
+        ),
+    )  # fmt: skip
+
+
+def slotmim_of_shapes(weights: Mapping[str, Tensor]) -> dict[str, Any]:
+    patches = weights["backbone.patch_embed.projection.weight"]
+    channels, patch_size = patches.shape[0], patches.shape[-1]
+    blocks = {name.split(".")[2] for name in weights if name.startswith("backbone.layers.")}
+    arch = dict(
+        embed_dims=channels, num_layers=len(blocks), num_heads=max(1, channels // 64),
+        feedforward_channels=len(weights["backbone.layers.0.ffn.layers.0.0.weight"]),
+    )  # fmt: skip
+    grid = math.isqrt(weights["backbone.pos_embed"].shape[1] - 1)
+    K, D = weights["neck.prototypes"].shape
+    return dict(
+        type="slotcon_mm.SlotMIM",
+        backbone=dict(
+            type="slotcon_mm.MaskedVisionTransformer", arch=arch, img_size=grid * patch_size, patch_size=patch_size,
+            out_type="featmap",
+        ),
+        neck=dict(
+            type="slotcon_mm.GroupingNeck", in_channels=channels, out_channels=D, num_prototypes=K, norm=False,
+            hidden_channels=len(weights["neck.projector.0.weight"]), epsilon=1e-12,
+        ),
+        group_head=dict(type="slotcon_mm.GroupLossHead"),
+        slot_head=dict(
+            type="slotcon_mm.SlotLossHead", hidden_channels=len(weights["slot_head.predictor.0.weight"]), num_layers=2,
+            norm=False,
         ),
     )  # fmt: skip

@@ -60,6 +60,8 @@ def backbone_for(
     chosen, side = best(found, source, noted_source(meta))
     tensors, resized = with_positions(chosen.tensors, inner, target, grid)
     tensors = {name: in_shape(value, inner[name]) for name, value in tensors.items()}
+    # MAE's mask token is its decoder's
+    tensors = {k: v for k, v in tensors.items() if v.shape == inner[k].shape or not is_own(k, target)}
     unfilled = {name for name in inner if name not in tensors and is_own(name, target)}
     strange = {name: value for name, value in chosen.surplus.items() if not is_harmless(name, value, target)}
     strange.update({name: everything[chosen.prefix + name] for name in chosen.unknown if not is_behind(name, target)})
@@ -102,7 +104,7 @@ def in_shape(value: Tensor, wanted: Tensor) -> Tensor:
 
 
 def is_own(name: str, target: Known | None) -> bool:
-    """Whether a network has a tensor that files do not: norms of further outputs, constants."""
+    """Whether a network may have a tensor that files do not: norms of further outputs, constants, a mask token."""
     return target is not None and re.fullmatch(target.family.own, name) is not None
 
 

@@ -1,4 +1,4 @@
-"""The authors' checkpoints (https://github.com/CVMI-Lab/SlotCon) and this package's: tensors by other names."""
+"""The authors' checkpoints (https://github.com/CVMI-Lab/SlotCon and SlotMIM) and this package's: other names."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ from torch import Tensor
 
 from slotcon_mm.checkpoints.backbone import count_of
 from slotcon_mm.checkpoints.formats import export_backbone, is_plain_resnet
+from slotcon_mm.checkpoints.names.translation import by_our_names, by_their_names
+from slotcon_mm.checkpoints.names.vision_transformers import VISION_TRANSFORMERS
 from slotcon_mm.checkpoints.network_facts import NETWORK, facts_in
 from slotcon_mm.checkpoints.safe_loading import load_weights, meta_of, state_dict_of
 from slotcon_mm.checkpoints.standard_resnet import standard_facts
@@ -18,17 +20,26 @@ from slotcon_mm.checks import listing
 
 __all__ = ["from_official", "load_official", "to_official"]
 
-# beginnings of names: here, there
-RULES = (
-    ("backbone.", "encoder_q."),
-    ("neck.projector.", "projector_q.mlp."),
-    ("neck.prototypes", "grouping_q.slot_embed.weight"),
-    ("teacher.backbone.", "encoder_k."),
-    ("teacher.neck.projector.", "projector_k.mlp."),
-    ("teacher.neck.prototypes", "grouping_k.slot_embed.weight"),
-    ("slot_head.predictor.", "predictor_slot.mlp."),
-    ("group_head.center", "center"),
-)
+Rules = tuple[tuple[str, str], ...]
+
+
+def rules_with(prototypes: str) -> Rules:
+    """Beginnings of names: here, there."""
+    return (
+        ("backbone.", "encoder_q."),
+        ("neck.projector.", "projector_q.mlp."),
+        ("neck.prototypes", f"grouping_q.{prototypes}.weight"),
+        ("teacher.backbone.", "encoder_k."),
+        ("teacher.neck.projector.", "projector_k.mlp."),
+        ("teacher.neck.prototypes", f"grouping_k.{prototypes}.weight"),
+        ("slot_head.predictor.", "predictor_slot.mlp."),
+        ("group_head.center", "center"),
+    )
+
+
+RULES = rules_with("slot_embed")
+SLOTMIM_RULES = rules_with("prototypes_patch")
+ENCODERS = "encoder_q.", "encoder_k."
 WRAPPER = "module."  # of DistributedDataParallel, in which the authors save
 STEPS = "teacher.steps"  # has no counterpart there
 BACKBONE_WRAPPERS = ("module.", "encoder_k.", "backbone.")
@@ -60,15 +71,62 @@ def from_official(official: Mapping[str, Any]) -> dict[str, Any]:
     if is_plain_resnet(backbone):
         network = facts_in(official) or facts_by_shapes(backbone, "")
         return export_backbone(backbone, source="teacher", step=None, file_format="mm", network=network)
-    state = rename({strip(name, (WRAPPER,)): value for name, value in weights.items()}, [(b, a) for a, b in RULES])
-    scheduler = official.get("scheduler")
-    last = scheduler.get("last_epoch") if isinstance(scheduler, Mapping) else None
-    step = count_of(official.get("step", last)) or 0
+    there = {strip(name, (WRAPPER,)): value for name, value in weights.items()}
+    is_slotmim = SLOTMIM_RULES[2][1] in there
+    if is_slotmim:
+        there = as_maps(by_names_of(there, to_ours=True))
+    state = rename(there, tuple((new, old) for old, new in (SLOTMIM_RULES if is_slotmim else RULES)))
+    step = steps_of(official)
     state[STEPS] = torch.tensor(step, dtype=torch.long)
     network = facts_in(official) or facts_by_shapes(state, "backbone.")
     noted = {} if network is None else {NETWORK: network}
     meta = dict(epoch=count_of(official.get("epoch")) or 0, iter=step, converted_from="official", **noted)
     return dict(state_dict=state, meta=meta)
+
+
+def steps_of(official: Mapping[str, Any]) -> int:
+    """Of SlotCon's scheduler; of SlotMIM's optimizer, which counts those that moved a weight; 0 of a file without."""
+    scheduler, optimizer = official.get("scheduler"), official.get("optimizer")
+    last = scheduler.get("last_epoch") if isinstance(scheduler, Mapping) else None
+    if last is None and isinstance(optimizer, Mapping) and isinstance(optimizer.get("state"), Mapping):
+        moments = [one for one in optimizer["state"].values() if isinstance(one, Mapping)]
+        last = max((count_of(one.get("step")) or 0 for one in moments), default=None)
+    return count_of(official.get("step", last)) or 0
+
+
+def by_names_of(weights: Mapping[str, Tensor], *, to_ours: bool) -> dict[str, Tensor]:
+    """Both encoders' tensors from timm's names of a ViT to mmpretrain's, or back; the others as they are.
+
+    Raises:
+        ValueError: A name of an encoder has no counterpart.
+    """
+    theirs = next(one for one in VISION_TRANSFORMERS.namings if "SlotMIM" in one.library)
+    renamed = {name: value for name, value in weights.items() if not name.startswith(ENCODERS)}
+    for encoder in ENCODERS:
+        part = {name.removeprefix(encoder): value for name, value in weights.items() if name.startswith(encoder)}
+        found, left = (by_our_names if to_ours else by_their_names)(theirs, part)
+        if left:
+            raise ValueError(
+                f"expected the tensors of a ViT in {encoder[:-1]}, got without a counterpart: {listing(left)}"
+            )
+        renamed.update({encoder + name: value for name, value in found.items()})
+    return renamed
+
+
+def as_maps(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The projectors' linear layers as 1 x 1 convolutions."""
+    return {
+        name: value[:, :, None, None] if name.startswith("projector_") and value.dim() == 2 else value
+        for name, value in weights.items()
+    }
+
+
+def as_rows(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Back."""
+    return {
+        name: value.flatten(1) if name.startswith("projector_") and value.dim() == 4 else value
+        for name, value in weights.items()
+    }
 
 
 def facts_by_shapes(weights: Mapping[str, Tensor], prefix: str) -> dict[str, Any] | None:
@@ -91,12 +149,15 @@ def to_official(checkpoint: Mapping[str, Any], network: dict[str, Any] | None = 
     """
     weights = dict(state_dict_of(checkpoint))
     step = count_of(weights.pop(STEPS, 0)) or 0
-    model = {WRAPPER + name: value for name, value in rename(weights, RULES).items()}
     noted = {} if network is None else {NETWORK: network}
+    if "backbone.mask_token" in weights:
+        model = as_rows(by_names_of(rename(weights, SLOTMIM_RULES), to_ours=False))
+    else:
+        model = {WRAPPER + name: value for name, value in rename(weights, RULES).items()}
     return dict(model=model, epoch=count_of(meta_of(checkpoint).get("epoch")) or 0, step=step, meta=noted)
 
 
-def rename(weights: Mapping[str, Tensor], rules: Any) -> dict[str, Tensor]:
+def rename(weights: Mapping[str, Tensor], rules: Rules) -> dict[str, Tensor]:
     """Every name by the one rule that its beginning meets; every rule must be met."""
     renamed, unmatched, met = {}, [], set()
     for name, value in weights.items():
@@ -109,8 +170,8 @@ def rename(weights: Mapping[str, Tensor], rules: Any) -> dict[str, Tensor]:
     missing = [old for old, new in rules if (old, new) not in met]
     if unmatched or missing:
         raise ValueError(
-            "expected the weights of a SlotCon, student and teacher, or of a ResNet backbone; without a counterpart: "
-            f"{listing(unmatched)}; missing: {listing(missing)}"
+            "expected the weights of a SlotCon or SlotMIM, student and teacher, or of a ResNet backbone; without a "
+            f"counterpart: {listing(unmatched)}; missing: {listing(missing)}"
         )
     return renamed
 

@@ -17,7 +17,7 @@ from slotcon_mm.datasets.image_samples import expect_known_bit_depth
 from slotcon_mm.datasets.label_sources import LabelSource, open_labels
 from slotcon_mm.datasets.transforms.evaluation_transforms import CenterCrop, LoadLabels, ResizeShortSide
 from slotcon_mm.evaluation.matching import confusion_matrix
-from slotcon_mm.models.algorithms.slotcon import SlotCon
+from slotcon_mm.models.algorithms.grouping_algorithm import GroupingAlgorithm
 from slotcon_mm.models.fitting_sizes import group_at_fitting_size
 from slotcon_mm.models.functional import upsampled_argmax
 from slotcon_mm.visualization.gallery import Gallery
@@ -66,7 +66,7 @@ def read_square(path: str, size: int, *, exif: bool = True, bit_depth: int | Non
 
 @torch.no_grad()
 def fill_gallery(
-    model: SlotCon, folder: str, *, top: int, size: int, batch_size: int, workers: int,
+    model: GroupingAlgorithm, folder: str, *, top: int, size: int, batch_size: int, workers: int,
     labels: str | None = None, label_set: str | Mapping[str, Any] | None = None, image_suffix: str = "",
     label_suffix: str = ".png", most: int | None = None, bit_depth: int | None = None,
     views: tuple[int, int] | None = None,

@@ -12,7 +12,7 @@ import numpy as np
 
 from slotcon_mm.checks import listing, printable
 from slotcon_mm.evaluation.matching import match_majority
-from slotcon_mm.models.algorithms.slotcon import SlotCon
+from slotcon_mm.models.algorithms.grouping_algorithm import GroupingAlgorithm
 
 __all__ = ["GroupNames", "fingerprint_of", "names_as_text", "propose_names", "read_names"]
 
@@ -37,7 +37,7 @@ class GroupNames(NamedTuple):
         return self.table[group_map_HW]
 
 
-def fingerprint_of(model: SlotCon) -> str:
+def fingerprint_of(model: GroupingAlgorithm) -> str:
     """16 hexadecimal digits that tell weights apart: the sha256 of the teacher's prototypes."""
     prototypes_KD = model.teacher.neck.prototypes.detach().float().cpu().numpy()
     return hashlib.sha256(prototypes_KD.tobytes()).hexdigest()[:16]

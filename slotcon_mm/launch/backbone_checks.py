@@ -10,8 +10,8 @@ import torch
 from mmengine.dist import get_world_size
 from torch import Tensor, nn
 
+from slotcon_mm.models.algorithms.grouping_algorithm import GroupingAlgorithm
 from slotcon_mm.models.algorithms.linear_probe import LinearProbe
-from slotcon_mm.models.algorithms.slotcon import SlotCon
 
 __all__ = ["try_backbone"]
 
@@ -35,7 +35,7 @@ def try_backbone(model: nn.Module, view: tuple[int, int], *, finds_unused: bool 
         ValueError: The backbone cannot take such a view, gives no feature map, or one of other channels than the
             config says; or with several processes, has parameters that do not take part. The message says what to set.
     """
-    if isinstance(model, SlotCon):
+    if isinstance(model, GroupingAlgorithm):
         owner, key = model.neck, "model.neck"
     elif isinstance(model, LinearProbe):
         owner, key = model, "model"

@@ -8,12 +8,12 @@ import torch
 from mmengine.device import get_device
 from torch import Tensor, nn
 
-from slotcon_mm.models import SlotCon
+from slotcon_mm.models.algorithms.grouping_algorithm import GroupingAlgorithm
 
 __all__ = ["compile_networks"]
 
 
-def compile_networks(model: SlotCon, options: dict[str, Any] | bool | None) -> list[str]:
+def compile_networks(model: GroupingAlgorithm, options: dict[str, Any] | bool | None) -> list[str]:
     """Compiles backbone and projector of student and teacher in place; names of weights stay as they are.
 
     The rest of a step (losses, teacher, center) is small, and its schedule would be compiled anew in each step.
@@ -42,9 +42,10 @@ def compile_networks(model: SlotCon, options: dict[str, Any] | bool | None) -> l
     ]
 
 
-def networks_of(model: SlotCon) -> list[nn.Module]:
-    anchor = [] if model.anchor is None else [model.anchor.backbone]
-    return [network for owner in (model, model.teacher) for network in (owner.backbone, owner.neck.projector)] + anchor
+def networks_of(model: GroupingAlgorithm) -> list[nn.Module]:
+    owners = [(owner.backbone, owner.neck.projector) for owner in (model, model.teacher)]
+    anchor = getattr(model, "anchor", None)
+    return [network for owner in owners for network in owner] + ([] if anchor is None else [anchor.backbone])
 
 
 def first_failure(arguments: dict[str, Any]) -> str | None:

@@ -17,6 +17,7 @@ from slotcon_mm.requirements import require
 
 __all__ = ["HOSTS", "LOADERS", "is_pretraining", "prepare"]
 
+ALGORITHMS = ("slotcon_mm.SlotCon", "slotcon_mm.SlotMIM")
 HOSTS = ("mmdet", "mmseg")
 LOADERS = ("train_dataloader", "val_dataloader", "test_dataloader")
 
@@ -57,4 +58,4 @@ def read_config(path: str) -> Config:
 
 def is_pretraining(config: Config) -> bool:
     """Whether a config's model is one of this package's algorithms, rather than a downstream model."""
-    return config.model.type == "slotcon_mm.SlotCon"
+    return config.model.type in ALGORITHMS

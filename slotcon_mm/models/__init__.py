@@ -2,7 +2,9 @@
 
 from slotcon_mm.models.algorithms.linear_probe import LinearProbe
 from slotcon_mm.models.algorithms.slotcon import SlotCon
+from slotcon_mm.models.algorithms.slotmim import SlotMIM
 from slotcon_mm.models.algorithms.teacher import Teacher
+from slotcon_mm.models.backbones.masked_vision_transformer import MaskedVisionTransformer
 from slotcon_mm.models.backbones.register_vision_transformer import RegisterVisionTransformer
 from slotcon_mm.models.backbones.timm_features import TimmFeatures
 from slotcon_mm.models.heads.group_head import GroupLossHead
@@ -15,9 +17,11 @@ __all__ = [
     "Grouping",
     "GroupingNeck",
     "LinearProbe",
+    "MaskedVisionTransformer",
     "RegisterVisionTransformer",
     "SlotCon",
     "SlotLossHead",
+    "SlotMIM",
     "Teacher",
     "TimmFeatures",
     "ViewPreprocessor",

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from slotcon_mm.models.algorithms.slotcon import SlotCon
+from slotcon_mm.models.algorithms.grouping_algorithm import GroupingAlgorithm
 from slotcon_mm.models.necks.grouping_neck import Grouping
 
 __all__ = ["at_fitting_size", "group_at_fitting_size"]
@@ -19,7 +19,7 @@ MULTIPLES = 32, 14
 Result = TypeVar("Result")
 
 
-def group_at_fitting_size(model: SlotCon, images: Tensor, views: tuple[int, int]) -> Grouping:
+def group_at_fitting_size(model: GroupingAlgorithm, images: Tensor, views: tuple[int, int]) -> Grouping:
     """The teacher's groups of normalized images (B, 3, H, W), as ``at_fitting_size``."""
     return at_fitting_size(model.teacher, images, views, type(model.backbone).__name__)
 

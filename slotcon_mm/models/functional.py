@@ -29,6 +29,7 @@ __all__ = [
     "shares_region",
     "similarity_distance",
     "teacher_momentum",
+    "teacher_temperature",
     "upsampled_argmax",
 ]
 
@@ -43,9 +44,9 @@ def score_pixels(features_BDHW: Tensor, prototypes_KD: Tensor) -> Tensor:
     return torch.einsum("bdhw,kd->bkhw", F.normalize(features_BDHW, dim=1), F.normalize(prototypes_KD, dim=1))
 
 
-def assign_pixels(scores_BKHW: Tensor, temperature: float) -> Tensor:
-    """Soft assignment of pixels to prototypes: softmax over K, plus 1e-6 so that no slot's mass is zero."""
-    return (scores_BKHW / temperature).softmax(dim=1) + 1e-6
+def assign_pixels(scores_BKHW: Tensor, temperature: float, epsilon: float = 1e-6) -> Tensor:
+    """Soft assignment of pixels to prototypes: softmax over K, plus ``epsilon`` so that no slot's mass is zero."""
+    return (scores_BKHW / temperature).softmax(dim=1) + epsilon
 
 
 def pool_slots(features_BDHW: Tensor, assignment_BKHW: Tensor) -> Tensor:
@@ -137,6 +138,13 @@ def contrast_slots(
 def teacher_momentum(step: Tensor, total_steps: int, base: float) -> Tensor:
     """m = 1 - (1 - base)(cos(pi step / total) + 1) / 2: from ``base`` at step 0 to 1 at the end (paper section 4.1)."""
     return 1 - (1 - base) * ((math.pi * step.double() / total_steps).cos() + 1) / 2
+
+
+def teacher_temperature(epoch: int, epochs: int, start: float, end: float) -> float:
+    """start + (end - start) e / (E - 1) in the first E = ``epochs`` epochs, e from 0, then ``end`` (SlotMIM)."""
+    if epoch >= epochs:
+        return end
+    return start + (end - start) * epoch / max(epochs - 1, 1)
 
 
 def feature_distance(student_BDHW: Tensor, start_BDHW: Tensor) -> Tensor:

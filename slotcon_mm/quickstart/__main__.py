@@ -1,9 +1,10 @@
-"""The ten-minute tour: pretrain a small SlotCon on two CPU cores and look at what it groups.
+"""The ten-minute tour: pretrain a small network on two CPU cores and look at what it groups.
 
 bash tools/quickstart.sh                 on generated scenes, with scores
 bash tools/quickstart.sh --data FOLDER   on your own images, without labels and so without scores
 bash tools/quickstart.sh --data FOLDER --labels LABELS --classes classes.txt      with labels, and so with scores
 bash tools/quickstart.sh --transfer      also fine-tunes with labels, from pretrained and from random weights
+bash tools/quickstart.sh --method slotmim      a masked vision transformer in place of a ResNet
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from slotcon_mm.launch.console import hosts_kept_quiet
 from slotcon_mm.launch.device import select_device
 from slotcon_mm.launch.label_arguments import add_label_arguments, label_set_from
 from slotcon_mm.quickstart.material import GivenLabels
-from slotcon_mm.quickstart.run import run_quickstart
+from slotcon_mm.quickstart.run import METHODS, run_quickstart
 
 __all__ = ["main"]
 
@@ -37,6 +38,7 @@ def main() -> None:
         "--work-dir", type=Path, default=Path("work_dirs/quickstart"), help="default: work_dirs/quickstart"
     )
     parser.add_argument("--bit-depth", type=int, help="bits that 16-bit images of --data use, such as 12")
+    parser.add_argument("--method", choices=[*METHODS], default="slotcon", help="default: slotcon")
     parser.add_argument("--seed", type=int, default=0, help="default: 0")
     parser.add_argument("--epochs", type=int, help="epochs of training (default: the config's)")
     parser.add_argument(
@@ -52,7 +54,7 @@ def main() -> None:
             select_device(args.device)
             report = run_quickstart(
                 args.data, args.work_dir, seed=args.seed, epochs=args.epochs, lr=args.lr, transfer=args.transfer,
-                bit_depth=args.bit_depth, labels=labels_of(args),
+                bit_depth=args.bit_depth, labels=labels_of(args), method=args.method,
             )  # fmt: skip
     except (ValueError, OSError, RunStoppedError) as error:
         sys.exit(f"error: {error}")

@@ -11,7 +11,7 @@ import torch.nn.functional as F
 from slotcon_mm.datasets.labeled_images import LabeledImages
 from slotcon_mm.evaluation import SegmentationScores, confusion_matrix, match_one_to_one, score_matched
 from slotcon_mm.evaluation.clustering import merge_prototypes, merge_rows
-from slotcon_mm.models import SlotCon
+from slotcon_mm.models.algorithms.grouping_algorithm import GroupingAlgorithm
 
 __all__ = ["GroupedImages", "group_images"]
 
@@ -33,7 +33,7 @@ class GroupedImages(NamedTuple):
     scores: SegmentationScores | None
 
 
-def group_images(model: SlotCon, labeled: LabeledImages, num_classes: int) -> GroupedImages:
+def group_images(model: GroupingAlgorithm, labeled: LabeledImages, num_classes: int) -> GroupedImages:
     """Segments images by the teacher's prototypes.
 
     With labels, the prototypes in use are merged into as many groups as there are classes (k-means of the prototypes),
@@ -55,7 +55,7 @@ def group_images(model: SlotCon, labeled: LabeledImages, num_classes: int) -> Gr
 
 
 @torch.no_grad()
-def segment(model: SlotCon, images_BHW3: np.ndarray) -> np.ndarray:
+def segment(model: GroupingAlgorithm, images_BHW3: np.ndarray) -> np.ndarray:
     """(B, H, W) prototype ids: images go in at the scale of the views, scores come back at full size."""
     inputs = model.data_preprocessor(dict(inputs=torch.from_numpy(images_BHW3).permute(0, 3, 1, 2)))["inputs"]
     small = F.interpolate(inputs, scale_factor=INPUT_SCALE, mode="bicubic", antialias=True)

@@ -20,6 +20,7 @@ from slotcon_mm.evaluation.supervised_fcn import supervised_fcn
 from slotcon_mm.inference.fill_gallery import fill_gallery, read_square
 from slotcon_mm.inference.group_names import fingerprint_of, propose_names
 from slotcon_mm.launch.fine_tuning import has_detection
+from slotcon_mm.launch.run_length import warmups_of
 from slotcon_mm.launch.runner import build_runner
 from slotcon_mm.launch.start_checks import check_start
 from slotcon_mm.launch.training import train
@@ -45,7 +46,8 @@ from slotcon_mm.visualization.gallery_page import write_gallery
 
 __all__ = ["run_quickstart"]
 
-CONFIG = Path(__file__).parents[1] / ".mim/configs/slotcon_r18_quickstart.py"
+CONFIGS = Path(__file__).parents[1] / ".mim/configs"
+METHODS = {"slotcon": ("SlotCon", "slotcon_r18_quickstart.py"), "slotmim": ("SlotMIM", "slotmim_vit-t16_quickstart.py")}
 SHEET_ROWS, SHEET_COLUMNS = 12, 8
 SQUARE = 96  # pixels: images of 256 x 192 at the scale at which views show them
 FEWEST_PROTOTYPES, PROTOTYPES_A_CLASS, MOST_PROTOTYPES = 32, 3, 256
@@ -54,7 +56,7 @@ FCN_STEPS = 700
 
 def run_quickstart(
     data: Path | None, work_dir: Path, *, seed: int, epochs: int | None, lr: float | None, transfer: bool = False,
-    bit_depth: int | None = None, labels: GivenLabels | None = None,
+    bit_depth: int | None = None, labels: GivenLabels | None = None, method: str = "slotcon",
 ) -> Path:  # fmt: skip
     """Pretrains and writes checkpoint, curves, scores and the report into ``work_dir``; returns the report's path.
 
@@ -67,7 +69,11 @@ def run_quickstart(
         transfer: Fine-tune too; on scenes only.
         bit_depth: Of ``LoadImage``.
         labels: Of ``data``; with them there are scores.
+        method: One of ``METHODS``.
     """
+    name, file = METHODS[method]
+    if transfer and method != "slotcon":
+        raise ValueError(f"expected --transfer with --method slotcon, got {method}: fine-tuning is that of a ResNet")
     if data and transfer:
         raise ValueError("expected --transfer without --data: fine-tuning needs masks, which the scenes have")
     if labels and not data:
@@ -79,7 +85,7 @@ def run_quickstart(
         material = own_images(data, bit_depth)
     else:
         material = own_labeled_images(data, labels, seed, bit_depth)
-    config = make_config(data, material, work_dir, seed=seed, epochs=epochs, lr=lr, bit_depth=bit_depth)
+    config = make_config(CONFIGS / file, data, material, work_dir, seed=seed, epochs=epochs, lr=lr, bit_depth=bit_depth)
 
     groups: dict[str, GroupedImages] = {}
     runner = build_runner(config, [])
@@ -101,7 +107,7 @@ def run_quickstart(
     rows, table, frozen = [], [], []
     if labeled and features:
         frozen = features.table(runner.model)
-        rows = compare(config, labeled, material, groups, seed)
+        rows = compare(name, config, labeled, material, groups, seed)
         if transfer:
             checkpoint = resolve_checkpoint(work_dir, "--transfer")
             table = compare_transfer(
@@ -111,7 +117,7 @@ def run_quickstart(
     report = work_dir / "report.html"
     write_report(report, rows=rows, columns=make_columns(material.shown, groups), curves=work_dir / "curves.png",
                  sheet=sheet, features=cells_of(frozen), transfer=[row.cells() for row in table],
-                 transfer_note=describe_transfer(table), **describe(data, material, config, runner))  # fmt: skip
+                 transfer_note=describe_transfer(table), **describe(name, data, material, config, runner))  # fmt: skip
     save_scores(work_dir / "scores.json", rows, frozen, table, seed)
     for row in rows:
         print(f"{row.name:42s} mIoU {100 * row.mean_iou:5.1f} %   pixel accuracy {100 * row.pixel_accuracy:5.1f} %")
@@ -123,10 +129,10 @@ def run_quickstart(
 
 
 def make_config(
-    data: Path | None, material: Material, work_dir: Path, *, seed: int, epochs: int | None, lr: float | None,
-    bit_depth: int | None = None,
+    file: Path, data: Path | None, material: Material, work_dir: Path, *, seed: int, epochs: int | None,
+    lr: float | None, bit_depth: int | None = None,
 ) -> Config:  # fmt: skip
-    config = Config.fromfile(CONFIG)
+    config = Config.fromfile(file)
     config.work_dir, config.launcher, config.log_level = str(work_dir), "none", "WARNING"
     config.randomness = dict(seed=seed)
     dataset = config.train_dataloader.dataset
@@ -141,22 +147,23 @@ def make_config(
             # as many steps as on the scenes, whatever the number of images
             epochs = max(1, round(config.train_cfg.max_epochs * NUM_TRAIN / max(1, len(list_images(data)))))
     config.train_cfg.max_epochs = epochs or config.train_cfg.max_epochs
-    config.param_scheduler.warmup = min(config.param_scheduler.warmup, config.train_cfg.max_epochs / 4)
+    for key, warmup in warmups_of(config).items():
+        config.merge_from_dict({key: min(warmup, config.train_cfg.max_epochs / 4)})
     if lr is not None:
         config.optim_wrapper.optimizer.lr = lr
     return config
 
 
 def compare(
-    config: Config, train: LabeledImages, material: Material, groups: dict[str, GroupedImages], seed: int
+    method: str, config: Config, train: LabeledImages, material: Material, groups: dict[str, GroupedImages], seed: int
 ) -> list[Row]:
     """The score table: this run, the baselines and the ceiling."""
     print("scoring the baselines: k-means on color, and a small network with all labels (a minute)")
     shown, num_classes = material.shown, len(material.classes)
     scores = {
         "color k-means (best of RGB, Lab, smooth Lab)": best_color_kmeans(shown, num_classes, seed=seed),
-        "SlotCon before training": groups["before"].scores,
-        "SlotCon after training": groups["after"].scores,
+        f"{method} before training": groups["before"].scores,
+        f"{method} after training": groups["after"].scores,
         "supervised FCN (all labels): the ceiling": supervised_fcn(
             config.model.backbone, config.model.neck.in_channels, train, shown, num_classes,
             steps=FCN_STEPS, seed=seed,
@@ -192,13 +199,13 @@ def make_columns(shown: LabeledImages, groups: dict[str, GroupedImages]) -> dict
     return columns
 
 
-def describe(data: Path | None, material: Material, config: Config, runner: Runner) -> dict[str, Any]:
+def describe(method: str, data: Path | None, material: Material, config: Config, runner: Runner) -> dict[str, Any]:
     """Title and words of the report."""
     size = f"{len(runner.train_dataloader.dataset)} images, {config.train_cfg.max_epochs} epochs"
     if data and not material.classes:
         return dict(
-            title="SlotCon quickstart on your images",
-            summary=f"A small SlotCon, pretrained on {size} of {data}. Each color is a prototype.",
+            title=f"{method} quickstart on your images",
+            summary=f"A small {method}, pretrained on {size} of {data}. Each color is a prototype.",
             note="There are no labels, so there is no score: look whether a color means the same thing everywhere.",
         )
     matched = (
@@ -208,16 +215,16 @@ def describe(data: Path | None, material: Material, config: Config, runner: Runn
     if data:
         width, height = SIZE
         return dict(
-            title="SlotCon quickstart on your images",
-            summary=f"A small SlotCon, pretrained without labels on {size} of {data}, those that are scored among "
+            title=f"{method} quickstart on your images",
+            summary=f"A small {method}, pretrained without labels on {size} of {data}, those that are scored among "
             "them. Shown are scored images.",
             note=matched.format("over those that occur")
             + f" The middle of each image is scored, at {width} x {height} pixels. The supervised network was trained "
             "with the labels of the other images.",
         )
     return dict(
-        title="SlotCon quickstart",
-        summary=f"A small SlotCon, pretrained without labels on {size} of generated scenes; shown are held-out scenes.",
+        title=f"{method} quickstart",
+        summary=f"A small {method}, pretrained without labels on {size} of generated scenes; shown are held-out ones.",
         note=matched.format("small things included"),
     )
 

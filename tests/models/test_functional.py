@@ -193,3 +193,10 @@ def test_the_mathematics_imports_torch_torchvision_and_the_standard_library_only
         for name in ([node.module or ""] if isinstance(node, ast.ImportFrom) else [alias.name for alias in node.names])
     }
     assert imported <= {"torch", "torchvision", *sys.stdlib_module_names}
+
+
+def test_the_teachers_temperature_rises_evenly_over_its_epochs():
+    found = [F.teacher_temperature(epoch, 4, 0.04, 0.07) for epoch in range(6)]
+    assert found == pytest.approx([0.04, 0.05, 0.06, 0.07, 0.07, 0.07])
+    assert [F.teacher_temperature(epoch, 1, 0.04, 0.07) for epoch in range(2)] == [0.04, 0.07]
+    assert F.teacher_temperature(0, 0, 0.04, 0.07) == 0.07

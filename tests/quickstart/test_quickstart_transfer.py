@@ -10,7 +10,7 @@ from mmengine.config import Config
 
 from slotcon_mm.datasets.labeled_images import read_labeled
 from slotcon_mm.quickstart import transfer
-from slotcon_mm.quickstart.run import CONFIG, run_quickstart
+from slotcon_mm.quickstart.run import CONFIGS, run_quickstart
 from slotcon_mm.quickstart.transfer import Comparison, compare_transfer
 from slotcon_mm.registry import MODELS
 
@@ -34,7 +34,7 @@ def test_each_benchmark_starts_from_both_weights(scenes, tmp_path, monkeypatch, 
 
     monkeypatch.setattr(transfer, "mask_rcnn", detect)
     monkeypatch.setattr(transfer, "has_detection", lambda: with_detection)
-    config = Config.fromfile(CONFIG)
+    config = Config.fromfile(CONFIGS / "slotcon_r18_quickstart.py")
     model = MODELS.build({"_scope_": "mmpretrain", **config.model})
     torch.save(dict(state_dict=model.state_dict(), meta={}), tmp_path / "epoch_1.pth")
     train, held_out = read_labeled(scenes, "train2017", 16), read_labeled(scenes, "val2017", 4)

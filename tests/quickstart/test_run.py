@@ -71,7 +71,9 @@ def test_there_are_prototypes_for_each_class(scenes, tmp_path):
     counts = {}
     for number in (0, 5, 19, 200):
         images = own_images(scenes, None)._replace(classes=tuple(map(str, range(number))))
-        config = run.make_config(scenes, images, tmp_path, seed=0, epochs=None, lr=None)
+        config = run.make_config(
+            run.CONFIGS / "slotcon_r18_quickstart.py", scenes, images, tmp_path, seed=0, epochs=None, lr=None
+        )
         counts[number] = config.model.neck.num_prototypes
     assert counts == {0: 32, 5: 32, 19: 57, 200: 256}
 

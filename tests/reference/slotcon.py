@@ -7,6 +7,7 @@ package, and none of its vectorization is used, so that both agree only if both 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -30,12 +31,12 @@ def scores(features: Tensor, prototypes: Tensor) -> Tensor:
     return torch.stack(rows).view(B, len(prototypes), H, W)
 
 
-def slots(features: Tensor, score: Tensor, temperature: float = 0.07) -> Tensor:
+def slots(features: Tensor, score: Tensor, temperature: float = 0.07, eps: float = 1e-6) -> Tensor:
     """(B, K, D): weighted means of an image's pixels."""
     pooled = []
     for z, s in zip(features.flatten(2), score.flatten(2), strict=True):  # (D, P), (K, P)
         weights = (s / temperature).exp()
-        weights = weights / weights.sum(dim=0) + 1e-6
+        weights = weights / weights.sum(dim=0) + eps
         pooled.append(torch.stack([sum(w[p] * z[:, p] for p in range(z.shape[1])) / w.sum() for w in weights]))
     return torch.stack(pooled)
 
@@ -78,15 +79,22 @@ def align(score: Tensor, box: list[float], flipped: bool) -> Tensor:
     return aligned[:, :, torch.arange(W - 1, -1, -1)] if flipped else aligned
 
 
-def cross_entropy(student: Tensor, teacher: Tensor, center: Tensor) -> Tensor:
-    """Of one pixel's K scores."""
-    target = ((teacher - center) / 0.07).exp()
+def cross_entropy(student: Tensor, teacher: Tensor, center: Tensor, temperature: float = 0.07) -> Tensor:
+    """Of one pixel's K scores; ``temperature`` is the teacher's."""
+    target = ((teacher - center) / temperature).exp()
     target = (target / target.sum()).detach()
     logits = student / 0.1
     return -(target * (logits - logits.exp().sum().log())).sum()
 
 
-def group_loss(student: list[Tensor], teacher: list[Tensor], center: Tensor, boxes: Tensor, flipped: Tensor) -> Tensor:
+def group_loss(
+    student: list[Tensor],
+    teacher: list[Tensor],
+    center: Tensor,
+    boxes: Tensor,
+    flipped: Tensor,
+    temperature: float = 0.07,
+) -> Tensor:
     """CE(1, 2) + CE(2, 1) of un-aligned scores (B, K, H, W): a mean over B * H * W, pairs without overlap adding 0."""
     B, _, H, W = student[0].shape
     total = student[0].new_zeros(())
@@ -98,7 +106,7 @@ def group_loss(student: list[Tensor], teacher: list[Tensor], center: Tensor, box
         for i, j in ((0, 1), (1, 0)):
             for y in range(H):
                 for x in range(W):
-                    total = total + cross_entropy(s[i][:, y, x], t[j][:, y, x], center)
+                    total = total + cross_entropy(s[i][:, y, x], t[j][:, y, x], center, temperature)
     return total / (B * H * W)
 
 
@@ -141,11 +149,18 @@ def slot_loss(
     student: list[tuple[Tensor, Tensor]], teacher: list[tuple[Tensor, Tensor]], predictor: dict[str, Tensor]
 ) -> Tensor:
     """NCE(1, 2) + NCE(2, 1) of (scores, slots) of both views."""
-    return one_direction(student[0], teacher[1], predictor) + one_direction(student[1], teacher[0], predictor)
+
+    def predict(rows: Tensor) -> Tensor:
+        return mlp(rows, predictor)
+
+    return one_direction(student[0], teacher[1], predict) + one_direction(student[1], teacher[0], predict)
 
 
 def one_direction(
-    student: tuple[Tensor, Tensor], teacher: tuple[Tensor, Tensor], predictor: dict[str, Tensor]
+    student: tuple[Tensor, Tensor],
+    teacher: tuple[Tensor, Tensor],
+    predict: Callable[[Tensor], Tensor],
+    fewest_queries: int = 2,
 ) -> Tensor:
     keys, queries = {}, []
     for b in range(len(student[0])):
@@ -153,9 +168,9 @@ def one_direction(
         for k in sorted(in_teacher):
             keys[b, k] = (teacher[1][b, k] / teacher[1][b, k].norm()).detach()
         queries += [(b, k) for k in sorted(in_teacher & in_student)]
-    if len(queries) < 2:
+    if len(queries) < fewest_queries:
         return student[1].sum() * 0
-    predicted = mlp(torch.stack([student[1][b, k] for b, k in queries]), predictor)
+    predicted = predict(torch.stack([student[1][b, k] for b, k in queries]))
     losses = []
     for name, q in zip(queries, predicted, strict=True):
         similarity = {key: (q / q.norm() * value).sum() / 0.2 for key, value in keys.items()}

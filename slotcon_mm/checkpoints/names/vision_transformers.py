@@ -32,9 +32,10 @@ AROUND = (
     Row("norm_pre.*", "pre_norm.*"),
     Row("norm.*", "ln1.*"),
 )
-DINO = (*AROUND, Row("register_tokens", "register_tokens"), *timm_block("blocks.{i}", {**PLAIN, **GATED}))
+EXTRA = (Row("register_tokens", "register_tokens"), Row("mask_token", "mask_token"))
+DINO = (*AROUND, *EXTRA, *timm_block("blocks.{i}", {**PLAIN, **GATED}))
 # DINOv2's training script keeps its blocks in chunks, and their numbers go on from chunk to chunk
-IN_CHUNKS = (*AROUND, Row("register_tokens", "register_tokens"), *timm_block("blocks.{c}.{i}", {**PLAIN, **GATED}))
+IN_CHUNKS = (*AROUND, *EXTRA, *timm_block("blocks.{c}.{i}", {**PLAIN, **GATED}))
 TIMM = (*AROUND, Row("reg_token", "register_tokens"), *timm_block("blocks.{i}", PLAIN))
 GATED_TIMM = (*AROUND, Row("reg_token", "register_tokens"), *timm_block("blocks.{i}", TIMM_GATED))
 TORCHVISION = (
@@ -111,12 +112,13 @@ VISION_TRANSFORMERS = Family(
         same("mmpretrain", "patch_embed.projection.weight", DINO, eps=1e-6),
         Naming("timm (DINO's, iBOT's, MAE's and MoCo v3's)", "patch_embed.proj.weight", TIMM, eps=1e-6),
         Naming("timm", "patch_embed.proj.weight", GATED_TIMM, eps=1e-6),
-        Naming("DINOv2", "patch_embed.proj.weight", DINO, 1e-6, imagenet_pixels=True),
+        Naming("DINOv2 and SlotMIM", "patch_embed.proj.weight", DINO, 1e-6, imagenet_pixels=True),
         Naming("DINOv2's training", "patch_embed.proj.weight", IN_CHUNKS, 1e-6, imagenet_pixels=True),
         Naming("torchvision", "conv_proj.weight", TORCHVISION, eps=1e-6, imagenet_pixels=True),
         Naming("mmseg", "patch_embed.projection.weight", MMSEG),
         Naming("Hugging Face", HUGGING_FACE_STEM, hugging_face("encoder.layer.{i}")),
         Naming("Hugging Face", HUGGING_FACE_STEM, hugging_face("layers.{i}")),
     ),
-    optional=r"ln1\..*",
+    optional=r"ln1\..*|mask_token",
+    own=r"mask_token",
 )

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from slotcon_mm.checks import expect_share
 from slotcon_mm.datasets.sampling.sample_clock import SampleClock
+from slotcon_mm.datasets.transforms.block_masks import GridMask
 from slotcon_mm.datasets.transforms.view_geometry import Crop, draw_crop, draw_overlapping_crop, overlap_boxes
 from slotcon_mm.registry import TRANSFORMS
 
@@ -28,7 +29,8 @@ class PairedViews(BaseTransform):
 
     Result: ``inputs``, two uint8 tensors (3, height, width), cropped, resized (bicubic with antialiasing) and flipped;
     ``photometric``, the draws that ``ViewPreprocessor`` applies to the batch; ``data_samples`` with ``overlap_boxes``
-    (2, 4), ``flipped`` (2,) and the image's ``img_path``. Pairs of values are those of view 1 and view 2.
+    (2, 4), ``flipped`` (2,) and the image's ``img_path``, and with ``mask`` its ``masks`` (2, h, w) bool. Pairs of
+    values are those of view 1 and view 2.
 
     Args:
         size: Side of a view in pixels, or its (height, width).
@@ -42,6 +44,8 @@ class PairedViews(BaseTransform):
         blur_sigma: Range of the blur's standard deviation in pixels of the view.
         blur_prob: Of blur in view 1 and view 2.
         solarize_prob: Of solarization in view 1 and view 2.
+        mask: ``dict(patch_size=16, share=(0.1, 0.5))``: patches that a masked student does not see, and the range of
+            their share; both views have masks of their own (``draw_block_mask``). None: no masks.
     """
 
     def __init__(
@@ -57,6 +61,7 @@ class PairedViews(BaseTransform):
         blur_sigma: tuple[float, float] = (0.1, 2.0),
         blur_prob: tuple[float, float] = (1.0, 0.1),
         solarize_prob: tuple[float, float] = (0.0, 0.2),
+        mask: dict[str, Any] | None = None,
     ) -> None:
         self.size = height_and_width(size)
         expect_range("scale", scale, 0, 1)
@@ -73,6 +78,7 @@ class PairedViews(BaseTransform):
         self.gray_prob = gray_prob
         self.blur_sigma, self.blur_prob = blur_sigma, blur_prob
         self.solarize_prob = solarize_prob
+        self.mask = None if mask is None else GridMask(self.size, **mask)
         self.clock = SampleClock()
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
@@ -90,6 +96,8 @@ class PairedViews(BaseTransform):
         sample = DataSample(metainfo=dict(img_path=results.get("img_path", "")))
         sample.set_field(torch.from_numpy(overlap_boxes(crops, flipped)), "overlap_boxes")
         sample.set_field(torch.tensor(flipped), "flipped")
+        if self.mask is not None:  # the last draws, so that without masks all others are the same
+            sample.set_field(torch.from_numpy(np.stack([self.mask.draw(rng) for _ in crops])), "masks")
         return dict(
             inputs=[cut_view(image, crop, self.size, flip) for crop, flip in zip(crops, flipped, strict=True)],
             photometric={

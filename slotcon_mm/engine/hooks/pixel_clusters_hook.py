@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from slotcon_mm.checks import expect_positive
 from slotcon_mm.engine.model_of import model_of
 from slotcon_mm.evaluation.clustering import kmeans
-from slotcon_mm.models.algorithms.slotcon import SlotCon
+from slotcon_mm.models.algorithms.grouping_algorithm import GroupingAlgorithm
 from slotcon_mm.models.one_size import batches_of_one_size
 from slotcon_mm.registry import HOOKS
 
@@ -53,7 +53,7 @@ class PixelClustersHook(Hook):
 
 
 @torch.no_grad()
-def sample_pixels(model: SlotCon, loader: Any, each: int, *, seed: int) -> np.ndarray:
+def sample_pixels(model: GroupingAlgorithm, loader: Any, each: int, *, seed: int) -> np.ndarray:
     """(N, D) normalized features of the teacher, ``each`` random pixels of every image of a loader."""
     model.eval()
     generator = torch.Generator().manual_seed(seed)

@@ -18,7 +18,7 @@ from slotcon_mm.checks import expect_positive
 from slotcon_mm.engine.hooks.sample_seed_hook import clocks_of
 from slotcon_mm.engine.model_of import model_of
 from slotcon_mm.evaluation.clustering import spherical_kmeans
-from slotcon_mm.models.algorithms.slotcon import SlotCon
+from slotcon_mm.models.algorithms.grouping_algorithm import GroupingAlgorithm
 from slotcon_mm.registry import HOOKS
 
 __all__ = ["PrototypeStartHook"]
@@ -65,7 +65,7 @@ class PrototypeStartHook(Hook):
         )
 
     @torch.no_grad()
-    def sample(self, runner: Runner, model: SlotCon) -> Tensor:
+    def sample(self, runner: Runner, model: GroupingAlgorithm) -> Tensor:
         """(P, D) projected features of length 1, of the images of all processes."""
         rank, world = get_dist_info()
         for clock in clocks_of(runner):

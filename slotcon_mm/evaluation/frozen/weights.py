@@ -27,7 +27,7 @@ from slotcon_mm.checkpoints.standard_resnet import backbone_of_shapes
 from slotcon_mm.checkpoints.view_size import USUAL, views_noted, views_of_config
 from slotcon_mm.checkpoints.weight_files import read_weights
 from slotcon_mm.evaluation.frozen.networks import FrozenNetwork, frozen
-from slotcon_mm.models.algorithms.slotcon import SlotCon
+from slotcon_mm.models.algorithms.grouping_algorithm import GroupingAlgorithm
 from slotcon_mm.models.backbones.timm_features import TimmFeatures
 from slotcon_mm.models.backbones.torchvision_features import TorchvisionFeatures, torchvision_names
 from slotcon_mm.signatures import parameters_of
@@ -115,7 +115,7 @@ def network_of_pretraining(
     return network_of_slotcon(build_from_checkpoint(checkpoint), kind, source)._replace(origin=origin)
 
 
-def network_of_slotcon(model: SlotCon, kind: Kind, source: str | None) -> FrozenNetwork:
+def network_of_slotcon(model: GroupingAlgorithm, kind: Kind, source: str | None) -> FrozenNetwork:
     chosen = model if source == "student" else model.teacher
     return FrozenNetwork(
         chosen.backbone, kind.pixels, kind.views, kind.build, neck=chosen.neck, in_index=chosen.neck.in_index
@@ -125,7 +125,7 @@ def network_of_slotcon(model: SlotCon, kind: Kind, source: str | None) -> Frozen
 def network_of_model(model: Any, config: Mapping[str, Any]) -> FrozenNetwork:
     """A model's own backbone, a SlotCon's teacher's, while it is trained; ``config`` is the run's."""
     kind = kind_of_config(config)
-    if isinstance(model, SlotCon):
+    if isinstance(model, GroupingAlgorithm):
         return network_of_slotcon(model, kind, None)
     return FrozenNetwork(model.backbone, kind.pixels, kind.views, kind.build, in_index=kind.in_index)
 

@@ -19,6 +19,7 @@ class Teacher(nn.Module):
 
     MMEngine's averaged models copy the student's buffers at every update and the parameters at the first one; here
     only parameters move, always by the average, and BN statistics come from the teacher's own training-mode forward.
+    It drops no path (stochastic depth): its targets are those of the whole network.
     It is a plain ``nn.Module`` so that MMEngine's ``init_weights`` does not draw it anew.
 
     Args:
@@ -32,13 +33,13 @@ class Teacher(nn.Module):
         if not 0 <= momentum < 1:
             raise ValueError(f"expected teacher_momentum in [0, 1), got {momentum}")
         self.momentum = momentum
-        self.backbone = deepcopy(backbone).requires_grad_(False)
+        self.backbone = keep_paths(deepcopy(backbone)).requires_grad_(False)
         self.neck = deepcopy(neck).requires_grad_(False)
         self.register_buffer("steps", torch.zeros((), dtype=torch.long))
 
     @torch.no_grad()
-    def forward(self, view: Tensor) -> Grouping:
-        return self.neck(self.backbone(view))
+    def forward(self, view: Tensor, temperature: float | None = None) -> Grouping:
+        return self.neck(self.backbone(view), temperature)
 
     @torch.no_grad()
     def copy_student(self, backbone: nn.Module, neck: nn.Module) -> None:
@@ -61,6 +62,15 @@ class Teacher(nn.Module):
     def _parameters_with(self, backbone: nn.Module, neck: nn.Module) -> tuple[list[Tensor], list[Tensor]]:
         mine = [*self.backbone.parameters(), *self.neck.parameters()]
         return mine, [*backbone.parameters(), *neck.parameters()]
+
+
+def keep_paths(backbone: nn.Module) -> nn.Module:
+    """Takes stochastic depth out of mmcv's, timm's and torchvision's networks, in place."""
+    for layer in backbone.modules():
+        kind = type(layer).__name__
+        if kind in ("DropPath", "StochasticDepth"):
+            setattr(layer, "drop_prob" if kind == "DropPath" else "p", 0.0)
+    return backbone
 
 
 def follow(teacher: list[Tensor], student: list[Tensor], share: Tensor, moves: Tensor) -> None:

@@ -27,14 +27,27 @@ class SlotLossHead(BaseModule):
         channels: D of a slot; SlotCon fills it in from the neck.
         hidden_channels: Width of the predictor.
         temperature: Of the contrast.
+        num_layers: Linear layers of the predictor; SlotMIM's has two.
+        norm: Whether the predictor has BN; SlotMIM's has none.
     """
 
-    def __init__(self, channels: int = 256, hidden_channels: int = 4096, temperature: float = 0.2) -> None:
+    def __init__(
+        self,
+        channels: int = 256,
+        hidden_channels: int = 4096,
+        temperature: float = 0.2,
+        num_layers: int = 3,
+        norm: bool = True,
+    ) -> None:
         super().__init__()
-        expect_positive(channels=channels, hidden_channels=hidden_channels, temperature=temperature)
+        expect_positive(
+            channels=channels, hidden_channels=hidden_channels, temperature=temperature, num_layers=num_layers
+        )
         self.channels = channels
         self.temperature = temperature
-        self.predictor = Predictor(channels, hidden_channels)
+        self.predictor = Predictor(channels, hidden_channels, num_layers=num_layers, norm=norm)
+        # the batch statistics of one query have no variance
+        self.least_queries = 2 if norm else 1
 
     def init_weights(self) -> None:
         init_mlp(self.predictor)
@@ -58,8 +71,7 @@ class SlotLossHead(BaseModule):
             per_query_R = contrast_slots(queries_RD, keys_ND, is_key_N, target_R, temperature=self.temperature)
         counted_R = torch.where(is_query_R, per_query_R, 0)
         loss, queries = mean_over_ranks(counted_R.sum(), is_query_R.sum().to(counted_R.dtype))
-        # one query has no other to differ from, and its batch statistics no variance
-        return torch.where(queries >= 2, loss, 0 * loss)
+        return torch.where(queries >= self.least_queries, loss, 0 * loss)
 
 
 def slot_capacity(counted_BK: Tensor, *, pixels: int) -> int:

@@ -1,6 +1,8 @@
-"""The three-layer perceptrons: the projector (1x1 convolutions on a feature map) and the predictor (on slots)."""
+"""The perceptrons: the projector (1x1 convolutions on a feature map) and the predictor (on slots)."""
 
 from __future__ import annotations
+
+from collections.abc import Callable, Sequence
 
 import torch.nn.functional as F
 from mmengine.model.weight_init import trunc_normal_
@@ -29,38 +31,44 @@ class PointwiseConv2d(nn.Conv2d):
 
 
 class Projector(nn.Sequential):
-    """1x1 conv, BN, GELU, 1x1 conv, BN, GELU, 1x1 conv: (B, in, H, W) to (B, out, H, W)."""
+    """1x1 conv, BN, GELU, 1x1 conv, BN, GELU, 1x1 conv: (B, in, H, W) to (B, out, H, W); no BN without ``norm``."""
 
-    def __init__(self, in_channels: int, hidden_channels: int, out_channels: int) -> None:
-        super().__init__(
-            PointwiseConv2d(in_channels, hidden_channels),
-            SyncBatchNorm(hidden_channels),
-            nn.GELU(),
-            PointwiseConv2d(hidden_channels, hidden_channels),
-            SyncBatchNorm(hidden_channels),
-            nn.GELU(),
-            PointwiseConv2d(hidden_channels, out_channels),
-        )
+    def __init__(self, in_channels: int, hidden_channels: int, out_channels: int, *, norm: bool = True) -> None:
+        widths = [in_channels, hidden_channels, hidden_channels, out_channels]
+        super().__init__(*perceptron(PointwiseConv2d, widths, SyncBatchNorm if norm else None))
 
 
 class Predictor(nn.Sequential):
-    """Linear, BN, GELU, Linear, BN, GELU, Linear on rows (R, D); the rows that count give the BN statistics."""
+    """Linear, BN, GELU, Linear, BN, GELU, Linear on rows (R, D); the rows that count give the BN statistics.
 
-    def __init__(self, channels: int, hidden_channels: int) -> None:
-        super().__init__(
-            nn.Linear(channels, hidden_channels),
-            MaskedBatchNorm1d(hidden_channels),
-            nn.GELU(),
-            nn.Linear(hidden_channels, hidden_channels),
-            MaskedBatchNorm1d(hidden_channels),
-            nn.GELU(),
-            nn.Linear(hidden_channels, channels),
-        )
+    Args:
+        channels: D.
+        hidden_channels: Width between the layers.
+        num_layers: Linear layers.
+        norm: Whether there is BN.
+    """
+
+    def __init__(self, channels: int, hidden_channels: int, *, num_layers: int = 3, norm: bool = True) -> None:
+        widths = [channels, *[hidden_channels] * (num_layers - 1), channels]
+        super().__init__(*perceptron(nn.Linear, widths, MaskedBatchNorm1d if norm else None))
 
     def forward(self, x_RD: Tensor, counted_R: Tensor) -> Tensor:  # type: ignore[override]
         for layer in self:
             x_RD = layer(x_RD, counted_R) if isinstance(layer, MaskedBatchNorm1d) else layer(x_RD)
         return x_RD
+
+
+def perceptron(
+    linear: Callable[[int, int], nn.Module], widths: Sequence[int], norm: Callable[[int], nn.Module] | None
+) -> list[nn.Module]:
+    """Linear layers from width to width; between them BN, if any, and GELU."""
+    layers: list[nn.Module] = []
+    for i in range(len(widths) - 1):
+        layers.append(linear(widths[i], widths[i + 1]))
+        if i < len(widths) - 2:
+            layers += [] if norm is None else [norm(widths[i + 1])]
+            layers.append(nn.GELU())
+    return layers
 
 
 def init_mlp(mlp: nn.Sequential) -> None:

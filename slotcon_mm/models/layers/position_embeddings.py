@@ -1,4 +1,4 @@
-"""Position embeddings of vision transformers on grids of another size."""
+"""Position embeddings of vision transformers: where they start, and on grids of another size."""
 
 from __future__ import annotations
 
@@ -6,7 +6,25 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-__all__ = ["resize_positions"]
+__all__ = ["resize_positions", "sine_cosine_positions"]
+
+
+def sine_cosine_positions(height: int, width: int, channels: int, *, extra: int) -> Tensor:
+    """(1, extra + H W, C), zeros for extra tokens, then row by row: of row y and column x [sin x f, cos x f, sin y f,
+    cos y f] with the frequencies f_i = 10000^(-i / (C / 4)), i below C / 4 (MoCo v3, section 4.4; MAE).
+
+    mmpretrain's function has x and y the other way around.
+
+    Raises:
+        ValueError: The channels cannot be split into four.
+    """
+    if channels % 4:
+        raise ValueError(f"expected channels that four parts can share, got {channels}")
+    frequency_F = 10000.0 ** (-torch.arange(channels // 4, dtype=torch.float64) / (channels // 4))
+    y_L, x_L = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+    waves = [place.flatten()[:, None] * frequency_F for place in (x_L, y_L)]
+    cells = torch.cat([wave for angle in waves for wave in (angle.sin(), angle.cos())], dim=1)
+    return torch.cat([cells.new_zeros(extra, channels), cells]).float()[None]
 
 
 def resize_positions(

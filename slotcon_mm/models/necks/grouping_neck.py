@@ -35,6 +35,9 @@ class GroupingNeck(BaseModule):
         num_prototypes: K, shared by all images: 256 on COCO, 2048 on ImageNet in the paper.
         temperature: Of the assignment, for student and teacher alike.
         in_index: Which of the backbone's feature maps is grouped; the last by default.
+        norm: Whether the projector has BN; SlotMIM's has none.
+        epsilon: Added to each pixel's share of a prototype, so that no slot's mass is zero; at least 1e-6 where the
+            projector computes in half precision.
     """
 
     def __init__(
@@ -45,6 +48,8 @@ class GroupingNeck(BaseModule):
         num_prototypes: int = 256,
         temperature: float = 0.07,
         in_index: int = -1,
+        norm: bool = True,
+        epsilon: float = 1e-6,
     ) -> None:
         super().__init__()
         expect_positive(
@@ -52,6 +57,7 @@ class GroupingNeck(BaseModule):
             hidden_channels=hidden_channels,
             out_channels=out_channels,
             temperature=temperature,
+            epsilon=epsilon,
         )
         if not isinstance(num_prototypes, int):
             raise ValueError(
@@ -67,21 +73,24 @@ class GroupingNeck(BaseModule):
         self.num_prototypes = num_prototypes
         self.temperature = temperature
         self.in_index = in_index
-        self.projector = Projector(in_channels, hidden_channels, out_channels)
+        self.epsilon = epsilon
+        self.projector = Projector(in_channels, hidden_channels, out_channels, norm=norm)
         self.prototypes = nn.Parameter(torch.randn(num_prototypes, out_channels))
 
     def init_weights(self) -> None:
         init_mlp(self.projector)
         nn.init.normal_(self.prototypes)
 
-    def forward(self, features: Tensor | Sequence[Tensor]) -> Grouping:
-        """Groups one of a backbone's feature maps, (B, in_channels, H, W)."""
+    def forward(self, features: Tensor | Sequence[Tensor], temperature: float | None = None) -> Grouping:
+        """Groups one of a backbone's feature maps, (B, in_channels, H, W), at the neck's temperature or another."""
         projected = self.project(features)
+        epsilon = max(self.epsilon, 1e-6) if projected.dtype == torch.float16 else self.epsilon
         # cosines divided by 0.07 magnify half precision's rounding fourteenfold: from here on in fp32
         with torch.autocast(projected.device.type, enabled=False):
             pixels = full_precision(projected)
             scores = score_pixels(pixels, self.prototypes)
-            return Grouping(scores, pool_slots(pixels, assign_pixels(scores, self.temperature)))
+            assignment = assign_pixels(scores, temperature or self.temperature, epsilon)
+            return Grouping(scores, pool_slots(pixels, assignment))
 
     def project(self, features: Tensor | Sequence[Tensor]) -> Tensor:
         """Pixel features (B, D, H, W), not normalized, of one of a backbone's feature maps."""

@@ -171,3 +171,17 @@ def test_an_image_that_is_not_rgb_bytes_is_refused():
 def test_values_out_of_range_are_refused(arguments, name):
     with pytest.raises(ValueError, match=name):
         PairedViews(**arguments)
+
+
+def test_masks_are_drawn_for_both_views_and_move_no_other_draw():
+    plain, masked = sample(5), sample(5, mask=dict(patch_size=4))
+    masks = masked["data_samples"].masks
+    assert masks.shape == (2, 4, 4)
+    assert masks.dtype == torch.bool
+    assert torch.equal(plain["inputs"][1], masked["inputs"][1])
+    assert all(torch.equal(plain["photometric"][name], value) for name, value in masked["photometric"].items())
+    assert torch.equal(sample(5, mask=dict(patch_size=4))["data_samples"].masks, masks)
+    drawn = torch.stack([sample(index, mask=dict(patch_size=4))["data_samples"].masks for index in range(40)])
+    assert not torch.equal(drawn[:, 0], drawn[:, 1])
+    assert len(drawn.flatten(1).unique(dim=0)) > 30
+    assert "masks" not in plain["data_samples"]

@@ -83,7 +83,7 @@ def test_features_of_a_batch_share_statistics_after_a_step_in_one_pass():
 
 
 def test_shared_statistics_would_be_seen(monkeypatch):
-    monkeypatch.setattr("slotcon_mm.models.algorithms.slotcon.separate_statistics", lambda *_: None)
+    monkeypatch.setattr("slotcon_mm.models.algorithms.grouping_algorithm.separate_statistics", lambda *_: None)
     ours, plain = step_of(tiny_slotcon(views_in_one_pass=True)), step_of(tiny_slotcon())
     assert not torch.allclose(ours["loss_slot"], plain["loss_slot"])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 from helpers import TinyBackbone
+from mmpretrain.models import VisionTransformer
 from reference import slotcon as reference
 
 from slotcon_mm import fused_sgd
@@ -75,3 +76,14 @@ def test_the_average_in_float32_is_that_of_float64(fused, moves, monkeypatch):
     for mine, right in zip(teacher, expected, strict=True):
         torch.testing.assert_close(mine.double(), right, rtol=3e-7, atol=3e-7)
     assert all(torch.equal(a, b) for a, b in zip(student, before, strict=True))
+
+
+def test_a_teacher_drops_no_path():
+    torch.manual_seed(0)
+    arch = dict(embed_dims=8, num_layers=3, num_heads=2, feedforward_channels=16)
+    backbone = VisionTransformer(arch, img_size=32, out_type="featmap", drop_path_rate=0.9)
+    backbone.train()
+    teacher = Teacher(backbone, GroupingNeck(in_channels=8, hidden_channels=4, out_channels=3, num_prototypes=5))
+    images = torch.rand(8, 3, 32, 32)
+    assert torch.equal(teacher(images).scores, teacher(images).scores)
+    assert not torch.equal(backbone(images)[0], backbone(images)[0])

@@ -48,8 +48,8 @@ def test_images_of_other_sizes_and_several_outputs_pass():
 
 
 def test_senseless_settings_are_refused():
-    with pytest.raises(ValueError, match="num_registers above 0, got 0"):
-        RegisterVisionTransformer(ARCH, num_registers=0)
+    with pytest.raises(ValueError, match="num_registers of 0 or more, got -1"):
+        RegisterVisionTransformer(ARCH, num_registers=-1)
     with pytest.raises(ValueError, match="a class token with register tokens"):
         RegisterVisionTransformer(ARCH, with_cls_token=False, out_type="featmap")
 

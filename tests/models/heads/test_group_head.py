@@ -45,3 +45,38 @@ def test_loss_does_not_move_the_center():
 def test_values_out_of_range_are_refused(arguments):
     with pytest.raises(ValueError, match=next(iter(arguments))):
         GroupLossHead(**arguments)
+
+
+def test_the_loss_within_views_is_a_mean_over_each_views_masked_pixels():
+    head = GroupLossHead(4).double()
+    head.center.copy_(0.1 * torch.randn(1, 4))
+    student, teacher = ([torch.rand(2, 4, 3, 5, dtype=torch.float64) for _ in range(2)] for _ in range(2))
+    masked = torch.rand(2, 2, 3, 5) < 0.4
+    expected = 0.0
+    for view in range(2):
+        terms = []
+        for image, row, column in masked[:, view].nonzero().tolist():
+            target = ((teacher[view][image, :, row, column] - head.center[0]) / 0.05).softmax(0)
+            log_share = (student[view][image, :, row, column] / 0.1).log_softmax(0)
+            terms.append(-(target * log_share).sum())
+        expected += torch.stack(terms).mean()
+    torch.testing.assert_close(head.within_view(student, teacher, masked, 0.05), expected)
+
+
+def test_a_view_without_masked_pixels_adds_nothing_and_stays_in_the_graph():
+    head = GroupLossHead(4).double()
+    scores = [torch.rand(1, 4, 2, 2, dtype=torch.float64, requires_grad=True) for _ in range(2)]
+    masked = torch.zeros(1, 2, 2, 2, dtype=torch.bool)
+    loss = head.within_view(scores, scores, masked)
+    loss.backward()
+    assert loss == 0
+    assert all(view.grad.abs().max() == 0 for view in scores)
+    masked[0, 0, 1, 1] = True
+    assert head.within_view(scores, scores, masked) > 0
+
+
+def test_a_steps_temperature_takes_the_place_of_the_heads():
+    scores, other = ([torch.rand(1, 4, 2, 2) for _ in range(2)] for _ in range(2))
+    shared = torch.tensor([True])
+    cold = GroupLossHead(4, teacher_temperature=0.04)(scores, other, shared)
+    torch.testing.assert_close(GroupLossHead(4, teacher_temperature=0.07)(scores, other, shared, 0.04), cold)

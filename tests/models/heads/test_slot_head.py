@@ -83,3 +83,22 @@ def test_the_loss_does_not_depend_on_how_many_slots_are_packed(head, monkeypatch
 def test_values_out_of_range_are_refused(arguments):
     with pytest.raises(ValueError, match=next(iter(arguments))):
         SlotLossHead(**arguments)
+
+
+def test_without_batch_statistics_one_query_is_enough():
+    head = SlotLossHead(channels=D, hidden_channels=5, num_layers=2, norm=False).double()
+    student, teacher = grouping([0, 1]), grouping([0, 2], seed=1)
+    assert head([student, student], [teacher, teacher]) > 0
+    apart = grouping([2, 3], seed=1)
+    loss = head([student, student], [apart, apart])
+    loss.backward()
+    assert loss == 0
+    assert all(parameter.grad.abs().max() == 0 for parameter in head.parameters())
+
+
+def test_the_predictor_has_as_many_layers_as_asked_for():
+    head = SlotLossHead(channels=D, hidden_channels=5, num_layers=2, norm=False)
+    assert [type(layer).__name__ for layer in head.predictor] == ["Linear", "GELU", "Linear"]
+    rows = torch.randn(3, D)
+    expected = head.predictor[2](torch.nn.functional.gelu(head.predictor[0](rows)))
+    torch.testing.assert_close(head.predictor(rows, torch.tensor([True, False, True])), expected)

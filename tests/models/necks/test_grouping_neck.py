@@ -62,3 +62,27 @@ def test_prototypes_that_nobody_chose_are_refused_with_who_chooses_them():
         ValueError, match=r"expected a number for num_prototypes, got 'auto': .*set model.neck.num_prot"
     ):
         GroupingNeck(num_prototypes="auto")
+
+
+def test_a_neck_without_norms_is_two_gelus_between_three_layers():
+    neck = GroupingNeck(in_channels=6, hidden_channels=8, out_channels=7, num_prototypes=5, norm=False).double()
+    neck.init_weights()
+    assert [type(layer).__name__ for layer in neck.projector] == ["PointwiseConv2d", "GELU"] * 2 + ["PointwiseConv2d"]
+    features = torch.randn(2, 6, 3, 4, dtype=torch.float64)
+    rows = features.movedim(1, -1)
+    for i in (0, 2, 4):
+        layer = neck.projector[i]
+        rows = torch.nn.functional.linear(rows, layer.weight[:, :, 0, 0], layer.bias)
+        rows = rows if i == 4 else torch.nn.functional.gelu(rows)
+    torch.testing.assert_close(neck.project(features), rows.movedim(-1, 1))
+
+
+def test_temperature_and_epsilon_of_the_assignment_are_those_given():
+    neck = GroupingNeck(in_channels=6, hidden_channels=8, out_channels=7, num_prototypes=5, norm=False, epsilon=1e-12)
+    neck = neck.double()
+    features = torch.randn(2, 6, 3, 4, dtype=torch.float64)
+    pixels, found = neck.project(features), neck(features, 0.04)
+    share = (found.scores / 0.04).softmax(dim=1) + 1e-12
+    expected = torch.einsum("bdhw,bkhw->bkd", pixels, share / share.sum(dim=(2, 3), keepdim=True))
+    torch.testing.assert_close(found.slots, expected)
+    assert not torch.allclose(found.slots, neck(features).slots)

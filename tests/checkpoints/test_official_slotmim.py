@@ -1,0 +1,105 @@
+"""SlotMIM's published files: names there and back."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from slotcon_mm.checkpoints.build import build_from_checkpoint
+from slotcon_mm.checkpoints.official import from_official, to_official
+
+C, K, D, HIDDEN, LAYERS = 128, 5, 8, 12, 2
+
+
+def linear(name: str, out_channels: int, in_channels: int) -> dict[str, torch.Tensor]:
+    return {f"{name}.weight": torch.randn(out_channels, in_channels), f"{name}.bias": torch.randn(out_channels)}
+
+
+def norm(name: str) -> dict[str, torch.Tensor]:
+    return {f"{name}.weight": torch.rand(C), f"{name}.bias": torch.randn(C)}
+
+
+def encoder() -> dict[str, torch.Tensor]:
+    weights = {
+        "cls_token": torch.randn(1, 1, C),
+        "pos_embed": torch.randn(1, 1 + 9, C),
+        "mask_token": torch.randn(1, C),
+        "patch_embed.proj.weight": torch.randn(C, 3, 4, 4),
+        "patch_embed.proj.bias": torch.randn(C),
+        **norm("norm"),
+    }
+    for i in range(LAYERS):
+        weights.update(norm(f"blocks.{i}.norm1"))
+        weights.update(linear(f"blocks.{i}.attn.qkv", 3 * C, C))
+        weights.update(linear(f"blocks.{i}.attn.proj", C, C))
+        weights.update(norm(f"blocks.{i}.norm2"))
+        weights.update(linear(f"blocks.{i}.mlp.fc1", 4 * C, C))
+        weights.update(linear(f"blocks.{i}.mlp.fc2", C, 4 * C))
+    return weights
+
+
+def official() -> dict:
+    """A file as the authors' script saves one, written out by hand from the names that it uses."""
+    torch.manual_seed(0)
+    weights = {}
+    for side in "qk":
+        weights.update({f"encoder_{side}.{name}": value for name, value in encoder().items()})
+        for i, (out_channels, in_channels) in enumerate([(HIDDEN, C), (HIDDEN, HIDDEN), (D, HIDDEN)]):
+            weights.update(linear(f"projector_{side}.mlp.{2 * i}", out_channels, in_channels))
+        weights[f"grouping_{side}.prototypes_patch.weight"] = torch.randn(K, D)
+    weights.update(linear("predictor_slot.mlp.0", HIDDEN, D))
+    weights.update(linear("predictor_slot.mlp.2", D, HIDDEN))
+    weights["center"] = torch.randn(1, K)
+    moments = {0: dict(step=torch.tensor(41.0)), 1: dict(step=torch.tensor(30.0))}
+    return dict(model=weights, epoch=7, optimizer=dict(state=moments, param_groups=[]))
+
+
+def test_a_converted_file_is_a_model_without_its_config():
+    converted = from_official(official())
+    model = build_from_checkpoint(converted)
+    assert type(model).__name__ == "SlotMIM"
+    assert int(model.teacher.steps) == 41
+    assert model.teacher(torch.rand(1, 3, 12, 12)).scores.shape == (1, K, 3, 3)
+    assert model.backbone.layers[0].attn.num_heads == 2  # 64 channels each, as in every published ViT
+
+
+@pytest.mark.parametrize(
+    ("here", "there"),
+    [
+        ("backbone.layers.1.ffn.layers.0.0.weight", "encoder_q.blocks.1.mlp.fc1.weight"),
+        ("teacher.backbone.layers.0.attn.qkv.bias", "encoder_k.blocks.0.attn.qkv.bias"),
+        ("teacher.backbone.ln1.weight", "encoder_k.norm.weight"),
+        ("backbone.patch_embed.projection.weight", "encoder_q.patch_embed.proj.weight"),
+        ("backbone.mask_token", "encoder_q.mask_token"),
+        ("neck.projector.2.bias", "projector_q.mlp.2.bias"),
+        ("teacher.neck.prototypes", "grouping_k.prototypes_patch.weight"),
+        ("slot_head.predictor.2.weight", "predictor_slot.mlp.2.weight"),
+        ("group_head.center", "center"),
+    ],
+)
+def test_each_part_finds_its_place(here, there):
+    assert torch.equal(from_official(official())["state_dict"][here], official()["model"][there])
+
+
+def test_a_projectors_layers_are_one_by_one_convolutions():
+    weight = from_official(official())["state_dict"]["teacher.neck.projector.0.weight"]
+    assert torch.equal(weight[:, :, 0, 0], official()["model"]["projector_k.mlp.0.weight"])
+
+
+def test_the_round_trip_gives_every_bit_back():
+    back = to_official(from_official(official()))
+    assert (back["epoch"], back["step"]) == (7, 41)
+    assert back["model"].keys() == official()["model"].keys()
+    for name, value in official()["model"].items():
+        assert torch.equal(back["model"][name], value), name
+
+
+def test_what_has_no_counterpart_is_listed():
+    file = official()
+    file["model"]["encoder_q.blocks.0.attn.rotation"] = torch.zeros(1)
+    with pytest.raises(ValueError, match=r"a ViT in encoder_q, got without a counterpart: blocks.0.attn.rotation"):
+        from_official(file)
+    file = official()
+    del file["model"]["grouping_k.prototypes_patch.weight"]
+    with pytest.raises(ValueError, match=r"missing: grouping_k\.prototypes_patch\.weight"):
+        from_official(file)
