@@ -49,6 +49,8 @@ def noted_source(meta: Mapping[str, Any]) -> str | None:
 def count_of(steps: Any) -> int | None:
     """Steps that a file notes as a number or as a tensor of one; None where it notes neither."""
     number = steps.item() if isinstance(steps, Tensor) and steps.numel() == 1 else steps
+    if isinstance(number, float) and number.is_integer():  # torch's optimizers count in floats
+        return int(number)
     return number if isinstance(number, int) else None
 
 
