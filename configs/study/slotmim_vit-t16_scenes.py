@@ -1,0 +1,6 @@
+"""SlotMIM under the study's budget: the quickstart's model, with the paper's learning rate to begin with."""
+
+_base_ = "../slotmim_vit-t16_quickstart.py"
+
+# the published 1.5e-4 for a batch of 256, for a batch of 32
+optim_wrapper = dict(optimizer=dict(lr=1.5e-4 * 32 / 256))
