@@ -11,7 +11,12 @@ _base_ = "./slotmim_vit-b16_cocoplus.py"
 
 model = dict(
     backbone=dict(
-        arch=dict(embed_dims=96, num_layers=6, num_heads=3, feedforward_channels=384), img_size=128, drop_path_rate=0.0
+        _delete_=True,
+        type="slotcon_mm.MaskedVisionTransformer",
+        arch=dict(embed_dims=96, num_layers=6, num_heads=3, feedforward_channels=384),
+        img_size=128,
+        patch_size=16,
+        out_type="featmap",
     ),
     neck=dict(in_channels=96, hidden_channels=256, out_channels=128, num_prototypes=64, temperature=0.06),
     group_head=dict(teacher_temperature=0.06),

@@ -81,11 +81,11 @@ def test_a_study_writes_a_table_and_goes_on_where_it_stopped(tmp_path, monkeypat
 def test_an_ablation_changes_what_its_name_says_and_trains_at_slotcons_rate(scenes, tmp_path, monkeypatch):
     import study
 
-    names = [name for name in study.studied() if name not in study.METHODS]
-    assert {study.study_config(name).model.group_weight for name in names} == {0.0, 0.5, 1.0}
-    whole = study.study_config("slotcon")
+    names = [name for name in study.studied("r18") if name not in study.METHODS["r18"]]
+    assert {study.study_config(name, "r18").model.group_weight for name in names} == {0.0, 0.5, 1.0}
+    whole = study.study_config("slotcon", "r18")
     for name in names:
-        config = study.study_config(name)
+        config = study.study_config(name, "r18")
         assert (config.model != whole.model) == ("unaligned" not in name)
         assert (config.train_dataloader != whole.train_dataloader) == ("unaligned" in name)
         assert config.optim_wrapper == whole.optim_wrapper
@@ -103,6 +103,35 @@ def test_an_ablation_changes_what_its_name_says_and_trains_at_slotcons_rate(scen
     assert used == [("slotcon_k16", 5, 4.0)]
 
 
+def test_every_method_on_a_vision_transformer_has_slotmims_budget_and_an_ablation_what_its_name_says():
+    import study
+
+    whole = study.study_config("slotmim", "vit-t16")
+    names = study.studied("vit-t16")
+    assert set(names) == {
+        "slotmim", "slotcon", "densecl", "slotmim_no-masks", "slotmim_no-within-view", "slotmim_no-slots",
+    }  # fmt: skip
+    arch = {name: study.study_config(name, "vit-t16").model.backbone.arch for name in names}
+    assert all(one == whole.model.backbone.arch for one in arch.values())
+    plain = {key: value for key, value in pipeline_of(whole).items() if key != "mask"}
+    for name in names:
+        config = study.study_config(name, "vit-t16")
+        masked = name not in ("slotcon", "densecl", "slotmim_no-masks")
+        assert pipeline_of(config) == (pipeline_of(whole) if masked else plain)
+        assert config.train_cfg == whole.train_cfg
+        assert config.optim_wrapper == whole.optim_wrapper
+        if name.startswith("slotmim"):
+            changed = dict(group_weight=config.model.group_weight, within=config.model.within_view_weight)
+            assert changed == dict(
+                group_weight=1.0 if name.endswith("no-slots") else 0.5,
+                within=0.0 if name.endswith(("no-masks", "no-within-view")) else 1.0,
+            )
+
+
+def pipeline_of(config: Config) -> dict:
+    return dict(config.train_dataloader.dataset.pipeline[1])
+
+
 def test_without_inverse_augmentation_scores_are_compared_where_they_lie(scenes):
     import unaligned_views
 
@@ -116,7 +145,7 @@ def test_without_inverse_augmentation_scores_are_compared_where_they_lie(scenes)
 def test_simsiams_predictor_gets_the_rate_that_is_tried():
     import study
 
-    config = study.study_config("simsiam")
+    config = study.study_config("simsiam", "r18")
     published = config.optim_wrapper.optimizer.lr
     config.merge_from_dict(study.learning_rates(config, 4.0))
     assert config.optim_wrapper.optimizer.lr == pytest.approx(4 * published)
@@ -180,7 +209,7 @@ def test_few_images_meet_themselves_in_a_queue(num_images, expected):
     import study
 
     assert study.queue_length(num_images, batch_size=32) == expected
-    configs = [study.study_config(method) for method in ("densecl", "mocov2")]
+    configs = [study.study_config(method, "r18") for method in ("densecl", "mocov2")]
     assert [config.model.queue_len for config in configs] == [study.queue_length(study.NUM_TRAIN, 32)] * 2
 
 
