@@ -13,7 +13,7 @@ model = dict(
     type="slotcon_mm.SlotMIM",
     backbone=dict(
         type="slotcon_mm.MaskedVisionTransformer",
-        arch="deit-base",
+        arch="base",
         img_size=224,
         patch_size=16,
         out_type="featmap",
@@ -83,6 +83,9 @@ train_cfg = dict(by_epoch=True, max_epochs=800)
 optim_wrapper = dict(
     type="AmpOptimWrapper",  # fp16
     loss_scale="dynamic",
+    # two groups: what decays and what does not
+    constructor="slotcon_mm.LayerDecayConstructor",
+    paramwise_cfg=dict(layer_decay_rate=1.0, norm_decay_mult=0.0, bias_decay_mult=0.0, flat_decay_mult=0.0),
     optimizer=dict(
         type="slotcon_mm.ClippedAdamW",
         lr=1.5e-4 * 1024 / 256,
@@ -99,10 +102,22 @@ param_scheduler = [
         type="slotcon_mm.WarmupCosineLR",
         warmup=10,  # epochs
         start_factor=0.0,
-        last_warmup_step=-1,
+        full_rate_in_warmup=True,  # its last step has it, as in the published code
         eta_min=2e-6,
         by_epoch=True,
         convert_to_iter_based=True,
     ),
-    dict(type="slotcon_mm.CosineWeightDecay", eta_max=0.4, by_epoch=True, convert_to_iter_based=True),
+    dict(type="slotcon_mm.CosineWeightDecay", final=0.4, by_epoch=True, convert_to_iter_based=True),
+]
+custom_hooks = [
+    dict(type="slotcon_mm.SampleSeedHook"),
+    dict(type="slotcon_mm.StepSeedHook"),
+    dict(type="slotcon_mm.FiniteGuardHook"),
+    dict(type="slotcon_mm.FrozenPrototypesHook", epochs=3),
+    dict(type="slotcon_mm.RankAgreementHook"),
+    dict(type="slotcon_mm.UnreadableImagesHook"),
+    dict(type="slotcon_mm.TeacherStepsHook"),
+    dict(type="slotcon_mm.ThroughputHook"),
+    dict(type="slotcon_mm.CollapseMonitorHook", interval=1),
+    dict(type="slotcon_mm.GroupVisualizationHook", num_images=6, interval=10),
 ]

@@ -48,7 +48,21 @@ train_cfg = dict(max_epochs=30)
 optim_wrapper = dict(
     _delete_=True,
     type="OptimWrapper",
+    constructor="slotcon_mm.LayerDecayConstructor",
+    paramwise_cfg=dict(layer_decay_rate=1.0, norm_decay_mult=0.0, bias_decay_mult=0.0, flat_decay_mult=0.0),
     optimizer=dict(type="slotcon_mm.ClippedAdamW", lr=1e-3, betas=(0.9, 0.999), weight_decay=0.04, max_norm=0.3),
 )
 auto_scale_lr = dict(enable=False)
 default_hooks = dict(logger=dict(interval=31))
+param_scheduler = [
+    dict(
+        type="slotcon_mm.WarmupCosineLR",
+        warmup=1,
+        start_factor=0.0,
+        full_rate_in_warmup=True,
+        eta_min=2e-6,
+        by_epoch=True,
+        convert_to_iter_based=True,
+    ),
+    dict(type="slotcon_mm.CosineWeightDecay", final=0.4, by_epoch=True, convert_to_iter_based=True),
+]

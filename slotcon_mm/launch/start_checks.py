@@ -27,7 +27,6 @@ from slotcon_mm.launch.evaluation_while_training import LOOP, evaluation_changes
 from slotcon_mm.launch.label_map_checks import try_labeled_samples
 from slotcon_mm.launch.labeled_data import turned_images
 from slotcon_mm.launch.network_checks import compare_networks, say
-from slotcon_mm.launch.run_length import warmups_of
 
 __all__ = ["check_start", "check_test"]
 
@@ -68,8 +67,9 @@ def check_start(runner: Runner, given: GivenWeights | None = None) -> None:
             f"expected no sync_bn for pretraining, got {runner.cfg.sync_bn}: leave it out, and choose the norm by "
             "model.backbone.norm_cfg=dict(type='SyncBN')"
         )
-    for key, warmup in warmups_of(runner.cfg).items():
-        expect_warmup_within(warmup, runner.max_epochs, key)
+    scheduler = runner.cfg.get("param_scheduler")
+    if isinstance(scheduler, dict) and scheduler.get("type") == "slotcon_mm.WarmupCosineLR":
+        expect_warmup_within(scheduler["warmup"], runner.max_epochs)
     try_labeled_samples(loader.dataset)
     if (runner.cfg.get("val_cfg") or {}).get("type") == LOOP:
         parts = runner.val_loop.parts

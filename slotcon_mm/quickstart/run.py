@@ -20,7 +20,7 @@ from slotcon_mm.evaluation.supervised_fcn import supervised_fcn
 from slotcon_mm.inference.fill_gallery import fill_gallery, read_square
 from slotcon_mm.inference.group_names import fingerprint_of, propose_names
 from slotcon_mm.launch.fine_tuning import has_detection
-from slotcon_mm.launch.run_length import warmups_of
+from slotcon_mm.launch.run_length import length_options
 from slotcon_mm.launch.runner import build_runner
 from slotcon_mm.launch.start_checks import check_start
 from slotcon_mm.launch.training import train
@@ -147,8 +147,7 @@ def make_config(
             # as many steps as on the scenes, whatever the number of images
             epochs = max(1, round(config.train_cfg.max_epochs * NUM_TRAIN / max(1, len(list_images(data)))))
     config.train_cfg.max_epochs = epochs or config.train_cfg.max_epochs
-    for key, warmup in warmups_of(config).items():
-        config.merge_from_dict({key: min(warmup, config.train_cfg.max_epochs / 4)})
+    config.merge_from_dict(length_options(str(file), config.train_cfg.max_epochs))
     if lr is not None:
         config.optim_wrapper.optimizer.lr = lr
     return config
