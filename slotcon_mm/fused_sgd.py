@@ -1,4 +1,4 @@
-"""torch's fused SGD kernel, p = p - lr (momentum mu + g) in one pass over memory, and which tensors such kernels take."""
+"""torch's fused SGD kernel, p = p - lr (momentum mu + g) in one pass over memory, and what such kernels take."""
 
 from __future__ import annotations
 

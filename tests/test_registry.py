@@ -46,9 +46,9 @@ from slotcon_mm import registry
             ],
         ),
         ("METRICS", ["GroupMetric"]),
-        ("OPTIMIZERS", ["LARS"]),
+        ("OPTIMIZERS", ["ClippedAdamW", "LARS"]),
         ("OPTIM_WRAPPER_CONSTRUCTORS", ["LayerDecayConstructor"]),
-        ("PARAM_SCHEDULERS", ["WarmupCosineLR"]),
+        ("PARAM_SCHEDULERS", ["CosineWeightDecay", "WarmupCosineLR"]),
         (
             "HOOKS",
             [
@@ -57,6 +57,7 @@ from slotcon_mm import registry
                 "DeviceScalarsHook",
                 "FinalPreciseBNHook",
                 "FiniteGuardHook",
+                "FrozenPrototypesHook",
                 "GroupVisualizationHook",
                 "HeadsFirstHook",
                 "InterimCheckpointHook",

@@ -87,9 +87,9 @@ def check_facts(saved: dict[str, Any] | None, now: dict[str, Any], *, by_epoch: 
     length = "max_epochs" if by_epoch else "max_iters"
     if saved[length] != now[length]:
         notes.append(
-            f"--resume: {length} is {now[length]} instead of {saved[length]}: slotcon_mm's schedules of learning rate "
-            "and teacher follow the new length from here on, MMEngine's keep the numbers of the config. The result "
-            f"differs from that of a run with {now[length]} from the start"
+            f"--resume: {length} is {now[length]} instead of {saved[length]}: slotcon_mm's schedules of learning rate, "
+            "weight decay and teacher follow the new length from here on, MMEngine's keep the numbers of the config. "
+            f"The result differs from that of a run with {now[length]} from the start"
         )
     if saved["fingerprint"] != now["fingerprint"]:
         notes.append(

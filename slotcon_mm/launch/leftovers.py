@@ -10,7 +10,7 @@ from mmengine.registry import root
 
 from slotcon_mm.signatures import parameters_of
 
-__all__ = ["leftovers", "strange_arguments"]
+__all__ = ["found_in", "leftovers", "strange_arguments"]
 
 # read by what builds a part, not by the part
 READ_BY_BUILDERS = {"type", "_scope_", "_delete_", "constructor", "paramwise_cfg", "convert_to_iter_based", "priority"}
@@ -84,6 +84,7 @@ def not_accepted(node: Mapping[str, Any], part: Any) -> list[str]:
 
 
 def found_in(registry: Any, kind: str, scope: str | None) -> Any:
+    """What a config's ``type`` means under a ``default_scope``; None if nothing is called so."""
     try:
         with registry.switch_scope_and_registry(scope) as local:
             return local.get(kind)

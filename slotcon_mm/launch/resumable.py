@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from mmengine.config import Config, ConfigDict
+from mmengine.registry import OPTIMIZERS
 
 from slotcon_mm.launch.configs import is_pretraining
+from slotcon_mm.launch.leftovers import found_in
 from slotcon_mm.visualization.tolerant_vis_backend import tolerate_failing_backends
 
 __all__ = ["LOADER_WAIT_SECONDS", "PROCESSES_WAIT_SECONDS", "make_resumable"]
@@ -51,7 +53,8 @@ def make_resumable(config: Config, *, resumed_iteration: int = 0, minutes: float
     config.custom_hooks = [*others, interim]
     if is_pretraining(config):
         place_batches(loader)
-        if config.optim_wrapper.optimizer.type != "slotcon_mm.LARS":
+        optimizer = found_in(OPTIMIZERS, config.optim_wrapper.optimizer.type, config.get("default_scope"))
+        if not getattr(optimizer, "stands_still_on_device", False):
             for hook in config.get("custom_hooks") or []:
                 # other optimizers cannot stand still by a flag on the device
                 hook.type = "slotcon_mm.BlockingFiniteGuardHook" if hook.type == DEVICE_GUARD else hook.type

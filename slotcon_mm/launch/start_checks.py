@@ -27,6 +27,7 @@ from slotcon_mm.launch.evaluation_while_training import LOOP, evaluation_changes
 from slotcon_mm.launch.label_map_checks import try_labeled_samples
 from slotcon_mm.launch.labeled_data import turned_images
 from slotcon_mm.launch.network_checks import compare_networks, say
+from slotcon_mm.launch.schedules import schedules_of_config
 
 __all__ = ["check_start", "check_test"]
 
@@ -67,9 +68,9 @@ def check_start(runner: Runner, given: GivenWeights | None = None) -> None:
             f"expected no sync_bn for pretraining, got {runner.cfg.sync_bn}: leave it out, and choose the norm by "
             "model.backbone.norm_cfg=dict(type='SyncBN')"
         )
-    scheduler = runner.cfg.get("param_scheduler")
-    if isinstance(scheduler, dict) and scheduler.get("type") == "slotcon_mm.WarmupCosineLR":
-        expect_warmup_within(scheduler["warmup"], runner.max_epochs)
+    for place, schedule in schedules_of_config(runner.cfg).items():
+        if schedule.get("type") == "slotcon_mm.WarmupCosineLR":
+            expect_warmup_within(schedule["warmup"], runner.max_epochs, place)
     try_labeled_samples(loader.dataset)
     if (runner.cfg.get("val_cfg") or {}).get("type") == LOOP:
         parts = runner.val_loop.parts
@@ -126,8 +127,7 @@ def follow_config(runner: Runner, saved: str | None) -> None:
 def say_what_schedules_miss(runner: Runner) -> None:
     """Warns of a schedule whose milestones, beginning or end lie beyond the end of the run."""
     lengths = {True: runner.max_epochs, False: runner.max_iters}
-    given = runner.cfg.get("param_scheduler") or []
-    for number, schedule in enumerate(given if isinstance(given, list | tuple) else [given]):
+    for number, schedule in enumerate(schedules_of_config(runner.cfg).values()):
         by_epoch = schedule.get("by_epoch", True)
         length, unit = lengths[by_epoch], "epochs" if by_epoch else "iterations"
         late = [step for step in schedule.get("milestones") or [] if step >= length]

@@ -21,6 +21,7 @@ from torch.nn.modules._functions import SyncBatchNorm as TorchSyncedNormalizatio
 from slotcon_mm.checkpoints.safe_loading import load_from_safe_local
 from slotcon_mm.checks import RunStoppedError
 from slotcon_mm.engine.hooks.finite_guard_hook import FiniteGuardHook
+from slotcon_mm.engine.optimizers.clipped_adamw import ClippedAdamW
 from slotcon_mm.engine.optimizers.lars import LARS
 from slotcon_mm.launch.compile_networks import compile_networks
 from slotcon_mm.launch.runner import build_runner
@@ -75,11 +76,12 @@ def test_the_loss_and_its_gradient_wait_for_nothing():
         torch.cuda.set_sync_debug_mode("default")
 
 
+@pytest.mark.parametrize("kind", [LARS, ClippedAdamW])
 @pytest.mark.parametrize("scale", [None, 1024.0])
-def test_a_guarded_step_waits_for_nothing(scale, tmp_path):
+def test_a_guarded_step_waits_for_nothing(scale, kind, tmp_path):
     set_total_steps()
     model = tiny_slotcon().float().cuda()
-    optimizer = LARS([p for p in model.parameters() if p.requires_grad], lr=0.1)
+    optimizer = kind([p for p in model.parameters() if p.requires_grad], lr=0.1)
     scaler = torch.amp.GradScaler("cuda", enabled=scale is not None, init_scale=scale or 1.0)
     runner = SimpleNamespace(model=model, optim_wrapper=SimpleNamespace(optimizer=optimizer), iter=0, work_dir=tmp_path)
     guard = FiniteGuardHook()
@@ -99,6 +101,24 @@ def test_a_guarded_step_waits_for_nothing(scale, tmp_path):
         finally:
             torch.cuda.set_sync_debug_mode("default")
     assert bool(model.watch.intact)
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last], ids=["fused", "of other layouts"])
+def test_clipped_adamw_moves_on_cuda_as_on_the_cpu_and_stands_still_by_a_flag(layout):
+    def moved(device: str) -> list[torch.Tensor]:
+        generator = torch.Generator().manual_seed(0)
+        start, *gradients = (torch.randn(2, 3, 4, 5, generator=generator) for _ in range(4))
+        param = start.to(device).requires_grad_()
+        optimizer = ClippedAdamW([param], lr=0.1)
+        for step, gradient in enumerate(gradients):
+            param.grad = 64 * gradient.to(device).contiguous(memory_format=layout)
+            optimizer.grad_scale = torch.full((), 64.0, device=device)
+            optimizer.found_inf = torch.full((), float(step == 1), device=device)
+            optimizer.step()
+        return [value.detach().cpu() for value in (param, *optimizer.state[param].values())]
+
+    for on_gpu, on_cpu in zip(moved("cuda"), moved("cpu"), strict=True):
+        torch.testing.assert_close(on_gpu, on_cpu, rtol=1e-5, atol=1e-6)
 
 
 def test_the_cuda_loss_is_the_cpus():

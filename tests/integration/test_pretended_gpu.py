@@ -12,6 +12,8 @@ import torch
 from helpers import as_samples, random_batch, set_total_steps, tiny_slotcon
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from slotcon_mm.engine.optimizers.clipped_adamw import ClippedAdamW
+
 BENCHMARKS = Path(__file__).parents[2] / "tools/benchmarks"
 HOW = "tools/benchmarks/launches.py says what launches where. If it is worth it, write what was found into MOST"
 
@@ -76,6 +78,10 @@ def on_pretended_gpu(program: Callable[[torch.Tensor], object]) -> list[str]:
         lambda x: torch.nn.functional.linear(x.half(), x),
         lambda x: x.index_copy_(0, torch.zeros(1, device="cuda", dtype=torch.long), x[:1].half()),
         lambda x: torch.batch_norm_elemt(x, None, None, x[0].half(), x[0].half(), 1e-5),
+        lambda x: torch._fused_adamw_(
+            [x], [x], [x.T], [x], [], [x[0, 0]], lr=1.0, beta1=0.9, beta2=0.9, weight_decay=0.0, eps=1.0, amsgrad=False,
+            maximize=False,
+        ),
         lambda x: torch._fused_sgd_(
             [x], [x.half()], [], weight_decay=0.0, momentum=0.0, lr=1.0, dampening=0.0, nesterov=False, maximize=False,
             is_first_step=False,
@@ -109,6 +115,22 @@ def test_a_read_of_a_value_is_refused(program):
 
     with pytest.raises((WaitError, DataDependentOutputException, DynamicOutputShapeException)):
         on_pretended_gpu(program)
+
+
+@pytest.mark.parametrize("alike", [True, False], ids=["fused", "of other layouts"])
+@pytest.mark.parametrize("scale", [None, 8.0])
+def test_clipped_adamw_reads_no_value(alike, scale):
+    def program(x: torch.Tensor) -> None:
+        param = torch.nn.Parameter(x)
+        param.grad = torch.zeros_like(x) if alike else torch.zeros_like(x).T
+        optimizer = ClippedAdamW([param])
+        optimizer.found_inf = torch.zeros((), device="cuda")
+        if scale is not None:
+            optimizer.grad_scale = torch.full((), scale, device="cuda")
+        for _ in range(2):
+            optimizer.step()
+
+    assert ("aten::_fused_adamw_" in on_pretended_gpu(program)) is alike
 
 
 def test_copies_that_wait_for_nothing_and_work_of_the_host_are_allowed():

@@ -96,9 +96,8 @@ def test_two_processes_resume_exactly(scenes, tmp_path):
 def test_a_changed_length_is_said_and_followed(scenes, tmp_path):
     train(build_run(QUICKSTART, tmp_path, options=pretraining_options(scenes, epochs=2)))
     runner = train(build_run(QUICKSTART, tmp_path, options=pretraining_options(scenes, epochs=3), resume="latest"))
-    assert "max_epochs is 3 instead of 2: slotcon_mm's schedules of learning rate and teacher follow" in log_of(
-        tmp_path
-    )
+    said = "max_epochs is 3 instead of 2: slotcon_mm's schedules of learning rate, weight decay and teacher follow"
+    assert said in log_of(tmp_path)
     last = warmup_cosine(11, 2.0, warmup=4, total=12, start_factor=0.01, eta_min=1e-6)
     assert runner.optim_wrapper.get_lr()["lr"][0] == pytest.approx(last)
 

@@ -153,11 +153,18 @@ def test_without_workers_there_is_no_timeout_which_torch_would_refuse():
 
 
 @pytest.mark.parametrize(
-    ("optimizer", "guard"), [("slotcon_mm.LARS", "FiniteGuardHook"), ("AdamW", "BlockingFiniteGuardHook")]
+    ("optimizer", "guard"),
+    [
+        ("slotcon_mm.LARS", "FiniteGuardHook"),
+        ("slotcon_mm.ClippedAdamW", "FiniteGuardHook"),
+        ("LARS", "BlockingFiniteGuardHook"),  # that of mmpretrain
+        ("AdamW", "BlockingFiniteGuardHook"),
+    ],
 )
 def test_a_pretraining_by_another_optimizer_gets_the_guard_that_waits(optimizer, guard):
     config = Config(
         dict(
+            default_scope="mmpretrain",
             model=dict(type="slotcon_mm.SlotCon"),
             train_cfg=dict(by_epoch=True, max_epochs=1),
             train_dataloader=dict(dataset=dict(type="slotcon_mm.UnlabeledImageDataset")),

@@ -286,6 +286,19 @@ def fused_sgd(
             expect_type(name, value, torch.float32)
 
 
+def fused_adamw(
+    params: list[Tensor], gradients: list[Tensor], averages: list[Tensor], squares: list[Tensor], *rest: Any,
+    found_inf: Tensor | None = None, grad_scale: Tensor | None = None, **options: Any,
+) -> None:  # fmt: skip
+    together = (params, gradients, averages, squares)
+    if len({(t.dtype, t.device) for tensors in together for t in tensors}) > 1:
+        raise MixedError("expected parameters, gradients and moments of one type and device")
+    if any(len({t.stride() for t in alike}) > 1 for alike in zip(*together, strict=True)):
+        raise MixedError("expected parameters, gradients and moments of one layout")
+    for name, value in dict(found_inf=found_inf, grad_scale=grad_scale).items():
+        expect_type(name, value, torch.float32)
+
+
 SHAPES: dict[Any, Callable[..., Any]] = {
     aten.batch_norm_stats.default: batch_norm_stats,
     aten.batch_norm_gather_stats_with_counts.default: batch_norm_gather_stats_with_counts,
@@ -295,4 +308,5 @@ SHAPES: dict[Any, Callable[..., Any]] = {
     aten.batch_norm_backward_elemt.default: batch_norm_backward_elemt,
     aten._fused_sgd_.default: fused_sgd,
     aten._fused_sgd_.tensor_lr: fused_sgd,
+    aten._fused_adamw_.default: fused_adamw,
 }

@@ -17,7 +17,6 @@ from torch.optim import Optimizer
 
 from slotcon_mm.checks import RunStoppedError, listing, printable
 from slotcon_mm.engine.model_of import model_of
-from slotcon_mm.engine.optimizers.lars import LARS
 from slotcon_mm.registry import HOOKS
 
 __all__ = ["LAST_GOOD", "MOST_OVERFLOWS", "FiniteGuardHook"]
@@ -44,13 +43,16 @@ class FiniteGuardHook(Hook):
 
     In a step: ``SlotCon.loss`` notes on the device whether scores and losses are finite on all ranks; before the
     optimizer moves, the gradients (which all ranks share) are looked at as well. If anything is not finite, the
-    model's ``watch.intact`` becomes false, and with it LARS, teacher and center stand still. The host reads the flags a
-    step later, when they are there without waiting; then BN statistics go back to those before that step, the main
-    process saves ``last_good.pth``, and every process stops with the first bad quantity and its images.
+    model's ``watch.intact`` becomes false, and with it optimizer, teacher and center stand still. The host reads the
+    flags a step later, when they are there without waiting; then BN statistics go back to those before that step, the
+    main process saves ``last_good.pth``, and every process stops with the first bad quantity and its images.
 
     Under AMP, infinite gradients of a finite loss are an overflow that the scaler answers: that step moves neither
     parameters nor optimizer state, teacher and center go on. At a scale of 1 or less, or after ``MOST_OVERFLOWS`` in a
     row, it is no overflow any more.
+
+    The optimizer is one whose class says ``stands_still_on_device = True``: where its attribute ``found_inf``, a float
+    tensor, is 1, its step changes nothing, and the host does not wait to learn of it.
     """
 
     priority = "VERY_HIGH"
@@ -58,10 +60,11 @@ class FiniteGuardHook(Hook):
     def before_train(self, runner: Runner) -> None:
         self.model = model_of(runner)
         self.optimizer = runner.optim_wrapper.optimizer
-        if not isinstance(self.optimizer, LARS):
+        if not getattr(self.optimizer, "stands_still_on_device", False):
             raise ValueError(
-                "expected slotcon_mm.LARS with FiniteGuardHook, since other optimizers cannot stand still without the "
-                f"host's waiting, got {type(self.optimizer).__name__}: take slotcon_mm.BlockingFiniteGuardHook"
+                "expected slotcon_mm.LARS or slotcon_mm.ClippedAdamW with FiniteGuardHook, since other optimizers "
+                f"cannot stand still without the host's waiting, got {type(self.optimizer).__name__}: take "
+                "slotcon_mm.BlockingFiniteGuardHook"
             )
         names = {id(parameter): name for name, parameter in self.model.named_parameters()}
         self.parameters = [p for group in self.optimizer.param_groups for p in group["params"]]

@@ -31,9 +31,9 @@ class ClippedAdamW(AdamW):
     to learn of it. A parameter without a gradient is left alone: no decay, no state, and its steps count from its first
     gradient.
 
-    The step is written out here since torch's own cannot clip in between. (A subclass that calls it runs the hooks of a
-    step twice as soon as any AdamW has been made; and on a CPU torch's fused kernel mixes up the values of tensors whose
-    layouts differ. Seen in torch 2.11.)
+    The step is written out here, since torch's own cannot clip in between. (Seen in torch 2.11: a subclass whose step
+    calls torch's runs the step's hooks twice as soon as any AdamW has been made; on a CPU the fused kernel mixes up the
+    values of tensors whose layouts differ.)
 
     Args:
         params: Parameters or groups of them.

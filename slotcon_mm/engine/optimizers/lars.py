@@ -35,6 +35,7 @@ class LARS(Optimizer):
         trust_coefficient: eta.
     """
 
+    stands_still_on_device = True  # FiniteGuardHook asks for it
     _step_supports_amp_scaling = True  # torch's GradScaler looks for it
 
     def __init__(

@@ -14,18 +14,19 @@ from helpers import as_samples, random_batch, run_on_two_processes, set_total_st
 from slotcon_mm.checks import RunStoppedError
 from slotcon_mm.engine.hooks import finite_guard_hook
 from slotcon_mm.engine.hooks.finite_guard_hook import MOST_OVERFLOWS, FiniteGuardHook
+from slotcon_mm.engine.optimizers.clipped_adamw import ClippedAdamW
 from slotcon_mm.engine.optimizers.lars import LARS
 
 BATCH = dict(data_samples=[])
 
 
 class Run:
-    """A model, LARS, a GradScaler on the CPU if ``scale`` is given, and the guard, stepped by hand."""
+    """A model, an optimizer, a GradScaler on the CPU if ``scale`` is given, and the guard, stepped by hand."""
 
-    def __init__(self, folder: Path, *, scale: float | None = None) -> None:
+    def __init__(self, folder: Path, optimizer: Any = LARS, *, scale: float | None = None) -> None:
         set_total_steps()
         self.model = tiny_slotcon().float()
-        self.optimizer = LARS([p for p in self.model.parameters() if p.requires_grad], lr=0.1)
+        self.optimizer = optimizer([p for p in self.model.parameters() if p.requires_grad], lr=0.1)
         self.scaler = torch.amp.GradScaler("cpu", enabled=scale is not None, init_scale=scale or 1.0)
         self.saved: list[str] = []
         self.runner: Any = SimpleNamespace(
@@ -35,9 +36,11 @@ class Run:
         self.guard = FiniteGuardHook()
         self.guard.before_train(self.runner)
 
-    def step(self, *, gradient: float | None = None) -> None:
-        """With ``gradient``, one value of the prototypes' gradient is that."""
+    def step(self, *, gradient: float | None = None, pixel: float | None = None) -> None:
+        """With ``gradient``, one value of the prototypes' gradient is that; with ``pixel``, one of the first view."""
         views, boxes, flipped = random_batch()
+        if pixel is not None:
+            views[0][0, 0, 0, 0] = pixel
         self.guard.before_train_iter(self.runner, 0)
         result = self.model([view.float() for view in views], as_samples(boxes, flipped), mode="loss")
         self.optimizer.zero_grad()
@@ -50,9 +53,16 @@ class Run:
         self.runner.iter += 1
 
     def weights(self) -> dict[str, torch.Tensor]:
-        momenta = {f"momentum {i}": state["momentum_buffer"] for i, state in enumerate(self.optimizer.state.values())}
+        """And the optimizer's state: momenta, or moments and counts of steps."""
+        states = enumerate(self.optimizer.state.values())
+        state = {f"{name} {i}": value for i, state in states for name, value in state.items()}
         student = {name: value for name, value in self.model.named_parameters() if value.requires_grad}
-        return {name: value.detach().clone() for name, value in {**student, **momenta}.items()}
+        return {name: value.detach().clone() for name, value in {**student, **state}.items()}
+
+
+@pytest.fixture(params=[LARS, ClippedAdamW])
+def optimizer(request) -> type[torch.optim.Optimizer]:
+    return request.param
 
 
 def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
@@ -71,9 +81,9 @@ def test_steps_that_are_finite_move_and_go_on(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_its_own_flag_of_the_step_before_is_not_taken_for_a_scalers(tmp_path):
-    """LARS reads one attribute for both: a gradient that was not finite once passed for an overflow."""
-    run = Run(tmp_path)
+def test_its_own_flag_of_the_step_before_is_not_taken_for_a_scalers(tmp_path, optimizer):
+    """Optimizers read one attribute for both: a gradient that was not finite once passed for an overflow."""
+    run = Run(tmp_path, optimizer)
     run.step()
     before = run.weights()
     run.step(gradient=float("nan"))
@@ -81,8 +91,20 @@ def test_its_own_flag_of_the_step_before_is_not_taken_for_a_scalers(tmp_path):
     assert not bool(run.model.watch.intact)
 
 
-def test_an_overflow_under_a_scaler_moves_neither_weights_nor_momenta_but_teacher_and_center(tmp_path):
-    run = Run(tmp_path, scale=1024.0)
+@pytest.mark.parametrize("scale", [None, 1024.0])
+def test_a_loss_that_is_nan_leaves_weights_and_optimizer_as_they_were_and_ends_the_run(tmp_path, optimizer, scale):
+    run = Run(tmp_path, optimizer, scale=scale)
+    run.step()
+    before = run.weights()
+    run.step(pixel=float("nan"))
+    assert same(before, run.weights())
+    with pytest.raises(RunStoppedError, match="in iteration 2, first in "):
+        run.step()
+    assert same(before, run.weights())
+
+
+def test_an_overflow_under_a_scaler_moves_neither_weights_nor_momenta_but_teacher_and_center(tmp_path, optimizer):
+    run = Run(tmp_path, optimizer, scale=1024.0)
     run.step()
     before, center = run.weights(), run.model.group_head.center.clone()
     teacher = run.model.teacher.neck.prototypes.clone()
@@ -98,8 +120,8 @@ def test_an_overflow_under_a_scaler_moves_neither_weights_nor_momenta_but_teache
     run.guard.settle(run.runner)
 
 
-def test_an_overflow_at_a_scale_of_one_is_a_finding(tmp_path):
-    run = Run(tmp_path, scale=1.0)
+def test_an_overflow_at_a_scale_of_one_is_a_finding(tmp_path, optimizer):
+    run = Run(tmp_path, optimizer, scale=1.0)
     run.step()
     before = run.weights()
     run.step(gradient=float("inf"))

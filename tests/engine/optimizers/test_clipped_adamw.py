@@ -142,7 +142,11 @@ def test_parameters_without_gradient_neither_decay_nor_get_state_and_count_from_
 
 def test_groups_have_numbers_of_their_own():
     params = [torch.ones(3, 3, requires_grad=True) for _ in range(3)]
-    groups = [dict(params=params[:1]), dict(params=params[1:2], weight_decay=0.0), dict(params=params[2:], max_norm=1e-9)]
+    groups = [
+        dict(params=params[:1]),
+        dict(params=params[1:2], weight_decay=0.0),
+        dict(params=params[2:], max_norm=1e-9),
+    ]
     optimizer = ClippedAdamW(groups, lr=0.1, weight_decay=0.5, eps=1.0)
     for param in params:
         param.grad = torch.ones(3, 3)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import pytest
+import torch
 from mmengine.config import Config
 from mmengine.optim import build_optim_wrapper
+from mmpretrain.models import VisionTransformer
 from mmpretrain.registry import MODELS
 from runs import CONFIGS
 from torch import nn
 
 from slotcon_mm.engine.optimizers.layer_decay import BACKBONE
+from slotcon_mm.models.algorithms.layer_depth import layer_depth
 
 
 @pytest.fixture(scope="module")
@@ -67,3 +71,72 @@ def test_each_parameter_of_the_student_is_in_one_of_few_groups_and_the_heads_are
     assert len(groups) == 12  # six depths, with and without decay
     assert groups[0]["lr"] == 2
     assert [group[BACKBONE] for group in groups] == [False] * 2 + [True] * 10
+
+
+# A ViT and its heads, of which all but 1-D tensors decay -------------------------------------------------------------
+
+
+def perceptron(*channels: int) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for inputs, outputs in pairwise(channels):
+        layers += [nn.Linear(inputs, outputs), nn.GELU()]
+    return nn.Sequential(*layers[:-1])
+
+
+class Student(nn.Module):
+    """SlotMIM's: ViT-B/16, mask token, projector, prototypes and predictor; shapes without memory."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        with torch.device("meta"):
+            self.backbone = VisionTransformer(arch="base", img_size=224, patch_size=16, out_type="featmap")
+            self.backbone.mask_token = nn.Parameter(torch.zeros(1, 768))
+            self.neck = perceptron(768, 2048, 2048, 256)
+            self.neck.prototypes = nn.Parameter(torch.zeros(512, 256))
+            self.predictor = perceptron(256, 2048, 256)
+
+    def get_layer_depth(self, name: str) -> tuple[int, int]:
+        return layer_depth(self.backbone, name)
+
+
+@pytest.fixture(scope="module")
+def student() -> Student:
+    return Student()
+
+
+def groups_without_flat_decay(student: Student, **paramwise: Any) -> list[dict[str, Any]]:
+    wrapper = build_optim_wrapper(
+        student,
+        dict(
+            type="OptimWrapper",
+            optimizer=dict(type="slotcon_mm.ClippedAdamW", lr=6e-4, weight_decay=0.04, max_norm=0.3),
+            constructor="slotcon_mm.LayerDecayConstructor",
+            paramwise_cfg=dict(flat_decay_mult=0.0, **paramwise),
+        ),
+    )
+    return wrapper.optimizer.param_groups
+
+
+def test_58_tensors_of_a_vit_decay_and_104_do_not_in_four_groups(student):
+    groups = groups_without_flat_decay(student)
+    decayed, others = (
+        [p for g in groups if bool(g["weight_decay"]) is does for p in g["params"]] for does in (True, False)
+    )
+    assert (len(decayed), len(others), len(groups)) == (58, 104, 4)
+    assert {group["weight_decay"] for group in groups} == {0.04, 0.0}
+    assert {group["max_norm"] for group in groups} == {0.3}
+    assert min(p.ndim for p in decayed) == 2
+    assert {p.ndim for p in others} == {1}
+    names = {id(p): name for name, p in student.named_parameters()}
+    tokens = {"backbone.cls_token", "backbone.pos_embed", "backbone.mask_token", "neck.prototypes"}
+    assert tokens <= {names[id(p)] for p in decayed}
+
+
+def test_with_layer_decay_a_vit_has_two_groups_for_each_rate_and_decays_the_same_tensors(student):
+    groups = groups_without_flat_decay(student, layer_decay_rate=0.65)
+    assert sum(len(group["params"]) for group in groups if group["weight_decay"]) == 58
+    rates = sorted({group["lr"] for group in groups})
+    # patches, positions and class token; twelve blocks; the rest
+    assert rates == pytest.approx([6e-4 * 0.65**depth for depth in range(13, -1, -1)])
+    # backbone and heads apart at the full rate
+    assert len(groups) == 2 * 14 + 2

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from mmengine.optim import CosineAnnealingLR, LinearLR, OptimWrapper
 from reference import slotcon as reference
 
-from slotcon_mm.engine.optimizers.schedule import WarmupCosineLR
+from slotcon_mm.engine.optimizers.schedule import WarmupCosineLR, expect_warmup_within
 
 EPOCHS, EPOCH_LENGTH, WARMUP = 12, 7, 5
 TOTAL, W = EPOCHS * EPOCH_LENGTH, WARMUP * EPOCH_LENGTH
@@ -85,9 +86,24 @@ def test_without_warmup_it_starts_at_the_full_rate():
     assert optim_wrapper.param_groups[0]["lr"] == 2.0
 
 
+@pytest.mark.parametrize(("warmup", "warmup_steps"), [(5, 35), (1 / 7, 1), (2 / 7, 2), (0, 0)])
+def test_with_the_full_rate_in_the_warmup_it_is_slotmims_closed_form(warmup, warmup_steps):
+    """l t / (U - 1) for t < U, 0 for U = 1; the cosine begins at t = U, with the full rate once more."""
+    optim_wrapper = wrapper(lr=6e-4)
+    found = rates(
+        optim_wrapper, [build(optim_wrapper, warmup=warmup, start_factor=0, eta_min=2e-6, full_rate_in_warmup=True)]
+    )
+    rise = np.linspace(0, 6e-4, warmup_steps)
+    turn = np.pi * np.arange(TOTAL - warmup_steps) / (TOTAL - warmup_steps)
+    expected = [*rise, *(2e-6 + (6e-4 - 2e-6) * np.cos(turn / 2) ** 2)]
+    assert found == pytest.approx(expected, rel=1e-13, abs=1e-19)
+
+
 def test_a_warmup_as_long_as_the_run_is_refused_with_the_option_that_helps():
     with pytest.raises(ValueError, match=r"param_scheduler.warmup=EPOCHS"):
         build(wrapper(), warmup=EPOCHS)
+    with pytest.raises(ValueError, match=r"param_scheduler.1.warmup=EPOCHS"):
+        expect_warmup_within(12, 12, "param_scheduler.1")
 
 
 def test_moving_by_epochs_is_refused():
