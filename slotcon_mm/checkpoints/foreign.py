@@ -119,7 +119,7 @@ def is_optional(name: str, target: Known | None) -> bool:
 
 
 def is_harmless(name: str, value: Tensor, target: Known | None) -> bool:
-    """A norm behind the features that the network does not have, or a bias of 0 (DINOv3's)."""
+    """A norm behind the features or a class token that the network does not have, or a bias of 0 (DINOv3's)."""
     return is_optional(name, target) or (name.endswith("bias") and not value.any())
 
 
@@ -132,6 +132,8 @@ def describe_rest(chosen: Candidate, unfilled: set[str], beside: Mapping[str, in
     left_over = [name for name in (*chosen.surplus, *chosen.unknown) if not CONSTANT.fullmatch(name)]
     if left_over:
         lines.append(f"left over: {listing(left_over, most=6)}")
+    if "cls_token" in left_over:
+        lines.append("the network has no class token, to which patches attended where the weights were trained")
     if beside:
         lines.append("not used: " + listing([f"{group} ({count} tensors)" for group, count in beside.items()], most=6))
     return lines

@@ -25,13 +25,13 @@ def fit_positions(
     """Replaces position embeddings that are of another grid, or that give the class token a place or none.
 
     A class token's place that the network has not is added to the token itself, and a place that the file has not is 0:
-    both compute the same.
+    both compute the same. It is left out where the network has no class token at all.
 
     Args:
         tensors: By the network's names.
         network: State of the network.
         positions: Name of the position embeddings, (1, tokens, C).
-        class_token: Name of the class token.
+        class_token: Name of the class token; empty where the network has none.
         grid: H, W of the network's embeddings; None where they are square.
         antialias: See ``resize_positions``.
 
@@ -46,11 +46,12 @@ def fit_positions(
         return dict(tensors), None
     old_extra = given.shape[1] - math.prod(old_grid)
     new_extra = wanted.shape[1] - math.prod(new_grid)
-    if {old_extra, new_extra} == {0, 1} and class_token not in tensors:
+    if {old_extra, new_extra} == {0, 1} and class_token and class_token not in tensors:
         return dict(tensors), None
     found = dict(tensors)
     if (old_extra, new_extra) == (1, 0):
-        found[class_token] = found[class_token] + given[:, :1]
+        if class_token:
+            found[class_token] = found[class_token] + given[:, :1]
         given = given[:, 1:]
     elif (old_extra, new_extra) == (0, 1):
         given = torch.cat([torch.zeros_like(given[:, :1]), given], dim=1)

@@ -48,8 +48,8 @@ class Naming(NamedTuple):
 class Family(NamedTuple):
     """Networks that differ in size only, and every naming of them; ours is the first.
 
-    Names of ours (regular expressions): ``optional`` may be missing in the network that is filled, a final norm that it
-    does not have; ``own`` may be missing in a file: norms of outputs that only detectors have, constants, a mask token.
+    Names of ours (regular expressions): ``optional`` may be missing in the network that is filled: a final norm, a
+    class token; ``own`` may be missing in a file: norms of outputs that only detectors have, constants, a mask token.
     """
 
     name: str

@@ -119,6 +119,6 @@ VISION_TRANSFORMERS = Family(
         Naming("Hugging Face", HUGGING_FACE_STEM, hugging_face("encoder.layer.{i}")),
         Naming("Hugging Face", HUGGING_FACE_STEM, hugging_face("layers.{i}")),
     ),
-    optional=r"ln1\..*|mask_token",
+    optional=r"ln1\..*|cls_token|mask_token",
     own=r"mask_token",
 )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from mmpretrain.engine.optimizers import LearningRateDecayOptimWrapperConstructor
 from torch import nn
 
+from slotcon_mm.models.algorithms.layer_depth import layer_depth
 from slotcon_mm.registry import OPTIM_WRAPPER_CONSTRUCTORS
 
 __all__ = ["BACKBONE", "LayerDecayConstructor"]
@@ -24,6 +26,9 @@ class LayerDecayConstructor(LearningRateDecayOptimWrapperConstructor):
     the heads lr. mmpretrain makes a group of each parameter; parameters of the same settings are one group here, so
     that fused optimizers move them in one launch. The heads' group is the first one, whose rate logs show.
 
+    It serves any model with a backbone whose layers' depth is known, mmdet's and mmseg's too. Their own constructors
+    of this kind take their own ConvNeXt, BEiT and MAE only.
+
     ``paramwise_cfg`` has mmpretrain's keys and ``backbone_lr_mult``, 1 by default.
     """
 
@@ -31,6 +36,8 @@ class LayerDecayConstructor(LearningRateDecayOptimWrapperConstructor):
         self, params: list[dict[str, Any]], module: nn.Module, prefix: str = "",
         get_layer_depth: Callable[[str], tuple[int, int]] | None = None, **kwargs: Any,
     ) -> None:  # fmt: skip
+        if get_layer_depth is None and not hasattr(module, "get_layer_depth"):
+            get_layer_depth = partial(layer_depth, module.backbone)
         super().add_params(params, module, prefix, get_layer_depth, **kwargs)
         if prefix == "":
             scale_backbone(params, self.paramwise_cfg.get("backbone_lr_mult", 1.0))

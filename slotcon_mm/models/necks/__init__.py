@@ -1,1 +1,1 @@
-"""From a backbone's feature map to scores and slots."""
+"""From a backbone's feature map to scores and slots; to the pyramid that detectors take."""
