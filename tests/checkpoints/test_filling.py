@@ -8,9 +8,13 @@ import pytest
 import torch
 from helpers import TINY_CONFIG
 from mmpretrain.models import ResNet, ResNetV1c, VisionTransformer
-from torch import nn
+from other_libraries import lived_in
+from torch import Tensor, nn
 
 from slotcon_mm.checkpoints.filling import GivenWeights, backbone_tensors, grid_of
+from slotcon_mm.checkpoints.names.families import all_namings
+from slotcon_mm.checkpoints.names.translation import by_their_names
+from slotcon_mm.models import WindowedVisionTransformer
 from slotcon_mm.registry import MODELS
 
 SMALL = dict(base_channels=8, stem_channels=8)
@@ -135,3 +139,45 @@ def test_a_shared_head_counts_as_the_backbones_last_stage():
 def test_a_vision_transformer_says_the_grid_of_its_positions():
     assert grid_of(VisionTransformer(ARCH, img_size=(64, 32))) == (4, 2)
     assert grid_of(ResNet(depth=18)) is None
+
+
+def as_our_pretraining(weights: dict[str, Tensor]) -> dict:
+    return dict(state_dict={f"{side}backbone.{name}": weights[name] for side in ("teacher.", "") for name in weights})
+
+
+def as_dino(weights: dict[str, Tensor]) -> dict:
+    naming = next(known.naming for known in all_namings() if known.naming.library.startswith("timm (DINO's"))
+    theirs, _ = by_their_names(naming, weights)
+    theirs["head.last_layer.weight"] = torch.ones(4, 8)
+    return {side: {f"{before}{name}": value for name, value in theirs.items()}
+            for side, before in (("teacher", "backbone."), ("student", "module.backbone."))}  # fmt: skip
+
+
+@pytest.mark.parametrize("wrapped", [as_our_pretraining, as_dino])
+def test_detectors_and_segmentors_take_all_of_a_vision_transformer_that_they_have(wrapped):
+    source = lived_in(VisionTransformer(ARCH, img_size=64))
+    weights = {**source.state_dict(), "mask_token": torch.ones(1, 8)}
+    windowed = downstream(WindowedVisionTransformer(ARCH, img_size=64, global_blocks=[0], final_norm=False))
+    filling = GivenWeights("f.pth", wrapped(weights)).fit(windowed)
+    filling.fill(windowed)
+    assert "15 of 15 backbone tensors filled from f.pth (teacher" in filling.verify(windowed)
+    assert windowed.backbone.pos_embed.equal(source.pos_embed[:, 1:])
+    assert windowed.backbone.layers[0].attn.qkv.weight.equal(source.layers[0].attn.qkv.weight)
+    said = "\n".join(filling.describe())
+    assert all(name in said for name in ("cls_token", "ln1.bias", "ln1.weight"))
+    assert "the network has no class token, to which patches attended" in said
+
+    plain = downstream(VisionTransformer(ARCH, img_size=128, out_type="featmap", final_norm=False))
+    filling = GivenWeights("f.pth", wrapped(weights)).fit(plain)
+    filling.fill(plain)
+    assert "16 of 16 backbone tensors filled from f.pth (teacher" in filling.verify(plain)
+    said = "\n".join(filling.describe())
+    assert "position embeddings resized from 4 x 4 to 8 x 8 (bicubic)" in said
+    assert "no class token" not in said
+
+
+def test_a_mask_token_is_said_to_be_left_out():
+    weights = {**VisionTransformer(ARCH).state_dict(), "mask_token": torch.ones(1, 8)}
+    target = downstream(VisionTransformer(ARCH, out_type="featmap"))
+    filling = GivenWeights("f.pth", as_our_pretraining(weights)).fit(target)
+    assert "--pretrained f.pth: left over: mask_token" in filling.describe()

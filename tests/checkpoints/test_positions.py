@@ -52,6 +52,16 @@ def test_a_class_tokens_place_is_added_to_the_token_where_the_network_has_none()
     )
 
 
+def test_a_class_tokens_place_is_left_out_where_the_network_has_no_class_token():
+    given = torch.randn(1, 10, 4)
+    network = dict(pos_embed=torch.zeros(1, 9, 4))
+    settings = dict(positions="pos_embed", class_token="", grid=None, antialias=False)
+    assert fit_positions(dict(pos_embed=given), network, **settings)[0]["pos_embed"].equal(given[:, 1:])
+    larger, note = fit_positions(dict(pos_embed=given), dict(pos_embed=torch.zeros(1, 16, 4)), **settings)
+    assert larger["pos_embed"].shape == (1, 16, 4)
+    assert note == "position embeddings resized from 3 x 3 to 4 x 4 (bicubic)"
+
+
 @pytest.mark.parametrize(("given", "wanted"), [((1, 8, 4), (1, 9, 4)), ((1, 9, 4), (1, 8, 4)), ((1, 11, 4), (1, 9, 4))])
 def test_what_cannot_be_told_stays_as_it_is(given, wanted):
     value = torch.randn(given)

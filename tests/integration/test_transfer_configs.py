@@ -1,9 +1,8 @@
-"""Detection and segmentation: the published recipes, trained and tested on tiny data of the real layouts."""
+"""Detection and segmentation with a ResNet: published recipes, trained and tested on tiny data of the real layouts."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,22 +13,12 @@ from mmengine.config import Config
 from mmengine.registry import MODELS as ROOT_MODELS
 from mmengine.registry import init_default_scope
 from mmpretrain.models import ResNet
-from runs import training_arguments
 from torch import nn
-
-from slotcon_mm.launch.runner import build_runner
-from slotcon_mm.launch.start_checks import check_start
-from slotcon_mm.launch.training import prepare_training
+from transfers import train_two_steps, write_data
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 DETECTION = sorted(CONFIGS.glob("detection/*_r50*.py"))
-SEGMENTATION = sorted(CONFIGS.glob("segmentation/*.py"))
-DATA = {
-    "coco": ("data/coco", layouts.write_coco),
-    "voc": ("data/VOCdevkit", layouts.write_voc),
-    "cityscapes": ("data/cityscapes", layouts.write_cityscapes),
-    "ade20k": ("data/ade/ADEChallengeData2016", layouts.write_ade20k),
-}
+SEGMENTATION = sorted(CONFIGS.glob("segmentation/*_r50*.py"))
 TENSORS = 318  # of a ResNet-50 without classifier: 53 convolutions, 53 norms of 5
 
 
@@ -56,60 +45,10 @@ def pretraining(tmp_path_factory) -> Path:
     return path
 
 
-def nodes(node: Any) -> Iterator[dict]:
-    """Every dict of a config."""
-    if isinstance(node, dict):
-        yield node
-    for child in node.values() if isinstance(node, dict) else node if isinstance(node, list | tuple) else ():
-        yield from nodes(child)
-
-
-def shrink(config: Config) -> None:
-    """Sizes and lengths for a test; structure, data layout and pipeline stay."""
-    for step in nodes([config.train_dataloader, config.val_dataloader, config.test_dataloader]):
-        if "scale" in step and step.get("type") in ("Resize", "RandomResize"):
-            step["scale"] = (96, 64)
-        elif "scales" in step:
-            step["scales"] = [(96, 64)]
-        elif step.get("type") == "RandomCrop":
-            step["crop_size"] = (65, 65)
-        if "num_workers" in step:
-            step.update(num_workers=0, persistent_workers=False)
-            step.pop("timeout", None)
-    config.train_dataloader.batch_size = 2
-    if "size" in config.model.data_preprocessor:
-        config.model.data_preprocessor.size = (65, 65)
-    if "max_iters" in config.train_cfg:
-        config.train_cfg.update(max_iters=2, val_interval=2)
-    else:
-        config.train_cfg.update(max_epochs=1, val_interval=1)
-    if "rcnn" in config.model.test_cfg:
-        config.model.test_cfg.rcnn.score_thr = 0  # after two steps all scores are low
-    for part in nodes([config.model.get("train_cfg"), config.model.test_cfg]):
-        if "nms_pre" in part:  # proposals, each of which a C4 head puts through a stage of the ResNet
-            part.update(nms_pre=64, max_per_img=32)
-        if part.get("type") == "RandomSampler" and part["num"] == 512:
-            part["num"] = 32
-    config.default_hooks.logger.interval = 1
-    config.visualizer.vis_backends = []
-
-
-def train_two_steps(path: Path, pretraining: Path) -> Any:
-    """As tools/train.py does; the runner."""
-    args = training_arguments(path, "--work-dir", "work", "--pretrained", str(pretraining))
-    start = prepare_training(args)
-    shrink(start.config)
-    runner = build_runner(start.config, start.notes)
-    check_start(runner, start.weights)
-    runner.train()
-    return runner
-
-
 @pytest.mark.parametrize("path", DETECTION + SEGMENTATION, ids=lambda path: path.stem)
 def test_config_trains_two_steps_from_a_pretraining_and_is_tested(path, pretraining, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    root, write = DATA[next(name for name in DATA if name in path.stem.replace("voc0712", "voc"))]
-    write(tmp_path / root)
+    write_data(path, tmp_path)
     runner = train_two_steps(path, pretraining)
     assert runner.iter == 2
     log = next((tmp_path / "work").glob("*/*.log")).read_text()

@@ -37,7 +37,7 @@ class LayerDecayConstructor(LearningRateDecayOptimWrapperConstructor):
         get_layer_depth: Callable[[str], tuple[int, int]] | None = None, **kwargs: Any,
     ) -> None:  # fmt: skip
         if get_layer_depth is None and not hasattr(module, "get_layer_depth"):
-            get_layer_depth = partial(layer_depth, module.backbone)
+            get_layer_depth = partial(layer_depth, getattr(module, "backbone", None))
         super().add_params(params, module, prefix, get_layer_depth, **kwargs)
         if prefix == "":
             scale_backbone(params, self.paramwise_cfg.get("backbone_lr_mult", 1.0))

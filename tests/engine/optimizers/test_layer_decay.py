@@ -140,3 +140,32 @@ def test_with_layer_decay_a_vit_has_two_groups_for_each_rate_and_decays_the_same
     assert rates == pytest.approx([6e-4 * 0.65**depth for depth in range(13, -1, -1)])
     # backbone and heads apart at the full rate
     assert len(groups) == 2 * 14 + 2
+
+
+@pytest.fixture(scope="module")
+def segmentor() -> nn.Module:
+    """A model that does not tell the depth of its parameters, as mmseg's and mmdet's do not."""
+    model = nn.Module()
+    arch = dict(embed_dims=8, num_layers=2, num_heads=2, feedforward_channels=16)
+    model.backbone = VisionTransformer(arch, out_type="featmap", final_norm=False)
+    model.decode_head = nn.Conv2d(8, 2, 1)
+    return model
+
+
+def test_models_of_other_hosts_are_asked_by_their_backbones(segmentor):
+    groups = groups_of(segmentor, layer_decay_rate=0.5)
+    for name, layers_above in (
+        ("decode_head.weight", 0),
+        ("backbone.layers.1.attn.qkv.weight", 1),
+        ("backbone.layers.0.ffn.layers.0.0.weight", 2),
+        ("backbone.patch_embed.projection.weight", 3),
+        ("backbone.pos_embed", 3),
+        ("backbone.cls_token", 3),
+    ):
+        assert setting(segmentor, name, groups) == (pytest.approx(2 * 0.5**layers_above), 0.5)
+    assert setting(segmentor, "backbone.layers.1.ln1.weight", groups)[1] == 0
+
+
+def test_a_model_without_a_backbone_is_refused():
+    with pytest.raises(ValueError, match="expected a backbone that tells the depth of its layers, got NoneType"):
+        groups_of(nn.Conv2d(8, 2, 1))

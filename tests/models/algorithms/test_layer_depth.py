@@ -25,6 +25,7 @@ def test_stages_of_a_small_resnet_count_from_the_stem_to_the_heads():
         dict(type="mmpretrain.VisionTransformer", arch="deit-tiny", out_type="featmap"),
         dict(type="mmpretrain.SwinTransformer", arch="tiny"),
         dict(type="slotcon_mm.RegisterVisionTransformer", arch="deit-tiny", out_type="featmap"),
+        dict(type="slotcon_mm.WindowedVisionTransformer", arch="deit-tiny"),
     ],
     ids=lambda config: config["type"],
 )
