@@ -85,7 +85,7 @@ optim_wrapper = dict(
     loss_scale="dynamic",
     # two groups: what decays and what does not
     constructor="slotcon_mm.LayerDecayConstructor",
-    paramwise_cfg=dict(layer_decay_rate=1.0, norm_decay_mult=0.0, bias_decay_mult=0.0, flat_decay_mult=0.0),
+    paramwise_cfg=dict(layer_decay_rate=1.0, flat_decay_mult=0.0),
     optimizer=dict(
         type="slotcon_mm.ClippedAdamW",
         lr=1.5e-4 * 1024 / 256,

@@ -49,7 +49,7 @@ optim_wrapper = dict(
     _delete_=True,
     type="OptimWrapper",
     constructor="slotcon_mm.LayerDecayConstructor",
-    paramwise_cfg=dict(layer_decay_rate=1.0, norm_decay_mult=0.0, bias_decay_mult=0.0, flat_decay_mult=0.0),
+    paramwise_cfg=dict(layer_decay_rate=1.0, flat_decay_mult=0.0),
     optimizer=dict(type="slotcon_mm.ClippedAdamW", lr=1e-3, betas=(0.9, 0.999), weight_decay=0.04, max_norm=0.3),
 )
 auto_scale_lr = dict(enable=False)

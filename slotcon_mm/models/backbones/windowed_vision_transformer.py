@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from mmpretrain.models import VisionTransformer
-from torch import Tensor, nn
+from torch import Tensor
 
 from slotcon_mm.checks import expect_positive
 from slotcon_mm.models.layers.position_embeddings import resize_positions
@@ -70,7 +70,7 @@ class WindowedVisionTransformer(VisionTransformer):
         return tuple(outputs)
 
 
-def attend_in_windows(attention: nn.Module, tokens: Tensor, grid: Grid, window: int) -> Tensor:
+def attend_in_windows(attention: Any, tokens: Tensor, grid: Grid, window: int) -> Tensor:
     """What mmpretrain's ``MultiheadAttention`` does, tokens (B, H W, C) row by row, but in windows.
 
     Each token is projected once and dropped with its whole image, as if there were no windows.
