@@ -21,12 +21,15 @@ MODELS = [
 def test_an_entry_names_its_config(model):
     assert (ROOT / model["Config"]).is_file()
     assert Path(model["Config"]).stem == model["Name"]
-    assert model["In Collection"] == "SlotCon"
+    assert model["In Collection"] == ("SlotMIM" if "vit-" in model["Name"] else "SlotCon")
 
 
 def test_each_config_of_the_papers_benchmarks_has_an_entry():
     benchmarks = {
-        path.stem for folder in ("detection", "segmentation") for path in (CONFIGS / folder).glob("*_r50*.py")
+        path.stem
+        for folder in ("detection", "segmentation")
+        for network in ("r50", "vit-")
+        for path in (CONFIGS / folder).glob(f"*_{network}*.py")
     }
     assert benchmarks <= {model["Name"] for model in MODELS}
 
@@ -42,6 +45,7 @@ def test_results_are_the_papers_and_say_so():
         for name, value in result["Metrics"].items()
     }
     assert numbers[("mask-rcnn_r50_fpn_1x_coco", "box AP")] == 41.0
+    assert numbers[("upernet_vit-b16_ade20k-512x512_160k", "mIoU")] == 49.1
     for folder in ("detection", "segmentation"):
         page = (CONFIGS / folder / "README.md").read_text()
         for (name, _), value in numbers.items():
