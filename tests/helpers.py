@@ -18,6 +18,7 @@ import torch.multiprocessing as mp
 from mmengine.config import Config
 from mmengine.logging import MessageHub
 from mmpretrain.structures import DataSample
+from processes import begin_as_new, start_server
 from torch import Tensor, nn
 
 from slotcon_mm.models import MaskedVisionTransformer, SlotCon, SlotMIM
@@ -150,12 +151,17 @@ def write_tiny_checkpoint(folder: Path) -> Path:
 
 
 def run_on_two_processes(function: Callable[..., Any], folder: Path, *args: Any) -> list[Any]:
-    """``function(rank, *args)`` on two gloo processes; what each returns (saved by torch)."""
-    mp.spawn(_on_one, nprocs=2, args=(function, str(folder), args))
+    """``function(rank, *args)`` on two new gloo processes; what each returns (saved by torch)."""
+    start_server()
+    given = (dict(os.environ), function, str(folder), args)
+    mp.start_processes(_on_one, nprocs=2, args=given, start_method="forkserver")
     return [torch.load(folder / f"rank{rank}.pt", weights_only=False) for rank in range(2)]
 
 
-def _on_one(rank: int, function: Callable[..., Any], folder: str, args: tuple[Any, ...]) -> None:
+def _on_one(
+    rank: int, environment: dict[str, str], function: Callable[..., Any], folder: str, args: tuple[Any, ...]
+) -> None:
+    begin_as_new(environment)
     torch.set_num_threads(1)
     os.environ.update(RANK=str(rank), LOCAL_RANK=str(rank), WORLD_SIZE="2", LOCAL_WORLD_SIZE="2")
     torch.distributed.init_process_group("gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2)
