@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -58,19 +59,29 @@ def write_scenes(
     for split in SPLITS:
         for part in (split, f"stuffthingmaps/{split}", "annotations"):
             (folder / part).mkdir(parents=True, exist_ok=True)
-    # spawned, not forked: OpenCV and torch may have threads by now
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with mapped_by(workers) as mapped:
         for split, count in zip(SPLITS, (num_train, num_val), strict=True):
             write = partial(write_scene, folder, split, style, seed, width, height)
-            records = list(tqdm(pool.map(write, range(1, count + 1), chunksize=8), f"scenes {split}", count))
+            records = list(tqdm(mapped(write, range(1, count + 1)), f"scenes {split}", count))
             write_annotations(folder / "annotations" / f"instances_{split}.json", records, width, height, style)
+
+
+@contextmanager
+def mapped_by(workers: int) -> Iterator[Callable[..., Iterable[Any]]]:
+    """``map`` by worker processes; one worker is this process, as starting another takes seconds."""
+    if workers == 1:
+        yield map
+        return
+    # spawned, not forked: OpenCV and torch may have threads by now
+    context = get_context("spawn")
+    with ProcessPoolExecutor(workers, mp_context=context, initializer=cv2.setNumThreads, initargs=(1,)) as pool:
+        yield partial(pool.map, chunksize=8)
 
 
 def write_scene(
     folder: Path, split: str, style: str, seed: int, width: int, height: int, number: int
 ) -> dict[str, Any]:
     """One image and its label map; returns its annotations."""
-    cv2.setNumThreads(1)
     rng = np.random.default_rng([seed, SPLITS.index(split), number])
     scene = paint_scene(rng, width, height, style_named(style))
     name = f"{number:012d}"
