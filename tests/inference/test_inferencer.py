@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +18,7 @@ import torch
 from helpers import TINY_CONFIG, write_tiny_checkpoint
 from mmengine.config import Config
 from PIL import Image
+from processes import run_python
 from pycocotools import mask as coco_mask
 
 import slotcon_mm
@@ -226,16 +225,8 @@ def test_the_command_line_groups_a_folder_and_names_what_it_cannot_read(work_dir
     (tmp_path / "in").mkdir()
     cv2.imwrite(str(tmp_path / "in/a.png"), random_image())
     (tmp_path / "in/bad.jpg").write_bytes(b"no image")
-    command = [
-        sys.executable,
-        "tools/infer.py",
-        str(work_dir),
-        str(tmp_path / "in"),
-        "--out-dir",
-        str(tmp_path / "out"),
-    ]
-    repository = Path(__file__).parents[2]
-    done = subprocess.run([*command, "--device", "cpu"], cwd=repository, capture_output=True, text=True)
+    command = ["tools/infer.py", work_dir, tmp_path / "in", "--out-dir", tmp_path / "out", "--device", "cpu"]
+    done = run_python(*command)
     assert done.returncode != 0
     assert "1 could not be read" in done.stderr
     assert "bad.jpg" in done.stderr

@@ -11,6 +11,7 @@ import mmdet
 import mmseg
 import pytest
 import torch
+from helpers import run_tool
 from mmpretrain.models import ResNet
 
 REPOSITORY = Path(__file__).parents[2]
@@ -43,9 +44,8 @@ def checkpoints(tmp_path_factory) -> dict[str, Path]:
     state = {f"teacher.backbone.{name}": value for name, value in teacher.items()}
     state |= {f"backbone.{name}": value for name, value in student.items()}
     torch.save(dict(state_dict={**state, "teacher.steps": torch.tensor(5)}, meta={}), folder / "epoch_1.pth")
-    command = [sys.executable, "tools/convert_checkpoint.py", "backbone", str(folder), str(folder / "backbone.pth")]
-    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
-    assert "120 tensors (teacher, step 5), sha256 " in done.stdout
+    done = run_tool("tools/convert_checkpoint.py", "backbone", str(folder), str(folder / "backbone.pth"))
+    assert "120 tensors (teacher, step 5), sha256 " in done.said
     return dict(raw=folder / "epoch_1.pth", export=folder / "backbone.pth")
 
 

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
-from conftest import REPOSITORY
 from images import READABLE, UNREADABLE
+from processes import run_python
 from runs import build_run, differences, log_of, pretraining_options, run_state, train
 
 from slotcon_mm.checkpoints.build import build_from_checkpoint
@@ -137,16 +135,8 @@ def test_the_command_line_says_it_in_one_line(with_bad_ones, tmp_path):
     options = [
         f"{name}={value}" for name, value in bad_options(with_bad_ones, **{"train_dataloader.num_workers": 1}).items()
     ]
-    command = [
-        sys.executable,
-        "tools/train.py",
-        f"configs/{CONFIG}",
-        "--device",
-        "cpu",
-        "--work-dir",
-        str(tmp_path / "w"),
-    ]
-    result = subprocess.run([*command, "--cfg-options", *options], cwd=REPOSITORY, capture_output=True, text=True)
+    command = ["tools/train.py", f"configs/{CONFIG}", "--device", "cpu", "--work-dir", tmp_path / "w"]
+    result = run_python(*command, "--cfg-options", *options)
     assert result.returncode == 1
     assert result.stderr.strip().splitlines()[-1].startswith(f"error: expected a readable image, got {with_bad_ones}/")
     assert "Traceback" not in result.stderr

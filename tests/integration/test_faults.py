@@ -6,8 +6,8 @@ import errno
 import json
 import os
 import signal
-import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from mmengine.registry import VISBACKENDS
 from mmengine.runner import Runner
 from mmengine.visualization import LocalVisBackend
 from PIL import Image
+from processes import PythonProcess, run_python
 from runs import build_run, differences, interrupted_at, log_of, pretraining_options, run_state, train
 from torch import Tensor
 
@@ -35,12 +36,22 @@ QUICKSTART = "slotcon_r18_quickstart.py"
 # Nothing lost -------------------------------------------------------------------------------------------------------
 
 
-def test_killed_at_random_moments_and_while_writing_a_run_ends_in_the_same_bits(tmp_path):
-    command = [sys.executable, "tools/benchmarks/kill_resume.py", "--kills", "3", "--epochs", "4"]
-    result = subprocess.run(
-        [*command, "--json", str(tmp_path / "counts.json")], cwd=REPOSITORY, capture_output=True, text=True, timeout=600
+def test_killed_at_random_moments_and_while_writing_a_run_ends_in_the_same_bits(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(REPOSITORY / "tools/benchmarks"))  # as it is for a script that is started
+    import kill_resume
+
+    started = []
+
+    def start(training: kill_resume.Training) -> PythonProcess:
+        started.append(PythonProcess(training.command[1:], log=training.log))
+        return started[-1]
+
+    monkeypatch.setattr(kill_resume.Training, "start", start)
+    monkeypatch.setattr(
+        sys, "argv", ["kill_resume.py", "--kills", "3", "--epochs", "4", "--json", str(tmp_path / "counts.json")]
     )
-    assert result.returncode == 0, result.stdout + result.stderr
+    kill_resume.main()
+    assert [life.returncode for life in started].count(0) == 2  # the run left alone, and the end of the one resumed
     counts = json.loads((tmp_path / "counts.json").read_text())
     assert counts["kills"] == 3
     assert counts["runs ended in the same bits"] >= 1
@@ -85,16 +96,17 @@ def test_a_truncated_newest_checkpoint_is_passed_over_with_a_warning(scenes, tmp
 def test_two_trainings_in_one_work_dir_are_refused(scenes, tmp_path):
     options = [f"{name}={value}" for name, value in pretraining_options(scenes, epochs=10_000).items()]
     command = [
-        sys.executable, "tools/train.py", f"configs/{QUICKSTART}", "--device", "cpu", "--work-dir", str(tmp_path),
+        "tools/train.py", f"configs/{QUICKSTART}", "--device", "cpu", "--work-dir", str(tmp_path),
         "--cfg-options", *options,
     ]  # fmt: skip
-    with subprocess.Popen(command, cwd=REPOSITORY, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as first:
-        try:
-            while not (tmp_path / ".training").is_file() or not (tmp_path / ".training").read_text():
-                assert first.poll() is None
-            second = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=120)
-        finally:
-            first.kill()
+    first = PythonProcess(command)
+    try:
+        while not (tmp_path / ".training").is_file() or not (tmp_path / ".training").read_text():
+            assert first.poll() is None
+            time.sleep(0.01)
+        second = run_python(*command)
+    finally:
+        first.kill()
     assert second.returncode == 1
     last = second.stderr.strip().splitlines()[-1]
     assert last.startswith("error: expected a work dir that no other training uses")

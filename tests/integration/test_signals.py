@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 import re
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from processes import PythonProcess
 from runs import pretraining_options
 
 REPOSITORY = Path(__file__).parents[2]
@@ -21,20 +20,18 @@ WORKERS = 2
 class Job(NamedTuple):
     """A run of tools/train.py in a process group of its own, and the processes of its loader."""
 
-    process: subprocess.Popen
+    process: PythonProcess
     workers: list[int]
 
 
-def start(scenes: Path, work_dir: Path, *options: str) -> subprocess.Popen:
+def start(scenes: Path, work_dir: Path, *options: str) -> PythonProcess:
     changes = {"train_dataloader.num_workers": WORKERS, "train_dataloader.persistent_workers": True}
     given = pretraining_options(scenes, epochs=10_000, **changes, **{"default_hooks.logger.interval": 1000})
     command = [
-        sys.executable, "tools/train.py", "configs/slotcon_r18_quickstart.py", "--device", "cpu", "--work-dir",
+        "tools/train.py", "configs/slotcon_r18_quickstart.py", "--device", "cpu", "--work-dir",
         str(work_dir), *options, "--cfg-options", *(f"{name}={value}" for name, value in given.items()),
     ]  # fmt: skip
-    return subprocess.Popen(
-        command, cwd=REPOSITORY, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
-    )
+    return PythonProcess(command, log=work_dir.with_suffix(".log"))
 
 
 @pytest.fixture
@@ -70,7 +67,7 @@ def none_runs(pids: list[int]) -> bool:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGUSR1])
 def test_a_signal_to_all_processes_saves_the_run_and_asks_for_another_start(job, number, scenes, tmp_path):
     os.killpg(job.process.pid, number)
-    said, _ = job.process.communicate(timeout=120)
+    (said,) = job.process.communicate(timeout=120)
     assert job.process.returncode == 75, said[-2000:]
     assert f"{number.name} came: the state after step" in said
     assert (tmp_path / "last_checkpoint").read_text().endswith("interim.pth")
@@ -118,7 +115,7 @@ def test_a_signal_to_all_processes_in_the_middle_of_an_evaluation_saves_the_run(
         wait_for(lambda: (tmp_path / "epoch_1.pth").exists() or process.poll() is not None, seconds=120)
         wait_for(lambda: evaluates(process.pid) or process.poll() is not None, seconds=60)
         os.killpg(process.pid, signal.SIGTERM)
-        said, _ = process.communicate(timeout=120)
+        (said,) = process.communicate(timeout=120)
         assert process.returncode == 75, said[-2000:]
         assert "SIGTERM came: the state after step" in said
     finally:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 
 import pytest
+from processes import run_python
 
 from slotcon_mm.launch.open_files import allow_open_files
 
@@ -32,8 +32,7 @@ print(torch.multiprocessing.get_sharing_strategy())
 
 
 def run(batch: int, soft: int, hard: int) -> subprocess.CompletedProcess:
-    arguments = [str(number) for number in (batch, soft, hard)]
-    return subprocess.run([sys.executable, "-c", SCRIPT, *arguments], capture_output=True, text=True, timeout=60)
+    return run_python("-c", SCRIPT, *map(str, (batch, soft, hard)))
 
 
 def test_the_limit_is_raised_as_far_as_the_system_allows():

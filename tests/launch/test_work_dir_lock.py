@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+import time
 
 import pytest
+from processes import PythonProcess
 
 from slotcon_mm.launch import work_dir_lock
 from slotcon_mm.launch.work_dir_lock import lock_work_dir
 
 HOLD = """
-import sys
+import signal, sys
 from slotcon_mm.launch.work_dir_lock import lock_work_dir
 lock = lock_work_dir(sys.argv[1])
-print("held", flush=True)
-sys.stdin.read()
+open(sys.argv[2], "w").close()
+signal.pause()
 """
 
 
 @pytest.fixture
 def holder(tmp_path):
-    command = [sys.executable, "-c", HOLD, str(tmp_path)]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    assert process.stdout.readline() == "held\n"
+    process = PythonProcess(["-c", HOLD, str(tmp_path), str(tmp_path / "held")])
+    while not (tmp_path / "held").exists():
+        assert process.poll() is None
+        time.sleep(0.01)
     yield process
     process.kill()
     process.wait()

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
+
+from processes import run_python
 
 REPOSITORY = Path(__file__).parents[2]
 CONFIG = "configs/segmentation/fcn_r50-d8_ade20k-512x512_80k.py"
@@ -24,9 +25,8 @@ def transfer(tmp_path: Path, *arguments: str) -> subprocess.CompletedProcess:
     python = tmp_path / "python"
     python.write_text(STAND_IN.format(calls=tmp_path / "calls"))
     python.chmod(0o755)
-    command = [sys.executable, "tools/benchmarks/transfer.py", *arguments, "--work-dir", str(tmp_path / "out")]
-    environment = {**os.environ, "PYTHON": str(python)}
-    return subprocess.run(command, cwd=REPOSITORY, env=environment, capture_output=True, text=True)
+    command = ["tools/benchmarks/transfer.py", *arguments, "--work-dir", tmp_path / "out"]
+    return run_python(*command, env={**os.environ, "PYTHON": str(python)})
 
 
 def calls(tmp_path: Path) -> list[str]:
