@@ -25,7 +25,7 @@ import numpy as np
 REPOSITORY = Path(__file__).parents[1]
 PRELOADED = ["pytest", "helpers", "runs"]  # and all of the package and its hosts that these import
 
-__all__ = ["REPOSITORY", "PythonProcess", "begin_as_new", "run_python", "start_server"]
+__all__ = ["REPOSITORY", "PythonProcess", "begin_as_new", "run_python", "run_ranks", "start_server"]
 
 
 def start_server() -> None:
@@ -103,17 +103,29 @@ class PythonProcess:
             file.seek(0)
         return [file.read().decode() for file in self.files]
 
+    def completed(self) -> subprocess.CompletedProcess[str]:
+        try:
+            said = self.communicate()
+        finally:
+            self.kill()
+        return subprocess.CompletedProcess(["python"], self.returncode, *said)
+
 
 def run_python(
     *arguments: str | Path, cwd: Path | str = REPOSITORY, env: Mapping[str, str] | None = None
 ) -> subprocess.CompletedProcess[str]:
     """``subprocess.run([sys.executable, *arguments], capture_output=True, text=True)``."""
-    process = PythonProcess([*map(str, arguments)], cwd=cwd, env=env)
-    try:
-        said = process.communicate()
-    finally:
-        process.kill()
-    return subprocess.CompletedProcess([*arguments], process.returncode, *said)
+    return PythonProcess([*map(str, arguments)], cwd=cwd, env=env).completed()
+
+
+def run_ranks(*arguments: str | Path, port: int, count: int = 2) -> list[subprocess.CompletedProcess[str]]:
+    """``python -m torch.distributed.run --nproc_per_node COUNT ARGUMENTS``, without what watches over them."""
+    job = dict(WORLD_SIZE=count, LOCAL_WORLD_SIZE=count, MASTER_ADDR="127.0.0.1", MASTER_PORT=port)
+    ranks = []
+    for rank in range(count):
+        given = {name: str(value) for name, value in dict(job, RANK=rank, LOCAL_RANK=rank).items()}
+        ranks.append(PythonProcess([*map(str, arguments)], env={**os.environ, **given}))
+    return [rank.completed() for rank in ranks]
 
 
 class Outputs:

@@ -44,6 +44,7 @@ def pretraining_options(data: Path, *, epochs: int = 4, **options: Any) -> dict[
         "train_dataloader.batch_size": 4,
         "train_dataloader.num_workers": 0,
         "train_dataloader.persistent_workers": False,
+        "train_dataloader.dataset.pipeline.1.size": 32,
         "train_cfg.max_epochs": epochs,
         "model.neck.num_prototypes": 16,
         "model.neck.hidden_channels": 32,

@@ -20,7 +20,7 @@ def _one_thread() -> None:
 
 
 def options(scenes: Path) -> dict[str, object]:
-    given = {**pretraining_options(scenes), "train_dataloader.dataset.pipeline.1.size": 32}
+    given = pretraining_options(scenes)
     return {name: value for name, value in given.items() if not name.endswith(("data_root", "max_epochs"))}
 
 

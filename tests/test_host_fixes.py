@@ -5,14 +5,16 @@ from __future__ import annotations
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
+import mmengine.config.config
 import mmpretrain.utils.dependency
 import pytest
 from mmengine.config import Config
 from mmengine.config.utils import MODULE2PACKAGE
 from mmengine.utils import get_installed_path
+from yapf.yapflib.yapf_api import FormatCode
 
 import slotcon_mm
-from slotcon_mm.host_fixes import apply_host_fixes
+from slotcon_mm.host_fixes import apply_host_fixes, format_a_config_once
 
 
 def test_importing_the_package_applies_them():
@@ -42,6 +44,24 @@ def test_configs_of_each_package_can_be_inherited_from(tmp_path, base, found):
     config = tmp_path / "mine.py"
     config.write_text(f'_base_ = "{base}"\n')
     assert Config.fromfile(config).model.type == found
+
+
+def test_a_config_is_formatted_as_mmengine_does_and_once(monkeypatch):
+    asked = []
+
+    def format_code(text: str, **options: object) -> tuple[str, bool]:
+        asked.append(text)
+        return FormatCode(text, **options)
+
+    monkeypatch.setattr(mmengine.config.config, "FormatCode", format_code)
+    config = Config(dict(model=dict(type="SlotCon", sizes=[*range(40)])))
+    expected = config.pretty_text
+    format_a_config_once()
+    assert [config.pretty_text for _ in range(3)] == [expected] * 3
+    assert len(asked) == 2
+    config.model.type = "Another"
+    assert "Another" in config.pretty_text
+    assert len(asked) == 3
 
 
 def test_the_page_names_the_distribution_by_which_mim_knows_mmdet():

@@ -33,7 +33,7 @@ def source(scenes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A work dir of the quickstart's network."""
     folder = tmp_path_factory.mktemp("source")
     options = {
-        **pretraining_options(scenes, epochs=1), "train_dataloader.dataset.pipeline.1.size": 32,
+        **pretraining_options(scenes, epochs=1),
         "param_scheduler.warmup": 0.5,
     }  # fmt: skip
     train(build_run("slotcon_r18_quickstart.py", folder, options=options))
@@ -133,7 +133,7 @@ def test_where_training_ruins_the_weights_it_stops_and_hands_back_the_start_to_t
 def test_other_weights_into_the_same_folder_are_refused(whole, scenes, tmp_path):
     out, _ = whole
     options = {
-        **pretraining_options(scenes, epochs=1), "train_dataloader.dataset.pipeline.1.size": 32,
+        **pretraining_options(scenes, epochs=1),
         "param_scheduler.warmup": 0.5, "randomness.seed": 7,
     }  # fmt: skip
     train(build_run("slotcon_r18_quickstart.py", tmp_path, options=options))

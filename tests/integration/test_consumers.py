@@ -14,8 +14,6 @@ import torch
 from helpers import run_tool
 from mmpretrain.models import ResNet
 
-REPOSITORY = Path(__file__).parents[2]
-
 DETECTION = [
     f"{Path(mmdet.__file__).parent}/.mim/tools/train.py",
     f"{Path(mmdet.__file__).parent}/.mim/configs/mask_rcnn/mask-rcnn_r50_fpn_1x_coco.py",

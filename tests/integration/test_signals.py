@@ -13,7 +13,6 @@ import pytest
 from processes import PythonProcess
 from runs import pretraining_options
 
-REPOSITORY = Path(__file__).parents[2]
 WORKERS = 2
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 from helpers import run_tool
+from processes import run_python, run_ranks
 
 REPOSITORY = Path(__file__).parents[2]
 
@@ -25,7 +26,7 @@ def small(scenes: Path, work_dir: Path, *, epochs: int = 2, **options: object) -
         "train_dataloader.dataset.data_root": scenes,
         "train_dataloader.batch_size": 4,
         "train_dataloader.num_workers": 1,
-        "train_dataloader.dataset.pipeline.1.size": 64,
+        "train_dataloader.dataset.pipeline.1.size": 32,
         "train_cfg.max_epochs": epochs,
         "param_scheduler.warmup": 0.5,
         "model.backbone.depth": 18,
@@ -40,14 +41,14 @@ def small(scenes: Path, work_dir: Path, *, epochs: int = 2, **options: object) -
 
 
 def train(*arguments: str, config: str = "configs/slotcon_r50_coco.py") -> subprocess.CompletedProcess:
-    return run(sys.executable, "tools/train.py", config, *arguments)
+    return run_python("tools/train.py", config, *arguments, env={**os.environ, "CUDA_VISIBLE_DEVICES": "-1"})
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory, scenes) -> tuple[Path, str]:
-    """A work dir of two epochs, and what training printed."""
+    """A work dir of two epochs, and what training printed; Python is started for it."""
     work_dir = tmp_path_factory.mktemp("trained")
-    result = train(*small(scenes, work_dir))
+    result = run(sys.executable, "tools/train.py", "configs/slotcon_r50_coco.py", *small(scenes, work_dir))
     assert result.returncode == 0, result.stderr[-3000:]
     return work_dir, result.stdout + result.stderr
 
@@ -134,9 +135,10 @@ def test_two_processes_train_and_resume(scenes, tmp_path):
     assert "SyncBN by slotcon_mm" in log
     assert "batch: 4 images (2 processes x 2)" in log
     arguments = small(scenes, tmp_path, epochs=2, **{"train_dataloader.batch_size": 2})
-    result = run("tools/dist_train.sh", "configs/slotcon_r50_coco.py", "2", "--resume", *arguments, PORT="29612")
-    assert result.returncode == 0, result.stderr[-3000:]
-    assert "2 epochs of 4 steps, continued after epoch 1, step 4" in result.stdout + result.stderr
+    command = ["tools/train.py", "configs/slotcon_r50_coco.py", "--launcher", "pytorch", "--resume", *arguments]
+    first, other = run_ranks(*command, port=29612)
+    assert first.returncode == other.returncode == 0, first.stderr[-3000:] + other.stderr[-3000:]
+    assert "2 epochs of 4 steps, continued after epoch 1, step 4" in first.stdout + first.stderr
 
 
 @pytest.mark.real_images
@@ -193,17 +195,17 @@ def test_without_an_environment_scripts_name_the_command_that_makes_one(tmp_path
 
 
 def test_scenes_of_another_style_are_made_and_described(tmp_path):
-    command = [sys.executable, "tools/make_scenes.py", str(tmp_path / "s"), "--num-train", "1", "--num-val", "1"]
-    assert run(*command, "--workers", "1", "--style", "night").returncode == 0
-    said = " ".join(run(*command, "--help").stdout.split())
+    command = ["tools/make_scenes.py", str(tmp_path / "s"), "--num-train", "1", "--num-val", "1"]
+    assert run_python(*command, "--workers", "1", "--style", "night").returncode == 0
+    said = " ".join(run_python(*command, "--help").stdout.split())
     assert "day (daylight" in said
     assert "night (moonlight" in said
 
 
 def test_scenes_are_made_from_the_command_line(tmp_path):
-    command = [sys.executable, "tools/make_scenes.py", str(tmp_path / "s"), "--num-train", "2", "--num-val", "1"]
-    assert run(*command, "--workers", "1").returncode == 0
+    command = ["tools/make_scenes.py", str(tmp_path / "s"), "--num-train", "2", "--num-val", "1"]
+    assert run_python(*command, "--workers", "1").returncode == 0
     assert len(list((tmp_path / "s/train2017").iterdir())) == 2
-    again = run(*command)
+    again = run_python(*command)
     assert again.returncode != 0
     assert "remove it first" in again.stderr.splitlines()[-1]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from slotcon_mm.datasets.scenes import CLASSES
+from slotcon_mm.datasets.scenes import CLASSES, write_scenes
 from slotcon_mm.quickstart import material, run
 from slotcon_mm.quickstart.material import GivenLabels, own_images
 
@@ -20,6 +20,7 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "NUM_TRAIN", 64)
         monkeypatch.setattr(module, "NUM_HELD_OUT", 12)
     monkeypatch.setattr(run, "FCN_STEPS", 3)
+    monkeypatch.setattr(material.os, "cpu_count", lambda: 1)  # no processes, whose start would take longest
 
 
 @pytest.mark.usefixtures("small")
@@ -38,8 +39,8 @@ def test_on_scenes_it_leaves_checkpoint_curves_scores_and_report(tmp_path):
 @pytest.mark.usefixtures("small")
 @pytest.mark.slow
 def test_on_images_without_labels_it_shows_groups_and_says_that_there_is_no_score(tmp_path):
-    run.run_quickstart(None, tmp_path / "a", seed=0, epochs=1, lr=0.0)
-    report = run.run_quickstart(tmp_path / "a/scenes/train2017", tmp_path / "b", seed=0, epochs=1, lr=None)
+    write_scenes(tmp_path / "scenes", num_train=32, num_val=1, width=96, height=64, workers=1)
+    report = run.run_quickstart(tmp_path / "scenes/train2017", tmp_path / "run", seed=0, epochs=1, lr=None)
     text = report.read_text()
     assert "no score" in text
     assert "mIoU" not in text

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import cv2
@@ -14,12 +11,12 @@ import numpy as np
 import pytest
 from helpers import run_tool, write_tiny_checkpoint
 from labeled_worlds import bands
+from processes import run_ranks
 
 from slotcon_mm.evaluation.frozen.measures import MEASURES
 from slotcon_mm.evaluation.frozen.scorers import Score
 from slotcon_mm.evaluation.frozen.table import Row
 
-REPOSITORY = Path(__file__).parents[2]
 NAMES, COLORS = ("black", "red", "green", "blue"), ("#000000", "#ff0000", "#00ff00", "#0000ff")
 
 
@@ -285,15 +282,9 @@ def test_an_unknown_option_or_measure_exits_with_2(world):
 
 
 def test_two_processes_write_what_one_does(world, tmp_path):
-    """By torch's launcher, as a user starts them."""
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(REPOSITORY)}
     command = ["tools/evaluate.py", *options(world), "--no-random", "--measures", "knn", "kmeans", "--batch-size", "1"]
-    launched = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", "29816"]
-    job = subprocess.run(
-        [*launched, *command, "--launcher", "pytorch", "--out", str(tmp_path / "two")], cwd=REPOSITORY, env=environment,
-        capture_output=True, text=True, check=False,
-    )  # fmt: skip
-    assert job.returncode == 0, job.stderr[-2000:]
-    assert job.stdout.count("dense k-NN") == 1
+    first, other = run_ranks(*command, "--launcher", "pytorch", "--out", tmp_path / "two", port=29816)
+    assert first.returncode == other.returncode == 0, first.stderr[-2000:] + other.stderr[-2000:]
+    assert (first.stdout + other.stdout).count("dense k-NN") == 1
     assert run_tool(*command, "--out", str(tmp_path / "one")).code == 0
     assert numbers(tmp_path / "two") == numbers(tmp_path / "one")

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from processes import run_python
 
-REPOSITORY = Path(__file__).parents[2]
 CONFIG = "configs/segmentation/fcn_r50-d8_ade20k-512x512_80k.py"
 
 STAND_IN = """#!/usr/bin/env bash

@@ -33,7 +33,7 @@ def heads_first(epochs: int) -> Any:
 
 
 def options(scenes: Path, **given: Any) -> dict[str, Any]:
-    return {**pretraining_options(scenes, epochs=3), "train_dataloader.dataset.pipeline.1.size": 32, **DECAY, **given}
+    return {**pretraining_options(scenes, epochs=3), **DECAY, **given}
 
 
 @pytest.fixture(scope="module")

@@ -19,7 +19,7 @@ QUICKSTART = "slotcon_r18_quickstart.py"
 
 
 def runner_of(scenes: Path, folder: Path, **options: Any) -> Any:
-    given = {**pretraining_options(scenes, epochs=2), "train_dataloader.dataset.pipeline.1.size": 32, **options}
+    given = {**pretraining_options(scenes, epochs=2), **options}
     runner = build_run(QUICKSTART, folder, options=given)
     runner._train_loop = runner.build_train_loop(runner._train_loop)
     runner._init_model_weights()

@@ -38,7 +38,7 @@ def guarded(scenes: Path, **settings: Any) -> Any:
 
 
 def options(scenes: Path, **given: Any) -> dict[str, Any]:
-    return {**pretraining_options(scenes, epochs=3), "train_dataloader.dataset.pipeline.1.size": 32, **given}
+    return pretraining_options(scenes, epochs=3, **given)
 
 
 def ruin(monkeypatch: pytest.MonkeyPatch, *, after: int) -> None:

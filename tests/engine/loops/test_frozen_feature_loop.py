@@ -37,7 +37,7 @@ def _one_thread() -> None:
 
 
 def options(scenes: Path) -> dict[str, Any]:
-    return pretraining_options(scenes, epochs=2, **{"train_dataloader.dataset.pipeline.1.size": 32})
+    return pretraining_options(scenes, epochs=2)
 
 
 def measured(scenes: Path) -> Any:
