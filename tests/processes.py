@@ -154,7 +154,8 @@ def as_python(arguments: list[str], cwd: str, environment: dict[str, str], outpu
         setattr(sys, f"__{name}__", stream)
     begin_as_new(environment)
     os.chdir(cwd)
-    others = [place for place in sys.path if not Path(place).is_relative_to(REPOSITORY / "tests")]
+    others = [place for place in environment.get("PYTHONPATH", "").split(os.pathsep) if place]
+    others += [place for place in sys.path if not Path(place).is_relative_to(REPOSITORY / "tests")]
     script, *given = arguments
     try:
         if script == "-c":

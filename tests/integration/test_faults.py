@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -57,8 +57,15 @@ def test_killed_at_random_moments_and_while_writing_a_run_ends_in_the_same_bits(
     assert counts["runs ended in the same bits"] >= 1
 
 
-def test_a_full_disk_stops_the_run_and_costs_nothing_that_was_saved(scenes, tmp_path, monkeypatch):
-    train(build_run(QUICKSTART, tmp_path / "a", options=pretraining_options(scenes)))
+@pytest.fixture(scope="module")
+def undisturbed(scenes, tmp_path_factory) -> dict[str, Any]:
+    """The state after four epochs in which nothing happens."""
+    work_dir = tmp_path_factory.mktemp("undisturbed")
+    train(build_run(QUICKSTART, work_dir, options=pretraining_options(scenes)))
+    return run_state(work_dir / "epoch_4.pth")
+
+
+def test_a_full_disk_stops_the_run_and_costs_nothing_that_was_saved(undisturbed, scenes, tmp_path, monkeypatch):
     write, calls = atomic_files.os.fsync, []
 
     def full_at_the_third_checkpoint(handle: int) -> None:
@@ -74,23 +81,22 @@ def test_a_full_disk_stops_the_run_and_costs_nothing_that_was_saved(scenes, tmp_
         with pytest.raises(
             RunStoppedError, match=r"No space left on device.*epoch_3.pth.*make room on a full disk.*--resume"
         ):
-            build_run(QUICKSTART, tmp_path / "b", options=options).train()
-    assert [path.name for path in (tmp_path / "b").glob("*.pth")] == ["epoch_2.pth"]
-    assert not [*(tmp_path / "b").glob(".*.part")]
-    train(build_run(QUICKSTART, tmp_path / "b", options=pretraining_options(scenes), resume="latest"))
-    assert differences(run_state(tmp_path / "a/epoch_4.pth"), run_state(tmp_path / "b/epoch_4.pth")) == []
+            build_run(QUICKSTART, tmp_path, options=options).train()
+    assert [path.name for path in tmp_path.glob("*.pth")] == ["epoch_2.pth"]
+    assert not [*tmp_path.glob(".*.part")]
+    train(build_run(QUICKSTART, tmp_path, options=pretraining_options(scenes), resume="latest"))
+    assert differences(undisturbed, run_state(tmp_path / "epoch_4.pth")) == []
 
 
-def test_a_truncated_newest_checkpoint_is_passed_over_with_a_warning(scenes, tmp_path):
+def test_a_truncated_newest_checkpoint_is_passed_over_with_a_warning(undisturbed, scenes, tmp_path):
     options = pretraining_options(scenes)
-    train(build_run(QUICKSTART, tmp_path / "a", options=options))
-    interrupted_at(build_run(QUICKSTART, tmp_path / "b", options=options), epoch=3)
-    newest = tmp_path / "b/epoch_3.pth"
+    interrupted_at(build_run(QUICKSTART, tmp_path, options=options), epoch=3)
+    newest = tmp_path / "epoch_3.pth"
     newest.write_bytes(newest.read_bytes()[:1000])
-    runner = build_run(QUICKSTART, tmp_path / "b", options=options, resume="latest")
-    assert runner.cfg.load_from == str(tmp_path / "b/epoch_2.pth")
+    runner = build_run(QUICKSTART, tmp_path, options=options, resume="latest")
+    assert runner.cfg.load_from == str(tmp_path / "epoch_2.pth")
     train(runner)
-    assert differences(run_state(tmp_path / "a/epoch_4.pth"), run_state(tmp_path / "b/epoch_4.pth")) == []
+    assert differences(undisturbed, run_state(tmp_path / "epoch_4.pth")) == []
 
 
 def test_two_trainings_in_one_work_dir_are_refused(scenes, tmp_path):
@@ -139,9 +145,10 @@ class PoisonGradient(Hook):
         runner.model.neck.prototypes.register_hook(lambda grad: grad * float("nan") if runner.iter == BAD else grad)
 
 
-def state_before(scenes: Path, work_dir: Path) -> dict[str, Tensor]:
+@pytest.fixture(scope="module")
+def state_before(scenes, tmp_path_factory) -> dict[str, Tensor]:
     """The model's and the optimizer's as iteration BAD finds them."""
-    runner = build_run(QUICKSTART, work_dir, options=pretraining_options(scenes))
+    runner = build_run(QUICKSTART, tmp_path_factory.mktemp("before"), options=pretraining_options(scenes))
     interrupted_at(runner, iteration=BAD)
     return state_of(runner)
 
@@ -159,51 +166,55 @@ def is_moved_at_the_steps_start(name: str) -> bool:
     return name.startswith("teacher.") and "running" not in name and "tracked" not in name
 
 
-@pytest.fixture(params=["nan loss", "infinite loss", "nan gradient"])
-def stopped(request, scenes, tmp_path, monkeypatch) -> tuple[Runner, str]:
+class Stopped(NamedTuple):
     """A run that met something that is not finite in iteration BAD, and what it said."""
-    runner = build_run(QUICKSTART, tmp_path / "bad", options=pretraining_options(scenes))
-    if request.param == "nan gradient":
-        runner.register_hook(PoisonGradient())
-    else:
-        value = float("nan") if request.param == "nan loss" else float("inf")
-        monkeypatch.setattr(SlotLossHead, "forward", poisoned(value))
-    with pytest.raises(RunStoppedError) as error:
-        runner.train()
-    return runner, str(error.value)
+
+    runner: Runner
+    message: str
+    work_dir: Path
 
 
-def test_nothing_that_is_not_finite_reaches_weights_teacher_center_or_optimizer(stopped, scenes, tmp_path, monkeypatch):
-    runner, _ = stopped
-    monkeypatch.undo()
-    before, after = state_before(scenes, tmp_path / "good"), state_of(runner)
+@pytest.fixture(scope="module", params=["nan loss", "infinite loss", "nan gradient"])
+def stopped(request, scenes, tmp_path_factory) -> Stopped:
+    work_dir = tmp_path_factory.mktemp("stopped")
+    runner = build_run(QUICKSTART, work_dir, options=pretraining_options(scenes))
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param == "nan gradient":
+            runner.register_hook(PoisonGradient())
+        else:
+            value = float("nan") if request.param == "nan loss" else float("inf")
+            patch.setattr(SlotLossHead, "forward", poisoned(value))
+        with pytest.raises(RunStoppedError) as error:
+            runner.train()
+    return Stopped(runner, str(error.value), work_dir)
+
+
+def test_nothing_that_is_not_finite_reaches_weights_teacher_center_or_optimizer(stopped, state_before):
+    before, after = state_before, state_of(stopped.runner)
     others = [name for name in before if not torch.equal(before[name], after[name])]
     assert [name for name in others if not is_moved_at_the_steps_start(name)] == []
     assert int(after["teacher.steps"]) == BAD + 1
     assert all(value.isfinite().all() for value in after.values())
 
 
-def test_the_message_names_the_quantity_the_step_and_its_images_and_the_state_is_saved(stopped, tmp_path):
-    runner, message = stopped
+def test_the_message_names_the_quantity_the_step_and_its_images_and_the_state_is_saved(stopped):
+    runner, message, work_dir = stopped
     assert f"in iteration {BAD + 1}, first in " in message
     assert "first in loss_slot" in message or "first in gradient of neck.prototypes" in message
     assert message.count(".jpg") == 4
-    images = (tmp_path / f"bad/not_finite_iter_{BAD + 1}_rank_0.txt").read_text().split()
+    images = (work_dir / f"not_finite_iter_{BAD + 1}_rank_0.txt").read_text().split()
     assert len(images) == 4
     assert all(Path(path).is_file() for path in images)
-    saved = torch.load(tmp_path / "bad/last_good.pth", weights_only=True)
+    saved = torch.load(work_dir / "last_good.pth", weights_only=True)
     assert saved["meta"]["iter"] == BAD
     assert all(torch.equal(value, saved["state_dict"][name]) for name, value in runner.model.state_dict().items())
 
 
-def test_it_stops_one_step_later_and_the_checkpoint_before_goes_on(stopped, scenes, tmp_path, monkeypatch):
-    runner, _ = stopped
-    assert runner.iter == BAD + 1
-    assert (tmp_path / "bad/last_checkpoint").read_text().endswith("epoch_1.pth")
-    monkeypatch.undo()
-    train(build_run(QUICKSTART, tmp_path / "bad", options=pretraining_options(scenes), resume="latest"))
-    train(build_run(QUICKSTART, tmp_path / "good", options=pretraining_options(scenes)))
-    assert differences(run_state(tmp_path / "bad/epoch_4.pth"), run_state(tmp_path / "good/epoch_4.pth")) == []
+def test_it_stops_one_step_later_and_the_checkpoint_before_goes_on(stopped, undisturbed, scenes):
+    assert stopped.runner.iter == BAD + 1
+    assert (stopped.work_dir / "last_checkpoint").read_text().endswith("epoch_1.pth")
+    train(build_run(QUICKSTART, stopped.work_dir, options=pretraining_options(scenes), resume="latest"))
+    assert differences(run_state(stopped.work_dir / "epoch_4.pth"), undisturbed) == []
 
 
 def test_a_finding_of_an_epochs_last_step_stops_before_its_checkpoint(scenes, tmp_path, monkeypatch):

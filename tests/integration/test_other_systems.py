@@ -91,7 +91,8 @@ def test_inference_conversion_and_evaluation_work_on_windows(trained, scenes, tm
 
 @pytest.mark.slow
 def test_training_on_windows_says_what_it_lacks(scenes, tmp_path):
-    options = pretraining_options(scenes, epochs=2, **{"train_dataloader.num_workers": 1})
+    worker = {"train_dataloader.num_workers": 1, "train_dataloader.persistent_workers": True}  # one start of Python
+    options = pretraining_options(scenes, epochs=2, **worker)
     values = [f"{name}={value}" for name, value in options.items()]
     result = on_windows(
         tmp_path,

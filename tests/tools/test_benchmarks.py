@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import subprocess
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
 import torch
 from helpers import as_samples, random_batch, run_tool, set_total_steps
+from processes import run_python, start_server
 from runs import CONFIGS
 
 from slotcon_mm.datasets.image_lists import list_images
@@ -23,6 +26,7 @@ BENCHMARKS = Path(__file__).parents[2] / "tools/benchmarks"
 @pytest.fixture(autouse=True)
 def _scripts_folder(monkeypatch) -> None:
     monkeypatch.syspath_prepend(str(BENCHMARKS))  # as it is for a script that is started
+    start_server()  # what variants that have a process of their own are forked from
 
 
 @pytest.mark.parametrize(
@@ -31,13 +35,13 @@ def _scripts_folder(monkeypatch) -> None:
         ("input_pipeline", ["--images", "2", "--size", "32"], {"plain", "slotcon_mm", "decode only"}),
         (
             "training_step",
-            ["--depth", "18", "--batch", "8", "--size", "96", "--device", "cpu", "--variants", "plain", "slotcon_mm"],
+            ["--depth", "18", "--batch", "4", "--size", "32", "--device", "cpu", "--variants", "plain", "slotcon_mm"],
             {"plain", "slotcon_mm"},
         ),
         ("photometric", ["--images", "2", "--size", "32", "--device", "cpu"], {"plain", "slotcon_mm"}),
         (
             "end_to_end",
-            ["--batch", "8", "--steps", "1", "--workers", "1", "--rounds", "1", "--device", "cpu"],
+            ["--batch", "4", "--size", "32", "--steps", "1", "--workers", "1", "--rounds", "1", "--device", "cpu"],
             {"plain", "slotcon_mm", "slotcon_mm without a loader"},
         ),
         ("optimizer", ["--depth", "18", "--device", "cpu"], {"plain", "slotcon_mm", "of it LARS", "of it the teacher"}),
@@ -61,7 +65,8 @@ def test_a_step_is_measured_against_its_sizes_and_processes(tmp_path, monkeypatc
 
     monkeypatch.setitem(scale.VALUES["cpu"], "prototypes", [16, 32])
     monkeypatch.setitem(scale.VALUES["cpu"], "processes", [2])
-    monkeypatch.setitem(scale.DEFAULTS, "cpu", dict(prototypes=16, batch=4, size=64, depth=18, precision="fp32"))
+    monkeypatch.setattr(scale.mp, "spawn", partial(scale.mp.start_processes, start_method="forkserver"))
+    monkeypatch.setitem(scale.DEFAULTS, "cpu", dict(prototypes=16, batch=4, size=32, depth=18, precision="fp32"))
     out = tmp_path / "out.json"
     monkeypatch.setattr(
         sys,
@@ -74,7 +79,8 @@ def test_a_step_is_measured_against_its_sizes_and_processes(tmp_path, monkeypatc
     assert all(value > 0 for values in seconds.values() for value in values.values())
 
 
-def test_the_start_is_measured_up_to_the_first_batch():
+def test_the_start_is_measured_up_to_the_first_batch(monkeypatch):
+    monkeypatch.setattr(subprocess, "run", lambda command, *, env, **_: run_python(*command[1:], env=env))
     result = run_tool(
         "tools/benchmarks/start.py", "--names", "40", "--rounds", "1",
         "--config", str(CONFIGS / "slotcon_r18_quickstart.py"),
@@ -122,7 +128,7 @@ def test_parts_that_are_measured_are_left_out(tmp_path, monkeypatch, capsys):
 
 
 def test_losses_of_a_precision_and_kernels_of_a_step_are_listed(scenes, tmp_path):
-    small = ["--batch", "8", "--depth", "18", "--size", "64", "--device", "cpu", "--json", str(tmp_path / "out.json")]
+    small = ["--batch", "4", "--depth", "18", "--size", "32", "--device", "cpu", "--json", str(tmp_path / "out.json")]
     result = run_tool("tools/benchmarks/precision.py", str(scenes / "train2017"), *small, "--steps", "2")
     assert result.code == 0, result.said
     record = json.loads((tmp_path / "out.json").read_text())
