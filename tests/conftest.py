@@ -23,10 +23,13 @@ settings.load_profile("any machine")
 REPOSITORY = Path(__file__).parents[1]
 MACHINES_DEVICE = mmengine.device.get_device()
 CHOICES = ("CUDA_VISIBLE_DEVICES", "PYTORCH_NVML_BASED_CUDA_CHECK")  # select_device("cpu") sets them
+WHOLE_RUNS = ("integration", "tools", "quickstart", "adaptation", "hooks")  # folders
 GIVEN_CHOICES = {name: os.environ[name] for name in CHOICES if name in os.environ}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    # whole runs first: of short tests the last ones leave no process waiting for another
+    items.sort(key=lambda item: item.path.parent.name not in WHOLE_RUNS)
     for item in items:
         if "gpu" in item.keywords and not torch.cuda.is_available():
             item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))

@@ -17,6 +17,6 @@ fi
 # what may import what (.importlinter); the tool has no "python -m"
 "$PYTHON" -c "from importlinter.cli import lint_imports_command as lint; lint()" --no-logo --no-cache
 # two at a time: most tests wait for one core, and threads of two would wait for each other; the tests of a file share
-# what they make
+# what they make, and come in the order of conftest.py
 export OMP_NUM_THREADS=${OMP_NUM_THREADS:-1}
-exec "$PYTHON" -m pytest -n 2 --dist loadfile "$@"
+exec "$PYTHON" -m pytest -n 2 --dist loadfile --no-loadscope-reorder "$@"

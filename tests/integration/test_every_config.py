@@ -24,11 +24,14 @@ def load(path: Path) -> Config:
 
 def shrink(config: Config, scenes: Path) -> None:
     """Small enough for a test: views and widths, nothing else."""
-    neck, dataset = config.model.neck, config.train_dataloader.dataset
+    backbone, neck, dataset = config.model.backbone, config.model.neck, config.train_dataloader.dataset
+    if backbone.get("base_channels", 64) == 64:
+        backbone.update(base_channels=16, stem_channels=16)  # a quarter
+        neck.in_channels //= 4
     neck.num_prototypes = 32 if neck.num_prototypes == "auto" else neck.num_prototypes
     neck.hidden_channels = config.model.slot_head.hidden_channels = 32
     dataset.update(data_root=str(scenes), folders=["train2017"], indices=2)
-    dataset.pipeline[1].size = 64
+    dataset.pipeline[1].size = 64  # of which a ResNet leaves 2 x 2 pixels
 
 
 @pytest.mark.parametrize("path", PRETRAINING, ids=lambda path: path.stem)
