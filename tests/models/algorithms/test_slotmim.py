@@ -20,9 +20,9 @@ from helpers import (
 )
 from mmengine.logging import MessageHub
 from reference.slotmim_run import ReferenceSlotMIM
-from slotcon_mm.engine.optimizers.clipped_adamw import ClippedAdamW
 from torch import Tensor
 
+from slotcon_mm.engine.optimizers.clipped_adamw import ClippedAdamW
 from slotcon_mm.models import SlotMIM
 
 EXACT = dict(rtol=1e-9, atol=1e-12)
