@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import torch
 from helpers import as_samples, random_batch, set_total_steps, tiny_slotcon
+from runs import CONFIGS
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from slotcon_mm.engine.optimizers.clipped_adamw import ClippedAdamW
@@ -33,6 +34,15 @@ MOST: dict[tuple[int, str, bool | None], dict[str, int]] = {  # by ranks, precis
         "allreduce_": 136,
     },
 }  # fmt: skip
+SLOTMIMS = {"finite guard": 30, "forward": 1257, "backward": 831, "optimizer": 234, "copy from pageable memory": 7}
+MOST_OF_SLOTMIM: dict[tuple[int, str, bool | None], dict[str, int]] = {
+    (1, "fp16", None): {**EVERYWHERE, **SLOTMIMS},
+    (8, "bf16", None): {**EVERYWHERE, **SLOTMIMS, "averaging": 162, "_allgather_base_": 4, "allreduce_": 22},
+}
+CASES = [
+    *[("slotcon_r50_coco", case, most) for case, most in MOST.items()],
+    *[("slotmim_vit-b16_cocoplus", case, most) for case, most in MOST_OF_SLOTMIM.items()],
+]
 
 
 @pytest.fixture(autouse=True)
@@ -41,12 +51,13 @@ def _scripts_folder(monkeypatch) -> None:
 
 
 @pytest.mark.skipif(not torch.__version__.startswith(COUNTED), reason=f"counts are those of torch {COUNTED}")
-@pytest.mark.parametrize(("ranks", "precision", "one_pass"), MOST, ids=str)
-def test_a_step_mixes_no_devices_or_types_reads_no_value_and_launches_no_more_than_it_did(ranks, precision, one_pass):
+@pytest.mark.parametrize(("config", "case", "most"), CASES, ids=[f"{config}-{case}" for config, case, _ in CASES])
+def test_a_step_mixes_no_devices_or_types_reads_no_value_and_launches_no_more_than_it_did(config, case, most):
     from launches import count_step
 
-    found = count_step(ranks=ranks, precision=precision, one_pass=one_pass).summary()
-    most = MOST[ranks, precision, one_pass]
+    ranks, precision, one_pass = case
+    file = CONFIGS / f"{config}.py"
+    found = count_step(ranks=ranks, precision=precision, one_pass=one_pass, config=file).summary()
     grown = [
         f"{name}: {count} instead of {most.get(name, 0)}" for name, count in found.items() if count > most.get(name, 0)
     ]

@@ -24,6 +24,7 @@ from unittest import mock
 import python_backward
 import torch
 import training_step
+from mmengine.config import Config
 from mmengine.logging import MessageHub
 from mmengine.model import MMDistributedDataParallel
 from mmengine.registry import init_default_scope
@@ -33,7 +34,7 @@ from torch import distributed as dist
 from torch.utils.data._utils.pin_memory import pin_memory
 
 import slotcon_mm
-from slotcon_mm.models import SlotCon
+from slotcon_mm.models.algorithms.grouping_algorithm import GroupingAlgorithm
 from slotcon_mm.models.preprocessing.photometric import reflected_taps
 
 __all__ = ["PHASES", "Launch", "Tally", "count_step", "launches_of"]
@@ -225,9 +226,9 @@ def average_gradients(parameters: Sequence[Tensor], ranks: int) -> None:
 class Averaging(MMDistributedDataParallel):
     """DistributedDataParallel without its C++ part, which reads values and waits for torch's own backward."""
 
-    module: SlotCon
+    module: GroupingAlgorithm
 
-    def __init__(self, module: SlotCon, **options: Any) -> None:
+    def __init__(self, module: GroupingAlgorithm, **options: Any) -> None:
         nn.Module.__init__(self)
         self.module = module
 
@@ -242,7 +243,14 @@ class Averaging(MMDistributedDataParallel):
             return self.module.train_step(data, optim_wrapper)
 
 
-def count_step(*, ranks: int = 1, precision: str = "fp32", one_pass: bool | None = None, places: bool = False) -> Tally:
+def count_step(
+    *,
+    ranks: int = 1,
+    precision: str = "fp32",
+    one_pass: bool | None = None,
+    places: bool = False,
+    config: Path = training_step.CONFIG,
+) -> Tally:
     """The launches of a step, the first one of a training left out; ``one_pass`` is ``views_in_one_pass``.
 
     Raises:
@@ -252,15 +260,19 @@ def count_step(*, ranks: int = 1, precision: str = "fp32", one_pass: bool | None
     init_default_scope("mmpretrain")
     MessageHub.get_current_instance().update_info("max_iters", training_step.TOTAL_STEPS)
     tally = Tally()
-    on_host = training_step.make_batch(64, 224, pin=False)  # few images leave out some of the color jitter's launches
-    args = argparse.Namespace(depth=50, prototypes=256, device="cuda", precision=precision)
+    given = Config.fromfile(config)
+    mask = given.train_dataloader.dataset.pipeline[1].get("mask")
+    # few images leave out some of the color jitter's launches
+    on_host = training_step.make_batch(64, 224, pin=False, mask=mask)
+    prototypes = given.model.neck.num_prototypes
+    args = argparse.Namespace(depth=50, prototypes=prototypes, device="cuda", precision=precision)
     changes = dict(views_in_one_pass=one_pass)
     with (
         mock.patch.object(training_step, "MMDistributedDataParallel", Averaging),
         torch.autograd.set_detect_anomaly(places, check_nan=False),
         pretended_gpu(ranks, lambda operation: tally(operation)),
     ):
-        step = training_step.our_train_step(args, changes, distributed=ranks > 1)
+        step = training_step.our_train_step(args, changes, distributed=ranks > 1, config=config)
         batch = pin_memory(on_host)
         step(batch)
         tally = Tally()
@@ -272,6 +284,7 @@ def count_step(*, ranks: int = 1, precision: str = "fp32", one_pass: bool | None
 # The tables ------------------------------------------------------------------------------------------------------
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--config", type=Path, default=training_step.CONFIG, help="default: slotcon_r50_coco.py")
     parser.add_argument("--ranks", type=int, default=1, help="processes that are pretended (default: 1)")
     parser.add_argument("--precision", choices=["fp32", "fp16", "bf16"], default="fp16", help="default: fp16")
     parser.add_argument("--two-passes", action="store_true", help="views_in_one_pass=False")
@@ -282,9 +295,9 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> None:
     args = parse_arguments()
     one_pass = False if args.two_passes else None
-    tally = count_step(ranks=args.ranks, precision=args.precision, one_pass=one_pass, places=True)
+    tally = count_step(ranks=args.ranks, precision=args.precision, one_pass=one_pass, places=True, config=args.config)
     views = "a pass for each view" if args.two_passes else "both views in one pass"
-    print(f"\nA step of ResNet-50, batch 64 on each of {args.ranks} GPUs, {args.precision}, {views}:\n")
+    print(f"\nA step of {args.config.stem}, batch 64 on each of {args.ranks} GPUs, {args.precision}, {views}:\n")
     print("\n".join(report(tally, places=args.places)))
 
 

@@ -28,7 +28,7 @@ from mmengine.dataset import default_collate
 from mmengine.device import get_device
 from mmengine.logging import MessageHub
 from mmengine.model import MMDistributedDataParallel
-from mmengine.optim import AmpOptimWrapper, OptimWrapper
+from mmengine.optim import AmpOptimWrapper, OptimWrapper, build_optim_wrapper
 from mmengine.registry import init_default_scope
 from plain.model import PlainSlotCon
 from plain.updates import PlainLARS
@@ -40,10 +40,11 @@ from slotcon_mm.engine.hooks.finite_guard_hook import FiniteGuardHook
 from slotcon_mm.engine.optimizers.lars import LARS
 from slotcon_mm.launch.compile_networks import compile_networks
 from slotcon_mm.launch.kept_memory import keep_freed_memory
-from slotcon_mm.models import SlotCon
+from slotcon_mm.models.algorithms.grouping_algorithm import GroupingAlgorithm
 from slotcon_mm.registry import MODELS
 
-CONFIG = Path(__file__).resolve().parents[2] / "configs/slotcon_r50_coco.py"
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+CONFIG = CONFIGS / "slotcon_r50_coco.py"
 CHANNELS = {18: 512, 50: 2048}
 TOTAL_STEPS = 100_000
 LR = dict(lr=0.01, momentum=0.9)
@@ -155,9 +156,9 @@ def build_step(args: argparse.Namespace, name: str) -> Callable[[], object]:
     return steps
 
 
-def make_batch(images: int, size: int, *, pin: bool) -> dict[str, Any]:
+def make_batch(images: int, size: int, *, pin: bool, mask: dict[str, Any] | None = None) -> dict[str, Any]:
     """As the loader makes one: the crops and draws of random images."""
-    views = PairedViews(size=size)
+    views = PairedViews(size=size, mask=mask)
     generator = np.random.default_rng(0)
     samples = [
         views(dict(img=generator.integers(0, 256, (480, 640, 3), dtype=np.uint8), sample_idx=i, img_path=str(i)))
@@ -179,10 +180,11 @@ def our_train_step(
     *,
     distributed: bool = False,
     lr_at: Callable[[int], float] | None = None,
+    config: Path = CONFIG,
 ) -> Callable[[dict[str, Any]], Any]:
     """A step on a batch, which returns its scalars; ``lr_at`` is the learning rate of each step, else it is fixed."""
-    model = build_model(args, **(changes or {}))
-    optimizer = LARS([p for p in model.parameters() if p.requires_grad], weight_decay=1e-5, **LR)
+    model = build_model(args, config, **(changes or {}))
+    optimizer = build_optimizer(model, config)
     wrapper = (
         OptimWrapper(optimizer)
         if args.precision == "fp32"
@@ -214,13 +216,24 @@ def our_train_step(
     return step
 
 
-def build_model(args: argparse.Namespace, **changes: Any) -> SlotCon:
-    config = Config.fromfile(CONFIG).model
-    config.backbone.depth, config.neck.in_channels = args.depth, CHANNELS[args.depth]
+def build_model(args: argparse.Namespace, file: Path = CONFIG, **changes: Any) -> GroupingAlgorithm:
+    config = Config.fromfile(file).model
+    if config.backbone.type == "ResNet":
+        config.backbone.depth, config.neck.in_channels = args.depth, CHANNELS[args.depth]
     config.neck.num_prototypes = args.prototypes
     config.update(changes)
-    model: SlotCon = MODELS.build(config)
+    model: GroupingAlgorithm = MODELS.build(config)
     return model.to(args.device).train()
+
+
+def build_optimizer(model: GroupingAlgorithm, file: Path) -> torch.optim.Optimizer:
+    """LARS at one rate for all methods that use it, else the config's."""
+    given = Config.fromfile(file).optim_wrapper
+    if given.optimizer.type == "slotcon_mm.LARS":
+        return LARS([p for p in model.parameters() if p.requires_grad], weight_decay=1e-5, **LR)
+    plain = {**given, "type": "OptimWrapper"}
+    plain.pop("loss_scale", None)
+    return build_optim_wrapper(model, plain).optimizer
 
 
 def plain_train_step(args: argparse.Namespace) -> Callable[[Any], object]:
