@@ -73,11 +73,15 @@ class PythonProcess:
         start_server()
         self.files = [log.open("ab+")] if log else [tempfile.TemporaryFile() for _ in range(2)]  # noqa: SIM115
         environment = dict(os.environ if env is None else env)
-        outputs = Outputs([self.files[0].fileno(), self.files[-1].fileno()])
+        begun, begins = os.pipe()
+        handles = Handles([self.files[0].fileno(), self.files[-1].fileno(), begins])
         self.process = multiprocessing.get_context("forkserver").Process(
-            target=as_python, args=(list(arguments), str(cwd), environment, outputs), name="MainProcess"
+            target=as_python, args=(list(arguments), str(cwd), environment, handles), name="MainProcess"
         )
         self.process.start()
+        os.close(begins)
+        os.read(begun, 1)  # up to its end, which comes when the session is there: signals may be sent to it from now on
+        os.close(begun)
         self.pid: int = self.process.pid
 
     @property
@@ -128,23 +132,23 @@ def run_ranks(*arguments: str | Path, port: int, count: int = 2) -> list[subproc
     return [rank.completed() for rank in ranks]
 
 
-class Outputs:
-    """Files to print to, open in the process that is started, too."""
+class Handles(list):
+    """Of files that are open in the process that is started, too."""
 
-    def __init__(self, handles: list[int]) -> None:
-        self.handles = handles
-
-    def __getstate__(self) -> list[Any]:
-        return [DupFd(handle) for handle in self.handles]
-
-    def __setstate__(self, state: list[Any]) -> None:
-        self.handles = [handle.detach() for handle in state]
+    def __reduce__(self) -> tuple[Any, ...]:
+        return opened, tuple(DupFd(handle) for handle in self)
 
 
-def as_python(arguments: list[str], cwd: str, environment: dict[str, str], outputs: Outputs) -> None:
+def opened(*handles: Any) -> Handles:
+    return Handles(handle.detach() for handle in handles)
+
+
+def as_python(arguments: list[str], cwd: str, environment: dict[str, str], handles: Handles) -> None:
     """What ``python ARGUMENTS`` does, in the process that was forked for it."""
     os.setsid()
-    for number, (name, handle) in enumerate(zip(("stdout", "stderr"), outputs.handles, strict=True), start=1):
+    *outputs, begins = handles
+    os.close(begins)
+    for number, (name, handle) in enumerate(zip(("stdout", "stderr"), outputs, strict=True), start=1):
         os.dup2(handle, number)
         os.close(handle)
         own = getattr(sys, name)
