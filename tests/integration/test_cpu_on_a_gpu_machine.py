@@ -47,7 +47,7 @@ for sys.argv in {commands!r}:
         runpy.run_path(sys.argv[0], run_name="__main__")
         sys.exit()
     if status := os.waitpid(child, 0)[1]:
-        sys.exit(status)
+        sys.exit(status >> 8 or 1)
 """
 
 
