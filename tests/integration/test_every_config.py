@@ -15,7 +15,7 @@ from slotcon_mm.launch.cpu_fallbacks import adapt_to_cpu
 from slotcon_mm.registry import DATASETS, MODELS
 
 CONFIGS = Path(__file__).parents[2] / "configs"
-PRETRAINING = sorted([*CONFIGS.glob("slotcon_*.py"), *CONFIGS.glob("ablations/*.py")])
+PRETRAINING = sorted([*CONFIGS.glob("slotcon_*.py"), *CONFIGS.glob("ablations/slotcon_*.py")])
 
 
 def load(path: Path) -> Config:
@@ -98,7 +98,7 @@ def test_the_folder_config_takes_its_root_from_the_environment(monkeypatch):
     assert load(CONFIGS / "slotcon_r50_folder.py").train_dataloader.dataset.data_root == "/somewhere/else"
 
 
-@pytest.mark.parametrize("path", sorted(CONFIGS.glob("ablations/*.py")), ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", sorted(CONFIGS.glob("ablations/slotcon_*.py")), ids=lambda path: path.stem)
 def test_an_ablation_changes_one_line(path):
     base, ablation = load(CONFIGS / "slotcon_r50_coco.py"), load(path)
     changed = set()
