@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,13 @@ from slotcon_mm.checkpoints.network_facts import facts_of_config
 CONFIGS = Path(__file__).parents[2] / "configs"
 FINE_TUNING = sorted([*CONFIGS.glob("detection/*.py"), *CONFIGS.glob("segmentation/*.py")])
 EVALUATION = sorted(CONFIGS.glob("unsupervised_segmentation/*.py"))
-PRETRAINING = sorted([*CONFIGS.glob("slotcon_*.py"), *CONFIGS.glob("ablations/*.py"), *CONFIGS.glob("study/*.py")])
+PRETRAINING = sorted(path for pattern in ("slot*.py", "ablations/*.py", "study/*.py") for path in CONFIGS.glob(pattern))
 
 
-def size_of(path: Path) -> str:
-    return "r18" if "_r18" in path.stem else "r50"
+def network_of(path: Path) -> str:
+    """``r50``, ``vit-b16``, ...; configs whose names have none are ResNet-50's."""
+    found = re.search(r"_(r\d+|vit-[a-z]\d+)", path.stem)
+    return found[1] if found else "r50"
 
 
 @cache
@@ -28,14 +31,14 @@ def facts(path: Path) -> dict[str, Any]:
 
 
 @cache
-def pretrainings(size: str) -> list[tuple[str, dict[str, Any]]]:
-    return [(path.stem, facts(path)) for path in PRETRAINING if size_of(path) == size]
+def pretrainings(network: str) -> list[tuple[str, dict[str, Any]]]:
+    return [(path.stem, facts(path)) for path in PRETRAINING if network_of(path) == network]
 
 
 @pytest.mark.parametrize("path", FINE_TUNING + EVALUATION, ids=lambda path: path.stem)
 def test_a_config_makes_no_other_network_of_any_pretraining(path):
-    others = pretrainings(size_of(path))
-    assert len(others) > 10
+    others = pretrainings(network_of(path))
+    assert len(others) > (1 if "vit" in path.stem else 10)
     now = facts(path)
     assert {name: changes_in_network(then, now) for name, then in others} == {name: [] for name, _ in others}
     shared = others[0][1]["layers"].keys() & now["layers"].keys()
