@@ -2,43 +2,11 @@
 
     python tools/test.py configs/unsupervised_segmentation/slotcon_r50_coco-stuff27.py work_dirs/slotcon_r50_coco
 
-PiCIE's protocol. The paper reports mIoU 18.26 and pixel accuracy 42.36 and leaves open which images, K and resolution
-they stand for; the log prints ours with the result. For K = 27 inherit from this file and set
-``model.neck.num_prototypes=27``, or see slotcon_r50_coco-stuff27_k27.py.
+PiCIE's protocol, every switch of which is in _base_/coco-stuff27.py. The paper reports mIoU 18.26 and pixel accuracy
+42.36 and leaves open which images, K and resolution they stand for; the log prints ours with the result. For K = 27
+inherit from this file and set ``model.neck.num_prototypes=27``, or see slotcon_r50_coco-stuff27_k27.py.
 """
 
-_base_ = "../slotcon_r50_coco.py"
+_base_ = ["../slotcon_r50_coco.py", "./_base_/coco-stuff27.py"]
 
-# Every switch of the protocol ---------------------------------------------------------------------------------------
-label_set = "coco-stuff-27"
-subset = "curated"  # the published rule, found anew from the label maps; 'all', or a text file of names
-resolution = 320  # of the shorter side, and of the square that is cut out
-clusters = "auto"  # one-to-one where K = 27, else k-means of prototypes; see GroupMetric
 model = dict(test_cfg=dict(flip=False))  # True: scores are averaged with the mirrored image's
-
-test_pipeline = [
-    dict(type="slotcon_mm.LoadImage", exif=False),  # label maps are of the pixels as stored
-    dict(type="slotcon_mm.LoadLabels"),
-    dict(type="slotcon_mm.ResizeShortSide", size=resolution),
-    dict(type="slotcon_mm.CenterCrop", size=resolution),
-    dict(type="PackInputs", algorithm_keys=("gt_sem_seg",), meta_keys=("img_path",)),
-]
-test_dataloader = dict(
-    batch_size=8,
-    num_workers=4,
-    persistent_workers=True,
-    drop_last=False,
-    # each image once, on any number of processes
-    sampler=dict(type="DefaultSampler", shuffle=False, round_up=False),
-    collate_fn=dict(type="pseudo_collate"),
-    dataset=dict(
-        type="slotcon_mm.LabelMapDataset",
-        data_root="data/coco",
-        data_prefix=dict(img_path="val2017", seg_map_path="stuffthingmaps/val2017"),
-        label_set=label_set,
-        subset=subset,
-        pipeline=test_pipeline,
-    ),
-)
-test_evaluator = dict(type="slotcon_mm.GroupMetric", clusters=clusters)
-test_cfg = dict(type="TestLoop")

@@ -6,7 +6,7 @@ from copy import deepcopy
 
 import pytest
 import torch
-from helpers import as_samples, random_batch, set_total_steps, tiny_slotcon
+from helpers import as_samples, random_batch, random_masks, set_total_steps, tiny_slotcon, tiny_slotmim
 from runs import build_run, log_of, pretraining_options, train
 
 from slotcon_mm.launch.compile_networks import compile_networks, networks_of
@@ -14,15 +14,17 @@ from slotcon_mm.launch.compile_networks import compile_networks, networks_of
 
 def losses(model: torch.nn.Module) -> torch.Tensor:
     set_total_steps()
-    views, boxes, flipped = random_batch()
-    result = model(views, as_samples(boxes, flipped), mode="loss")
-    (result["loss_group"] + result["loss_slot"]).backward()
-    return torch.stack([result["loss_group"], result["loss_slot"]]).detach()
+    views, boxes, flipped = random_batch(size=16)
+    result = model(views, as_samples(boxes, flipped, random_masks()), mode="loss")
+    found = torch.stack([value for name, value in result.items() if "loss" in name])
+    found.sum().backward()
+    return found.detach()
 
 
 @pytest.mark.parametrize("options", [{}, dict(views_in_one_pass=True)], ids=str)
-def test_a_compiled_model_computes_the_same_and_keeps_its_names(options):
-    plain = tiny_slotcon(**options)
+@pytest.mark.parametrize("algorithm", [tiny_slotcon, tiny_slotmim], ids=["SlotCon", "SlotMIM"])
+def test_a_compiled_model_computes_the_same_and_keeps_its_names(algorithm, options):
+    plain = algorithm(**options)
     compiled = deepcopy(plain)
     (note,) = compile_networks(compiled, dict(backend="aot_eager"))
     assert "torch.compile(dynamic=False, backend='aot_eager')" in note
