@@ -92,11 +92,19 @@ def test_the_start_is_measured_before_the_first_step_and_kept_where_it_is_best(s
     assert (tmp_path / "evaluation.csv").read_text().splitlines()[1].startswith("0,")
 
 
-def test_a_run_that_does_not_fall_goes_to_its_end(scenes, tmp_path):
-    train(build_run(QUICKSTART, tmp_path, options=options(scenes), change=guarded(scenes, errors=50.0)))
-    assert (tmp_path / "epoch_3.pth").is_file()
-    assert len(read_guard(tmp_path).differences) == 3
-    assert not read_guard(tmp_path).fell
+@pytest.fixture(scope="module")
+def never_fallen(scenes, tmp_path_factory) -> Path:
+    """The work dir of a run that goes on whatever its scores are."""
+    torch.set_num_threads(1)
+    work_dir = tmp_path_factory.mktemp("never-fallen")
+    train(build_run(QUICKSTART, work_dir, options=options(scenes), change=guarded(scenes, errors=50.0)))
+    return work_dir
+
+
+def test_a_run_that_does_not_fall_goes_to_its_end(never_fallen):
+    assert (never_fallen / "epoch_3.pth").is_file()
+    assert len(read_guard(never_fallen).differences) == 3
+    assert not read_guard(never_fallen).fell
 
 
 def test_a_resumed_run_is_compared_with_the_same_start(scenes, tmp_path):
@@ -128,8 +136,7 @@ def test_a_run_without_a_validation_is_refused(scenes, tmp_path):
         train(runner)
 
 
-def test_the_note_is_plain_json(scenes, tmp_path):
-    train(build_run(QUICKSTART, tmp_path, options=options(scenes), change=guarded(scenes, errors=50.0)))
-    found = json.loads((tmp_path / GUARD_FILE).read_text())
+def test_the_note_is_plain_json(never_fallen):
+    found = json.loads((never_fallen / GUARD_FILE).read_text())
     assert found["measure"] == "knn"
     assert len(found["start"]["hits"]) == len(found["start"]["unions"])
