@@ -83,7 +83,7 @@ train_cfg = dict(by_epoch=True, max_epochs=800)
 optim_wrapper = dict(
     type="AmpOptimWrapper",  # fp16
     loss_scale="dynamic",
-    # two groups: what decays and what does not
+    # few groups: of backbone and heads, what decays (all but biases and norms) and what does not
     constructor="slotcon_mm.LayerDecayConstructor",
     paramwise_cfg=dict(layer_decay_rate=1.0, flat_decay_mult=0.0),
     optimizer=dict(

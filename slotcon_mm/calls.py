@@ -34,7 +34,7 @@ def pretrain(
     images: str | Path, out: str | Path, *, config: str | Path = "slotcon_r50_folder", weights: str | None = None,
     epochs: int | None = None, options: Mapping[str, Any] | None = None, device: str | None = None,
 ) -> Pretraining:  # fmt: skip
-    """Pretrains SlotCon on all images below a folder; called again with the same ``out``, it continues.
+    """Pretrains on all images below a folder; called again with the same ``out``, it continues.
 
         run = slotcon_mm.pretrain("photos", "work_dirs/photos", epochs=200)
         slotcon_mm.export(run.checkpoint, "resnet50.safetensors", format="torchvision")

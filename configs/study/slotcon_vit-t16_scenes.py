@@ -17,3 +17,11 @@ model = dict(
     slot_head=dict(type="slotcon_mm.SlotLossHead", hidden_channels=256),
     teacher_momentum=0.95,
 )
+custom_hooks = [
+    dict(type="slotcon_mm.SampleSeedHook"),
+    dict(type="slotcon_mm.StepSeedHook"),
+    dict(type="slotcon_mm.FiniteGuardHook"),
+    dict(type="slotcon_mm.TeacherStepsHook"),
+    dict(type="slotcon_mm.ThroughputHook"),
+    dict(type="slotcon_mm.CollapseMonitorHook", interval=1),
+]

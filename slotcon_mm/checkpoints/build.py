@@ -10,6 +10,7 @@ from torch import Tensor
 
 from slotcon_mm.checkpoints.bounded_memory import network_of_file
 from slotcon_mm.checkpoints.config_in_file import config_in_file, harmless
+from slotcon_mm.checkpoints.network_facts import facts_in
 from slotcon_mm.checkpoints.registered import build_registered
 from slotcon_mm.checkpoints.safe_loading import meta_of, state_dict_of
 from slotcon_mm.checkpoints.standard_resnet import backbone_of_shapes
@@ -36,17 +37,25 @@ def build_from_checkpoint(checkpoint: Mapping[str, Any]) -> GroupingAlgorithm:
     config = config_in_file(checkpoint)
     if config is None and isinstance(meta_of(checkpoint).get("cfg"), str):
         raise ValueError("expected a model with a backbone in the checkpoint's config, got none")
-    model_config = harmless(config["model"], "mmpretrain") if config else config_of_shapes(weights)
+    model_config = (
+        harmless(config["model"], "mmpretrain") if config else config_of_shapes(weights, facts_in(checkpoint))
+    )
     with network_of_file(checkpoint):
         model = build_registered(model_config, "mmpretrain")
         model.load_state_dict(weights, strict=True)
     return model.eval()
 
 
-def config_of_shapes(weights: Mapping[str, Tensor]) -> dict[str, Any]:
-    """The config of a plain ResNet's SlotCon, or of a ViT's SlotMIM, whose heads have 64 channels each."""
+def config_of_shapes(weights: Mapping[str, Tensor], noted: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The config of a plain ResNet's SlotCon, or of a ViT's SlotMIM.
+
+    Shapes do not tell a ViT's heads: those that the file notes are taken, else 64 channels each, as in all published
+    ones.
+    """
     if "backbone.mask_token" in weights:
-        return slotmim_of_shapes(weights)
+        attention = (noted or {}).get("layers", {}).get("layers.0.attn", {})
+        channels = weights["backbone.mask_token"].shape[1]
+        return slotmim_of_shapes(weights, heads=attention.get("heads") or max(1, channels // 64))
     hidden, in_channels = weights["neck.projector.0.weight"].shape[:2]
     K, D = weights["neck.prototypes"].shape
     return dict(
@@ -63,12 +72,12 @@ def config_of_shapes(weights: Mapping[str, Tensor]) -> dict[str, Any]:
     )  # fmt: skip
 
 
-def slotmim_of_shapes(weights: Mapping[str, Tensor]) -> dict[str, Any]:
+def slotmim_of_shapes(weights: Mapping[str, Tensor], heads: int) -> dict[str, Any]:
     patches = weights["backbone.patch_embed.projection.weight"]
     channels, patch_size = patches.shape[0], patches.shape[-1]
     blocks = {name.split(".")[2] for name in weights if name.startswith("backbone.layers.")}
     arch = dict(
-        embed_dims=channels, num_layers=len(blocks), num_heads=max(1, channels // 64),
+        embed_dims=channels, num_layers=len(blocks), num_heads=heads,
         feedforward_channels=len(weights["backbone.layers.0.ffn.layers.0.0.weight"]),
     )  # fmt: skip
     grid = math.isqrt(weights["backbone.pos_embed"].shape[1] - 1)

@@ -22,7 +22,7 @@ FIXES = (
     (r"missing: .*\bstem\.\d", "weights of a ResNet without a deep stem need", "type=ResNet"),
     (
         r"unexpected: .*\bregister_tokens",
-        "weights with register tokens need",
+        "weights with register tokens need num_registers=4 of slotcon_mm.MaskedVisionTransformer (SlotMIM), else",
         "type=slotcon_mm.RegisterVisionTransformer",
     ),
     (r"unexpected: .*\bgamma1\.weight", "weights with layer scales need", "layer_scale_init_value=1e-5"),

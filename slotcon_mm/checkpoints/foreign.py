@@ -59,9 +59,9 @@ def backbone_for(
     meta = meta_of(checkpoint)
     chosen, side = best(found, source, noted_source(meta))
     tensors, resized = with_positions(chosen.tensors, inner, target, grid)
-    tensors = {name: in_shape(value, inner[name]) for name, value in tensors.items()}
-    # MAE's mask token is its decoder's
+    # MAE's mask token is its decoder's: of three dimensions, or of another width
     tensors = {k: v for k, v in tensors.items() if v.shape == inner[k].shape or not is_own(k, target)}
+    tensors = {name: in_shape(value, inner[name]) for name, value in tensors.items()}
     unfilled = {name for name in inner if name not in tensors and is_own(name, target)}
     strange = {name: value for name, value in chosen.surplus.items() if not is_harmless(name, value, target)}
     strange.update({name: everything[chosen.prefix + name] for name in chosen.unknown if not is_behind(name, target)})

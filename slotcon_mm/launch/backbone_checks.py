@@ -21,7 +21,7 @@ TAKING_SIZES = {"pad_small_map": "True", "img_size": "[{0},{1}]"}  # that decide
 
 
 def try_backbone(model: nn.Module, view: tuple[int, int], *, finds_unused: bool = True) -> list[str]:
-    """Passes one black view through the backbone of a SlotCon or LinearProbe; nothing of the model changes.
+    """Passes one black view through the backbone of a SlotCon, SlotMIM or LinearProbe; nothing of the model changes.
 
     Args:
         model: Other models are the hosts' to check.

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from slotcon_mm.launch.configs import read_config
 from slotcon_mm.launch.schedules import schedules_of_config
 
-__all__ = ["length_options"]
+__all__ = ["frozen_epochs", "length_options"]
 
-LONGEST_BEGINNING = 1 / 4  # of the run: warm-up, and frozen prototypes
+LONGEST_BEGINNING = 1 / 4  # of the run: warm-up, frozen prototypes, temperature
 
 
 def length_options(config: str, epochs: int | None) -> dict[str, Any]:
     """Overrides that give a pretraining config so many epochs, with a warm-up of at most a quarter of them.
 
-    Prototypes are frozen for at most a quarter, too, in whole epochs.
+    Prototypes are frozen, and the teacher's temperature rises, for at most a quarter, too, in whole epochs.
 
     Args:
         config: A file.
@@ -28,7 +29,18 @@ def length_options(config: str, epochs: int | None) -> dict[str, Any]:
     for place, schedule in schedules_of_config(given).items():
         if "warmup" in schedule:
             options[f"{place}.warmup"] = min(schedule["warmup"], longest)
-    for number, hook in enumerate(given.get("custom_hooks") or []):
-        if hook["type"] == "slotcon_mm.FrozenPrototypesHook":
-            options[f"custom_hooks.{number}.epochs"] = min(hook["epochs"], int(longest))
+    rises = given.get("model", {}).get("temperature_epochs")
+    if rises:
+        options["model.temperature_epochs"] = min(rises, int(longest))
+    options.update({key: min(frozen, int(longest)) for key, frozen in frozen_epochs(given).items()})
     return options
+
+
+def frozen_epochs(config: Mapping[str, Any]) -> dict[str, int]:
+    """How long a config holds prototypes, by the key of that number."""
+    hooks = enumerate(config.get("custom_hooks") or [])
+    return {
+        f"custom_hooks.{number}.epochs": hook["epochs"]
+        for number, hook in hooks
+        if hook["type"] == "slotcon_mm.FrozenPrototypesHook"
+    }

@@ -27,6 +27,7 @@ from slotcon_mm.launch.evaluation_while_training import LOOP, evaluation_changes
 from slotcon_mm.launch.label_map_checks import try_labeled_samples
 from slotcon_mm.launch.labeled_data import turned_images
 from slotcon_mm.launch.network_checks import compare_networks, say
+from slotcon_mm.launch.run_length import frozen_epochs
 from slotcon_mm.launch.schedules import schedules_of_config
 
 __all__ = ["check_start", "check_test"]
@@ -71,6 +72,18 @@ def check_start(runner: Runner, given: GivenWeights | None = None) -> None:
     for place, schedule in schedules_of_config(runner.cfg).items():
         if schedule.get("type") == "slotcon_mm.WarmupCosineLR":
             expect_warmup_within(schedule["warmup"], runner.max_epochs, place)
+    rises = runner.cfg.model.get("temperature_epochs") or 0
+    if rises > runner.max_epochs:
+        runner.logger.warning(
+            f"model.temperature_epochs={rises} is more than the run's {runner.max_epochs} epochs: the teacher's "
+            "temperature ends below that of model.neck"
+        )
+    for key, epochs in frozen_epochs(runner.cfg).items():
+        if epochs >= runner.max_epochs:
+            raise ValueError(
+                f"expected {key} below the run's {runner.max_epochs} epochs, got {epochs}: the prototypes would never "
+                f"learn; lower it by --cfg-options {key}={runner.max_epochs // 4}, or raise train_cfg.max_epochs"
+            )
     try_labeled_samples(loader.dataset)
     if (runner.cfg.get("val_cfg") or {}).get("type") == LOOP:
         parts = runner.val_loop.parts

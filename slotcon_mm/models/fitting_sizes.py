@@ -7,12 +7,13 @@ from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from mmpretrain.models import VisionTransformer
+from torch import Tensor, nn
 
 from slotcon_mm.models.algorithms.grouping_algorithm import GroupingAlgorithm
 from slotcon_mm.models.necks.grouping_neck import Grouping
 
-__all__ = ["at_fitting_size", "group_at_fitting_size"]
+__all__ = ["at_fitting_size", "group_at_fitting_size", "patch_of"]
 
 # pixels: what networks can take that halve an image five times and add the results (HRNet), and patches of 14 (DINOv2)
 MULTIPLES = 32, 14
@@ -21,22 +22,34 @@ Result = TypeVar("Result")
 
 def group_at_fitting_size(model: GroupingAlgorithm, images: Tensor, views: tuple[int, int]) -> Grouping:
     """The teacher's groups of normalized images (B, 3, H, W), as ``at_fitting_size``."""
-    return at_fitting_size(model.teacher, images, views, type(model.backbone).__name__)
+    return at_fitting_size(model.teacher, images, views, type(model.backbone).__name__, patch_of(model.backbone))
 
 
-def at_fitting_size(network: Callable[[Tensor], Result], images: Tensor, views: tuple[int, int], name: str) -> Result:
+def patch_of(backbone: nn.Module) -> int:
+    """Side in pixels of the patches of mmpretrain's vision transformers, 1 of other networks.
+
+    They fill the last row and column of other sizes up with zeros instead of refusing them, and their map is then that
+    of a larger image.
+    """
+    return int(backbone.patch_embed.projection.stride[0]) if isinstance(backbone, VisionTransformer) else 1
+
+
+def at_fitting_size(
+    network: Callable[[Tensor], Result], images: Tensor, views: tuple[int, int], name: str, patch: int = 1
+) -> Result:
     """What a network makes of normalized images (B, 3, H, W).
 
-    A network that refuses their size sees them at the next one that it takes: sides that are multiples of one of
-    ``MULTIPLES``, else the size of the views that it was trained with.
+    It sees them at the next size of whole patches. One that refuses that size sees them at the next that it takes:
+    sides that are multiples of one of ``MULTIPLES``, else the size of the views that it was trained with.
 
     Raises:
         ValueError: It takes none of these; ``name`` is the network's.
     """
     height, width = images.shape[-2:]
-    up = [(-(-height // multiple) * multiple, -(-width // multiple) * multiple) for multiple in MULTIPLES]
+    multiples = (patch, *MULTIPLES)
+    up = [(-(-height // multiple) * multiple, -(-width // multiple) * multiple) for multiple in multiples]
     refused: Exception | None = None
-    for size in dict.fromkeys([(height, width), *up, views]):
+    for size in dict.fromkeys([*up, views]):
         fitting = images if size == (height, width) else F.interpolate(images, size, mode="bilinear", antialias=True)
         try:
             return network(fitting)

@@ -1,4 +1,4 @@
-"""The mathematics of SlotCon as pure functions: no parameters, no registry, no communication.
+"""The mathematics of SlotCon and SlotMIM as pure functions: no parameters, no registry, no communication.
 
 Shape suffixes: B images, K prototypes, D channels, H W grid, C slots packed per image, R rows (B * C), N keys.
 """

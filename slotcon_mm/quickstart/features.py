@@ -19,7 +19,6 @@ from slotcon_mm.evaluation.frozen.weights import network_of_model
 __all__ = ["Features"]
 
 NUM_LABELED, NUM_WATCHED = 200, 100  # labeled images to learn from, and held-out ones while training
-SIZE = 96  # pixels of the shorter side: images of 256 x 192 at the scale at which views show them
 WATCHED, MEASURES = ("knn",), ("knn", "probe", "kmeans")
 
 
@@ -32,13 +31,14 @@ class Features:
         held_out: Labeled images to be scored on.
         classes: Their names.
         seed: Of the measures.
+        side: Pixels of an image's shorter side in the network.
     """
 
     def __init__(
         self, config: Mapping[str, Any], train: LabeledImages, held_out: LabeledImages, classes: tuple[str, ...],
-        seed: int,
+        seed: int, side: int,
     ) -> None:  # fmt: skip
-        self.config, self.seed = config, seed
+        self.config, self.seed, self.side = config, seed, side
         label_set = label_set_of(dict(classes=classes))
         self.parts = LabeledParts(train.samples()[:NUM_LABELED], held_out.samples(), label_set)
 
@@ -55,7 +55,7 @@ class Features:
         with evaluation_mode(model):
             network = network_of_model(model, self.config)
             return [
-                Row(name, SIZE, evaluate_network(chosen, self.parts, self.choices(MEASURES)))
+                Row(name, self.side, evaluate_network(chosen, self.parts, self.choices(MEASURES)))
                 for name, chosen in (
                     ("after pretraining", network),
                     ("random weights", network.with_random_weights(self.seed)),
@@ -63,4 +63,4 @@ class Features:
             ]
 
     def choices(self, measures: tuple[str, ...]) -> Choices:
-        return Choices(measures, (self.seed,), reading=Reading(SIZE))
+        return Choices(measures, (self.seed,), reading=Reading(self.side))

@@ -16,7 +16,6 @@ from slotcon_mm.models.algorithms.grouping_algorithm import GroupingAlgorithm
 __all__ = ["GroupedImages", "group_images"]
 
 IMAGES_AT_ONCE = 20
-INPUT_SCALE = 0.5  # the scale at which views show an image on average: 64 pixels for a crop of half its area
 
 
 class GroupedImages(NamedTuple):
@@ -33,8 +32,8 @@ class GroupedImages(NamedTuple):
     scores: SegmentationScores | None
 
 
-def group_images(model: GroupingAlgorithm, labeled: LabeledImages, num_classes: int) -> GroupedImages:
-    """Segments images by the teacher's prototypes.
+def group_images(model: GroupingAlgorithm, labeled: LabeledImages, num_classes: int, side: int) -> GroupedImages:
+    """Segments images by the teacher's prototypes; in the network their shorter side has ``side`` pixels.
 
     With labels, the prototypes in use are merged into as many groups as there are classes (k-means of the prototypes),
     and those are matched one to one.
@@ -42,7 +41,7 @@ def group_images(model: GroupingAlgorithm, labeled: LabeledImages, num_classes: 
     was_training = model.training
     model.eval()
     batches = range(0, len(labeled.images), IMAGES_AT_ONCE)
-    maps = np.concatenate([segment(model, labeled.images[i : i + IMAGES_AT_ONCE]) for i in batches])
+    maps = np.concatenate([segment(model, labeled.images[i : i + IMAGES_AT_ONCE], side) for i in batches])
     model.train(was_training)
     if labeled.labels is None:
         return GroupedImages(maps, None, None)
@@ -55,9 +54,10 @@ def group_images(model: GroupingAlgorithm, labeled: LabeledImages, num_classes: 
 
 
 @torch.no_grad()
-def segment(model: GroupingAlgorithm, images_BHW3: np.ndarray) -> np.ndarray:
+def segment(model: GroupingAlgorithm, images_BHW3: np.ndarray, side: int) -> np.ndarray:
     """(B, H, W) prototype ids: images go in at the scale of the views, scores come back at full size."""
+    scale = side / min(images_BHW3.shape[1:3])
     inputs = model.data_preprocessor(dict(inputs=torch.from_numpy(images_BHW3).permute(0, 3, 1, 2)))["inputs"]
-    small = F.interpolate(inputs, scale_factor=INPUT_SCALE, mode="bicubic", antialias=True)
+    small = F.interpolate(inputs, scale_factor=scale, mode="bicubic", antialias=True)
     scores = F.interpolate(model.teacher(small).scores, size=inputs.shape[-2:], mode="bilinear")
     return scores.argmax(dim=1).cpu().numpy()

@@ -12,6 +12,7 @@ from mmengine.runner import Runner
 
 from slotcon_mm.checkpoints.latest import resolve_checkpoint
 from slotcon_mm.checkpoints.plain_config import read_plain_config
+from slotcon_mm.checkpoints.view_size import views_of_config
 from slotcon_mm.datasets.image_lists import list_images
 from slotcon_mm.datasets.labeled_images import LabeledImages
 from slotcon_mm.evaluation.frozen.table import Row as FeatureRow
@@ -49,7 +50,8 @@ __all__ = ["run_quickstart"]
 CONFIGS = Path(__file__).parents[1] / ".mim/configs"
 METHODS = {"slotcon": ("SlotCon", "slotcon_r18_quickstart.py"), "slotmim": ("SlotMIM", "slotmim_vit-t16_quickstart.py")}
 SHEET_ROWS, SHEET_COLUMNS = 12, 8
-SQUARE = 96  # pixels: images of 256 x 192 at the scale at which views show them
+# shorter side of an image of 256 x 192 in the network, in sides of a view: the scale at which views show it, on average
+SHORTER_SIDE = 1.5
 FEWEST_PROTOTYPES, PROTOTYPES_A_CLASS, MOST_PROTOTYPES = 32, 3, 256
 FCN_STEPS = 700
 
@@ -87,6 +89,7 @@ def run_quickstart(
         material = own_labeled_images(data, labels, seed, bit_depth)
     config = make_config(CONFIGS / file, data, material, work_dir, seed=seed, epochs=epochs, lr=lr, bit_depth=bit_depth)
 
+    side = round(SHORTER_SIDE * min(views_of_config(config)))
     groups: dict[str, GroupedImages] = {}
     runner = build_runner(config, [])
     check_start(runner)
@@ -94,16 +97,16 @@ def run_quickstart(
     features = None
     if labeled:
         plain = read_plain_config(runner.cfg.pretty_text)
-        features = Features(plain, labeled, material.shown, material.classes, seed)
+        features = Features(plain, labeled, material.shown, material.classes, seed, side)
     progress = ProgressHook(
-        lambda model: groups.update(before=group_images(model, material.shown, len(material.classes))),
+        lambda model: groups.update(before=group_images(model, material.shown, len(material.classes), side)),
         features.watch if features else None,
     )
     runner.register_hook(progress)
     train(runner)
-    groups["after"] = group_images(runner.model, material.shown, len(material.classes))
+    groups["after"] = group_images(runner.model, material.shown, len(material.classes), side)
 
-    sheet = make_sheet(runner.model, material, work_dir / "prototypes", bit_depth=bit_depth)
+    sheet = make_sheet(runner.model, material, work_dir / "prototypes", side, bit_depth=bit_depth)
     rows, table, frozen = [], [], []
     if labeled and features:
         frozen = features.table(runner.model)
@@ -171,15 +174,15 @@ def compare(
     return [Row(name, s.mean_iou, s.pixel_accuracy, "after" in name) for name, s in scores.items() if s is not None]
 
 
-def make_sheet(model: Any, material: Material, out: Path, *, bit_depth: int | None = None) -> Path:
+def make_sheet(model: Any, material: Material, out: Path, side: int, *, bit_depth: int | None = None) -> Path:
     """Writes the page of prototypes into ``out``; returns its contact sheet."""
     model.eval()
     gallery, _ = fill_gallery(
-        model, str(material.sheet_folder), top=SHEET_COLUMNS, size=SQUARE, batch_size=20, workers=0,
+        model, str(material.sheet_folder), top=SHEET_COLUMNS, size=side, batch_size=20, workers=0,
         most=NUM_HELD_OUT, bit_depth=bit_depth, **material.sheet_options,
     )  # fmt: skip
     write_gallery(
-        gallery, out, read=lambda path: read_square(path, SQUARE, exif=not material.classes, bit_depth=bit_depth),
+        gallery, out, read=lambda path: read_square(path, side, exif=not material.classes, bit_depth=bit_depth),
         class_names=material.classes, title="Prototypes", fingerprint=fingerprint_of(model),
         names=propose_names(gallery.confusion_KC, material.classes), sheet_rows=SHEET_ROWS,
     )  # fmt: skip

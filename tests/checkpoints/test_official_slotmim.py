@@ -63,6 +63,15 @@ def test_a_converted_file_is_a_model_without_its_config():
     assert model.backbone.layers[0].attn.num_heads == 2  # 64 channels each, as in every published ViT
 
 
+def test_the_heads_that_a_file_notes_are_taken():
+    """Shapes do not tell them: 128 channels would be two heads."""
+    layers = {f"layers.{i}.attn": dict(kind="attention", heads=4) for i in range(LAYERS)}
+    pixels = dict(mean=[0.0] * 3, std=[1.0] * 3, channels="RGB")
+    noted = dict(layers=layers, strides=[4], pixels=pixels, backbone={})
+    back = from_official(to_official(from_official(official()), noted))
+    assert [layer.attn.num_heads for layer in build_from_checkpoint(back).backbone.layers] == [4] * LAYERS
+
+
 @pytest.mark.parametrize(
     ("here", "there"),
     [

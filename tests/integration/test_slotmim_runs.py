@@ -10,7 +10,7 @@ import timm
 import torch
 from helpers import run_on_two_processes, run_tool
 from mmengine.config import Config
-from runs import CONFIGS, build_run, differences, interrupted_at, pretraining_options, run_state, train
+from runs import CONFIGS, build_run, differences, interrupted_at, log_of, pretraining_options, run_state, train
 
 from slotcon_mm.checkpoints.safe_loading import load_from_safe_local
 
@@ -150,6 +150,13 @@ def test_it_starts_from_a_vision_transformers_weights(trained, scenes, tmp_path)
     assert result.code == 0, result.said
     assert "30 of 31 student's backbone tensors" in result.said.replace("\n", " "), result.said
     assert "mask_token" in result.said
+
+
+def test_a_run_that_is_too_short_for_what_it_begins_with_says_so(scenes, tmp_path):
+    with pytest.raises(ValueError, match=r"custom_hooks\.3\.epochs below the run's 3 epochs, got 5: .*=0, or raise"):
+        build_run(QUICKSTART, tmp_path, options=options(scenes, **{"custom_hooks.3.epochs": 5}))
+    build_run(QUICKSTART, tmp_path, options=options(scenes, **{"model.temperature_epochs": 9}))
+    assert "model.temperature_epochs=9 is more than the run's 3 epochs" in log_of(tmp_path)
 
 
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("**/slotmim_*.py")), ids=lambda path: path.stem)

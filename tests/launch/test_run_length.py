@@ -12,6 +12,7 @@ from slotcon_mm.launch.overrides import merge_overrides
 from slotcon_mm.launch.run_length import length_options
 
 TWO_SCHEDULES = """
+model = dict(type="slotcon_mm.SlotMIM", temperature_epochs=50)
 train_cfg = dict(by_epoch=True, max_epochs=800)
 param_scheduler = [
     dict(type="slotcon_mm.WarmupCosineLR", warmup=10, by_epoch=True, convert_to_iter_based=True),
@@ -28,12 +29,15 @@ def config(tmp_path: Path) -> str:
     return str(path)
 
 
-@pytest.mark.parametrize(("epochs", "warmup", "frozen"), [(400, 10, 3), (20, 5, 3), (10, 2.5, 2), (3, 0.75, 0)])
-def test_warmup_and_frozen_prototypes_take_at_most_a_quarter_of_a_short_run(config, epochs, warmup, frozen):
+@pytest.mark.parametrize(
+    ("epochs", "warmup", "frozen", "rises"), [(400, 10, 3, 50), (20, 5, 3, 5), (10, 2.5, 2, 2), (3, 0.75, 0, 0)]
+)
+def test_what_a_run_begins_with_takes_at_most_a_quarter_of_a_short_one(config, epochs, warmup, frozen, rises):
     shorter = read_config(config)
     merge_overrides(shorter, length_options(config, epochs))
     assert shorter.train_cfg.max_epochs == epochs
     assert [schedule.get("warmup") for schedule in shorter.param_scheduler] == [warmup, None]
+    assert shorter.model.temperature_epochs == rises
     assert [hook.get("epochs") for hook in shorter.custom_hooks] == [None, frozen]
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from helpers import TinyBackbone, tiny_slotcon
+from helpers import TinyBackbone, tiny_slotcon, tiny_slotmim
 from torch import Tensor
 
-from slotcon_mm.models.fitting_sizes import group_at_fitting_size
+from slotcon_mm.models.fitting_sizes import group_at_fitting_size, patch_of
 
 
 class Picky(TinyBackbone):
@@ -67,3 +67,15 @@ def test_memory_that_is_full_is_no_question_of_size(model):
 
     with pytest.raises(torch.cuda.OutOfMemoryError):
         grouped(model, out_of_memory)
+
+
+def test_a_vision_transformer_sees_whole_patches_so_that_its_map_is_that_of_the_image():
+    """It would fill 17 pixels up to 20 with zeros, and what is seen at 17 would lie at 14.5."""
+    model = tiny_slotmim().float().eval()
+    images = torch.rand(1, 3, 17, 30)
+    whole = torch.nn.functional.interpolate(images, (20, 32), mode="bilinear", antialias=True)
+    found = group_at_fitting_size(model, images, (16, 16)).scores
+    assert found.shape[2:] == (5, 8)
+    torch.testing.assert_close(found, model.teacher(whole).scores)
+    assert not torch.allclose(found, model.teacher(images).scores)
+    assert (patch_of(model.backbone), patch_of(TinyBackbone())) == (4, 1)

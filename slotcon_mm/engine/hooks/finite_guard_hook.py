@@ -41,7 +41,7 @@ class Observation(NamedTuple):
 class FiniteGuardHook(Hook):
     """A non-finite loss or gradient reaches no weight, no optimizer state, no teacher and no center.
 
-    In a step: ``SlotCon.loss`` notes on the device whether scores and losses are finite on all ranks; before the
+    In a step: the model's ``loss`` notes on the device whether scores and losses are finite on all ranks; before the
     optimizer moves, the gradients (which all ranks share) are looked at as well. If anything is not finite, the
     model's ``watch.intact`` becomes false, and with it optimizer, teacher and center stand still. The host reads the
     flags a step later, when they are there without waiting; then BN statistics go back to those before that step, the

@@ -27,7 +27,7 @@ class WarmupCosineLR(_ParamScheduler):
         eta_min: Learning rate that the cosine ends at.
         end: T; the train loop's length by default.
         full_rate_in_warmup: Whether the last iteration of the warm-up, W - 1, has the full rate, and not only the one
-            after it, W, at which the cosine begins. (SlotCon's begins so, SlotMIM's is within.)
+            after it, W, at which the cosine begins. (SlotCon's begins so, SlotMIM reaches it within.)
     """
 
     def __init__(

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from slotcon_mm.models.fitting_sizes import at_fitting_size
+from slotcon_mm.models.fitting_sizes import at_fitting_size, patch_of
 from slotcon_mm.models.necks.grouping_neck import GroupingNeck
 
 __all__ = ["Encoding", "FrozenNetwork", "frozen"]
@@ -63,7 +63,9 @@ class FrozenNetwork(NamedTuple):
         name = type(self.backbone).__name__
         with torch.no_grad(), torch.autocast(images_B3HW.device.type, enabled=False):
             # not by a call: where a run has compiled it, that would compile for each size of image
-            maps = at_fitting_size(self.backbone.forward, self.normalize(images_B3HW), self.views, name)
+            maps = at_fitting_size(
+                self.backbone.forward, self.normalize(images_B3HW), self.views, name, patch_of(self.backbone)
+            )
             chosen = maps if isinstance(maps, Tensor) else maps[self.in_index]
             expect_feature_map(chosen, name)
             scores = None if self.neck is None else self.neck.forward(maps).scores

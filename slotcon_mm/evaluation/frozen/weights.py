@@ -112,10 +112,10 @@ def network_of_pretraining(
     else:
         kind = kind_of_config(config)
     origin = backbone_of(checkpoint, source).describe()
-    return network_of_slotcon(build_from_checkpoint(checkpoint), kind, source)._replace(origin=origin)
+    return network_of_grouping(build_from_checkpoint(checkpoint), kind, source)._replace(origin=origin)
 
 
-def network_of_slotcon(model: GroupingAlgorithm, kind: Kind, source: str | None) -> FrozenNetwork:
+def network_of_grouping(model: GroupingAlgorithm, kind: Kind, source: str | None) -> FrozenNetwork:
     chosen = model if source == "student" else model.teacher
     return FrozenNetwork(
         chosen.backbone, kind.pixels, kind.views, kind.build, neck=chosen.neck, in_index=chosen.neck.in_index
@@ -123,10 +123,10 @@ def network_of_slotcon(model: GroupingAlgorithm, kind: Kind, source: str | None)
 
 
 def network_of_model(model: Any, config: Mapping[str, Any]) -> FrozenNetwork:
-    """A model's own backbone, a SlotCon's teacher's, while it is trained; ``config`` is the run's."""
+    """A model's own backbone, that of a teacher where there is one, while it is trained; ``config`` is the run's."""
     kind = kind_of_config(config)
     if isinstance(model, GroupingAlgorithm):
-        return network_of_slotcon(model, kind, None)
+        return network_of_grouping(model, kind, None)
     return FrozenNetwork(model.backbone, kind.pixels, kind.views, kind.build, in_index=kind.in_index)
 
 

@@ -1,1 +1,1 @@
-"""Whole methods: SlotCon and its teacher; a linear probe."""
+"""Whole methods: SlotCon, SlotMIM and their teacher; a linear probe."""

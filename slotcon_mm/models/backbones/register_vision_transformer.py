@@ -19,7 +19,8 @@ class RegisterVisionTransformer(VisionTransformer):
     """Register tokens stand between class token and patches, without a place (Darcet et al., ICLR 2024).
 
     They are trained, frozen (``frozen_stages``) and given a learning rate by depth as the class token is. On images of
-    another size than ``img_size`` position embeddings are resized as in the paper's code: bicubic, antialiased.
+    another size than ``img_size`` position embeddings are resized as in the paper's code: bicubic, with registers
+    antialiased.
 
     Args:
         num_registers: How many; DINOv2 has 4; 0 for none.
@@ -56,7 +57,11 @@ class RegisterVisionTransformer(VisionTransformer):
     def encode(self, patches: Tensor, grid: tuple[int, int]) -> tuple[Tensor, ...]:
         """Of the patches' embeddings (B, h w, C) on a grid (h, w): what ``forward`` gives."""
         placed = torch.cat([self.cls_token.expand(len(patches), -1, -1), patches], dim=1) + resize_positions(
-            self.pos_embed, tuple(self.patch_resolution), (grid[0], grid[1]), extra=1, antialias=True
+            self.pos_embed,
+            tuple(self.patch_resolution),
+            (grid[0], grid[1]),
+            extra=1,
+            antialias=self.register_tokens is not None,
         )
         if self.register_tokens is not None:
             registers = self.register_tokens.expand(len(patches), -1, -1)

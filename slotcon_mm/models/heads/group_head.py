@@ -23,7 +23,7 @@ class GroupLossHead(BaseModule):
     """Self-distillation of the assignments with centering (paper section 3.1).
 
     Args:
-        num_prototypes: K; SlotCon fills it in from the neck.
+        num_prototypes: K; the algorithm fills it in from the neck.
         student_temperature: Divides the student's scores.
         teacher_temperature: Divides the teacher's centerd scores.
         center_momentum: Share of the old center in the new one.

@@ -24,7 +24,7 @@ class SlotLossHead(BaseModule):
     """Slot contrast with a predictor on the student's side (paper section 3.2).
 
     Args:
-        channels: D of a slot; SlotCon fills it in from the neck.
+        channels: D of a slot; the algorithm fills it in from the neck.
         hidden_channels: Width of the predictor.
         temperature: Of the contrast.
         num_layers: Linear layers of the predictor; SlotMIM's has two.
