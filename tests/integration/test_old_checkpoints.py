@@ -71,7 +71,7 @@ def test_other_images_are_said_with_both_numbers(old, scenes):
 def test_it_groups_images_at_the_scale_of_its_views(old, uninterrupted):
     image = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
     before, now = (SlotInferencer(folder / "epoch_1.pth", show_progress=False) for folder in (old, uninterrupted))
-    assert before.size == now.size == round(320 / 224 * 64)
+    assert before.size == now.size == round(320 / 224 * 32)
     maps = [inferencer(image)["predictions"][0]["group_map"] for inferencer in (before, now)]
     assert np.array_equal(*maps)
 

@@ -26,7 +26,7 @@ def small(scenes: Path, work_dir: Path, *, epochs: int = 2, **options: object) -
         "train_dataloader.dataset.data_root": scenes,
         "train_dataloader.batch_size": 4,
         "train_dataloader.num_workers": 1,
-        "train_dataloader.dataset.pipeline.1.size": 32,
+        "train_dataloader.dataset.pipeline.1.size": 64,
         "train_cfg.max_epochs": epochs,
         "param_scheduler.warmup": 0.5,
         "model.backbone.depth": 18,

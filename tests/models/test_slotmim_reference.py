@@ -421,11 +421,12 @@ def test_masks_are_blocks_that_cover_as_much_as_published_and_never_more_than_th
     assert np.mean([len(blocks) for blocks in found]) == pytest.approx(3.35, abs=0.1)
 
 
-@pytest.mark.parametrize(("size", "share"), [(3, 0.04), (2, 0.36)])
+@pytest.mark.parametrize(("size", "share"), [(3, 0.028), (2, 0.376)])
 def test_masks_of_tiny_grids_are_sometimes_empty(size, share):
+    """As often as in 40,000 draws of the published code's steps."""
     generator = random.Random(0)
     empty = [not slotmim_masks.block_mask(size, generator.uniform).any() for _ in range(4000)]
-    assert np.mean(empty) == pytest.approx(share, abs=0.02)
+    assert np.mean(empty) == pytest.approx(share, abs=4 * (share * (1 - share) / 4000) ** 0.5)
 
 
 def test_a_mask_is_the_union_of_its_blocks():

@@ -25,7 +25,7 @@ def calls(monkeypatch) -> list:
 def test_options_reach_the_run_and_the_report_is_named(calls, monkeypatch, capsys):
     monkeypatch.setattr("sys.argv", ["quickstart", "--seed", "3", "--epochs", "2", "--lr", "0", "--transfer"])
     main_module.main()
-    defaults = dict(seed=3, epochs=2, lr=0.0, transfer=True, bit_depth=None, labels=None)
+    defaults = dict(seed=3, epochs=2, lr=0.0, transfer=True, bit_depth=None, labels=None, method="slotcon")
     assert calls == [(None, Path("work_dirs/quickstart"), defaults)]
     assert "report: work_dirs/quickstart/report.html" in capsys.readouterr().out
 

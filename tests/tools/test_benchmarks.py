@@ -35,13 +35,13 @@ def _scripts_folder(monkeypatch) -> None:
         ("input_pipeline", ["--images", "2", "--size", "32"], {"plain", "slotcon_mm", "decode only"}),
         (
             "training_step",
-            ["--depth", "18", "--batch", "4", "--size", "32", "--device", "cpu", "--variants", "plain", "slotcon_mm"],
+            ["--depth", "18", "--batch", "8", "--size", "96", "--device", "cpu", "--variants", "plain", "slotcon_mm"],
             {"plain", "slotcon_mm"},
         ),
         ("photometric", ["--images", "2", "--size", "32", "--device", "cpu"], {"plain", "slotcon_mm"}),
         (
             "end_to_end",
-            ["--batch", "4", "--size", "32", "--steps", "1", "--workers", "1", "--rounds", "1", "--device", "cpu"],
+            ["--batch", "8", "--size", "96", "--steps", "1", "--workers", "1", "--rounds", "1", "--device", "cpu"],
             {"plain", "slotcon_mm", "slotcon_mm without a loader"},
         ),
         ("optimizer", ["--depth", "18", "--device", "cpu"], {"plain", "slotcon_mm", "of it LARS", "of it the teacher"}),
@@ -128,7 +128,7 @@ def test_parts_that_are_measured_are_left_out(tmp_path, monkeypatch, capsys):
 
 
 def test_losses_of_a_precision_and_kernels_of_a_step_are_listed(scenes, tmp_path):
-    small = ["--batch", "4", "--depth", "18", "--size", "32", "--device", "cpu", "--json", str(tmp_path / "out.json")]
+    small = ["--batch", "8", "--depth", "18", "--size", "64", "--device", "cpu", "--json", str(tmp_path / "out.json")]
     result = run_tool("tools/benchmarks/precision.py", str(scenes / "train2017"), *small, "--steps", "2")
     assert result.code == 0, result.said
     record = json.loads((tmp_path / "out.json").read_text())
