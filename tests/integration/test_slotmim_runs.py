@@ -95,12 +95,15 @@ def test_images_are_grouped_and_prototypes_shown(trained, scenes, tmp_path):
     assert list((tmp_path / "page").glob("*.html"))
 
 
-def test_it_is_scored_by_every_measure(trained, scenes, tmp_path):
+def test_its_features_and_its_groups_are_scored(trained, scenes, tmp_path):
     config = tmp_path / "data.py"
     config.write_text((CONFIGS / "evaluation/scenes.py").read_text().replace("data/scenes", str(scenes)))
     measures = ["knn", "probe", "discovery"]
     result = run_tool("tools/evaluate.py", str(trained), "--data", str(config), "--measures", *measures, "--seeds", "1")
     assert result.code == 0, result.said
+    header = next(line for line in result.said.splitlines() if "discovery" in line)
+    assert "k-NN" in header
+    assert "probe" in header
 
 
 def test_an_export_is_timms_network(trained, scenes, tmp_path):
