@@ -24,7 +24,7 @@ class FrozenPrototypesHook(Hook):
     not finite means the same as in later epochs.
 
     Args:
-        epochs: How many; 0 for none.
+        epochs: How many; 0 for none. ``check_start`` refuses as many as the run has.
     """
 
     # behind FiniteGuardHook: hooks of a step are called in the order in which they were registered
@@ -36,11 +36,6 @@ class FrozenPrototypesHook(Hook):
         self.epochs = epochs
 
     def before_train(self, runner: Runner) -> None:
-        if self.epochs >= runner.max_epochs:
-            raise ValueError(
-                f"expected FrozenPrototypesHook.epochs below the run's {runner.max_epochs}, got {self.epochs}: the "
-                "prototypes would never learn"
-            )
         self.prototypes = model_of(runner).neck.prototypes
         self.handle = runner.optim_wrapper.optimizer.register_step_pre_hook(self.before_step)
 
