@@ -104,8 +104,16 @@ def check_start(runner: Runner, given: GivenWeights | None = None) -> None:
             runner.logger.warning(note)
         follow_config(runner, meta.get("cfg"))
     weights, wanted = state_dict_of(checkpoint), model.state_dict()
-    if resume or is_pretraining(runner.cfg):
-        check_fit(wanted, weights, every=resume)
+    if resume:
+        check_fit(wanted, weights, every=True)
+    elif is_pretraining(runner.cfg):
+        try:
+            check_fit(wanted, weights, every=False)
+        except ValueError as error:
+            raise ValueError(
+                f"{error}. To start from its backbone alone: python tools/convert_checkpoint.py backbone {path} FILE, "
+                "then --pretrained FILE"
+            ) from None
     elif not fitting_names(wanted, weights):  # heads of other classes may differ on purpose
         raise ValueError(f"expected weights of this model in load_from, got {path}: none of its tensors fits")
 
