@@ -13,7 +13,8 @@ from slotcon_mm.visualization.curves import Curves
 
 __all__ = ["ProgressHook"]
 
-CURVES = ("loss_group", "loss_slot", "prototype_perplexity")
+LOSS = "loss_"  # what the name of each of a method's losses begins with
+PERPLEXITY = "prototype_perplexity"
 
 
 class ProgressHook(Hook):
@@ -29,7 +30,7 @@ class ProgressHook(Hook):
     def __init__(self, before: Callable[[Any], None], score: Callable[[Any], float] | None = None) -> None:
         self.before, self.score = before, score
         self.scores: dict[int, float] = {}
-        self.values: dict[str, list[float]] = {name: [] for name in CURVES}
+        self.values: dict[str, list[float]] = {}
 
     def before_train(self, runner: Runner) -> None:
         self.before(runner.model)
@@ -39,9 +40,10 @@ class ProgressHook(Hook):
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: dict[str, Any] | None = None
     ) -> None:
-        for name in CURVES:
-            self.values[name].append(float((outputs or {})[name].detach()))
-        self.bar.set_postfix_str(f"loss {float((outputs or {})['loss'].detach()):.2f}", refresh=False)
+        found = outputs or {}
+        for name in [*(name for name in found if name.startswith(LOSS)), PERPLEXITY]:
+            self.values.setdefault(name, []).append(float(found[name].detach()))
+        self.bar.set_postfix_str(f"loss {float(found['loss'].detach()):.2f}", refresh=False)
         self.bar.update()
 
     def after_train_epoch(self, runner: Runner) -> None:
