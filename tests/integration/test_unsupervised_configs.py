@@ -24,9 +24,14 @@ SCORED = sorted(path for path in CONFIGS.glob("*.py") if "watched" not in path.s
 
 def shrink(config: Config) -> None:
     """Widths and sizes for a test."""
-    config.model.backbone.depth = 18
-    channels = 8 * config.model.backbone.get("base_channels", 64)
-    if config.model.type == "slotcon_mm.SlotCon":
+    if config.model.type == "slotcon_mm.SlotMIM":
+        channels = 16
+        arch = dict(embed_dims=channels, num_layers=2, num_heads=2, feedforward_channels=24)
+        config.model.backbone.update(arch=arch, img_size=96)
+    else:
+        config.model.backbone.depth = 18
+        channels = 8 * config.model.backbone.get("base_channels", 64)
+    if config.model.type != "slotcon_mm.LinearProbe":
         config.model.neck.update(in_channels=channels, hidden_channels=16, out_channels=12)
         config.model.slot_head.hidden_channels = 16
     else:
