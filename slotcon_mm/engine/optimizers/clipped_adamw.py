@@ -115,7 +115,8 @@ def move(
     """AdamW's step in place; nothing changes where ``found_inf``, of the device, is 1."""
     on_cuda = params[0].is_cuda
     fused = (on_cuda or HAS_FUSED_ADAMW) and lie_alike(params, gradients, averages, squares)
-    options: dict[str, Any] = dict(amsgrad=False, maximize=False, capturable=on_cuda, fused=fused, **numbers)
+    # None: torch chooses, on a GPU a launch for all tensors
+    options: dict[str, Any] = dict(amsgrad=False, maximize=False, capturable=on_cuda, fused=fused or None, **numbers)
     if fused or found_inf is None:
         adamw(params, gradients, averages, squares, [], steps, found_inf=found_inf, **options)
         return

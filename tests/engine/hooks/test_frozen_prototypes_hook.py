@@ -201,7 +201,8 @@ def _one_thread() -> None:
 def test_runs_that_are_interrupted_while_prototypes_rest_and_after_end_in_the_same_bits(scenes, tmp_path):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     runner = train(build_run(QUICKSTART, whole, options=options(scenes), change=freeze(2)))
-    assert any(isinstance(hook, FiniteGuardHook) for hook in runner.hooks)
+    kinds = [type(hook) for hook in runner.hooks]
+    assert kinds.index(FiniteGuardHook) < kinds.index(FrozenPrototypesHook)
     for epoch, resume in ((1, None), (2, "latest")):
         interrupted_at(
             build_run(QUICKSTART, parts, options=options(scenes), change=freeze(2), resume=resume), epoch=epoch
