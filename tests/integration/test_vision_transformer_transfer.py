@@ -162,6 +162,7 @@ def test_detection_is_trained_as_vitdet():
     pipeline = {step.type: step for step in config.train_dataloader.dataset.pipeline}
     assert (pipeline["RandomResize"].scale, pipeline["RandomResize"].ratio_range) == ((1024, 1024), (0.1, 2.0))
     assert (pipeline["RandomCrop"].crop_type, pipeline["RandomCrop"].crop_size) == ("absolute", (1024, 1024))
+    assert not pipeline["FilterAnnotations"].keep_empty
     assert config.test_dataloader.dataset.pipeline[1].scale == (1024, 1024)
     assert model.data_preprocessor.pad_size_divisor == 1024
     settings = settings_of(config, model)
