@@ -9,6 +9,7 @@ __all__ = ["Change", "changes_between"]
 
 # what decides a run's result; paths of images are compared as lists, length and batch as facts of the run
 ROOTS = ("model", "optim_wrapper", "param_scheduler", "auto_scale_lr", "train_dataloader")
+HOOKS = "custom_hooks"
 IGNORED = {
     "train_dataloader": (
         "batch_size", "batch_sampler", "collate_fn", "drop_last", "num_workers", "persistent_workers", "pin_memory",
@@ -17,6 +18,15 @@ IGNORED = {
     ),
     "model": ("init_cfg", "channels_last", "views_in_one_pass", "with_cp", "pretrained"),
 }  # fmt: skip
+# hooks that watch, save, draw seeds or act once at the start; any other, also a user's, is taken to change weights
+WATCHING = tuple(
+    f"slotcon_mm.{name}Hook"
+    for name in (
+        "BlockingFiniteGuard", "CollapseMonitor", "DeviceScalars", "FiniteGuard", "GroupVisualization",
+        "InterimCheckpoint", "PixelClusters", "PrototypeStart", "RankAgreement", "SampleSeed", "StartGuard", "StepSeed",
+        "TeacherSteps", "Throughput", "UnreadableImages",
+    )
+)  # fmt: skip
 UNSET = "not set"
 
 
@@ -38,13 +48,23 @@ class Change(NamedTuple):
 def changes_between(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[Change]:
     """Of two configs, as ``read_plain_config`` reads them, what decides a run's result; in the order of ``now``."""
     found = []
-    for root in ROOTS:
-        old, new = (dict(leaves(config.get(root), root, IGNORED.get(root, ()))) for config in (then, now))
+    for root in (*ROOTS, HOOKS):
+        old, new = (dict(values_of(config, root)) for config in (then, now))
         for path in [*new, *(path for path in old if path not in new)]:
             pair = old.get(path, UNSET), new.get(path, UNSET)
             if pair[0] != pair[1]:
                 found.append(Change(path, *pair))
     return found
+
+
+def values_of(config: Mapping[str, Any], root: str) -> Iterator[tuple[str, Any]]:
+    """Dotted paths of what decides the result; hooks go by their types, since their places in the list say nothing."""
+    if root != HOOKS:
+        yield from leaves(config.get(root), root, IGNORED.get(root, ()))
+        return
+    for hook in config.get(root) or ():
+        if hook["type"] not in WATCHING:
+            yield from leaves(hook, f"{root}.{hook['type']}", ())
 
 
 def leaves(node: Any, path: str, ignored: tuple[str, ...]) -> Iterator[tuple[str, Any]]:

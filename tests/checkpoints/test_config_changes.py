@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from slotcon_mm.checkpoints.config_changes import Change, changes_between
+from slotcon_mm.checkpoints.config_changes import WATCHING, Change, changes_between
+from slotcon_mm.registry import HOOKS
 
 
 def config(**changes: object) -> dict:
@@ -50,6 +51,22 @@ def test_what_is_set_in_one_only_is_found():
     assert changes_between(config(model__test_cfg=dict(flip=True)), config()) == [
         Change("model.test_cfg.flip", True, "not set")
     ]
+
+
+def test_hooks_that_change_weights_count_wherever_they_stand_and_those_that_watch_do_not():
+    given = [dict(type="slotcon_mm.FrozenPrototypesHook", epochs=1), dict(type="slotcon_mm.ThroughputHook")]
+    then = config(custom_hooks=given)
+    assert changes_between(then, config(custom_hooks=given[::-1])) == []
+    assert changes_between(then, config(custom_hooks=given[:1])) == []
+    now = config(custom_hooks=[dict(type="EMAHook"), dict(type="slotcon_mm.FrozenPrototypesHook", epochs=2)])
+    assert changes_between(then, now) == [
+        Change("custom_hooks.EMAHook.type", "not set", "EMAHook"),
+        Change("custom_hooks.slotcon_mm.FrozenPrototypesHook.epochs", 1, 2),
+    ]
+
+
+def test_every_hook_that_is_said_to_watch_is_one():
+    assert [name for name in WATCHING if HOOKS.get(name) is None] == []
 
 
 def test_places_and_machines_do_not_count():

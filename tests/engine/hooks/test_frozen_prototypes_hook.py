@@ -222,9 +222,10 @@ def test_a_run_that_is_resumed_with_other_numbers_says_each_and_follows_them(sce
     interrupted_at(build_run(QUICKSTART, tmp_path, options=options(scenes), change=freeze(2)), epoch=1)
     changed = options(scenes, **{"optim_wrapper.optimizer.weight_decay": 0.08, "optim_wrapper.optimizer.max_norm": 0.5})
     changed["param_scheduler"][1]["final"] = 0.3
-    runner = train(build_run(QUICKSTART, tmp_path, options=changed, change=freeze(2), resume="latest"))
+    runner = train(build_run(QUICKSTART, tmp_path, options=changed, change=freeze(1), resume="latest"))
     log = log_of(tmp_path)
     for line in (
+        "custom_hooks.slotcon_mm.FrozenPrototypesHook.epochs is 1 now and 2 in the checkpoint",
         "optim_wrapper.optimizer.weight_decay is 0.08 now and 0.04 in the checkpoint",
         "optim_wrapper.optimizer.max_norm is 0.5 now and 0.3 in the checkpoint",
         "param_scheduler.1.final is 0.3 now and 0.4 in the checkpoint",
