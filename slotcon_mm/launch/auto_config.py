@@ -14,7 +14,7 @@ from slotcon_mm.checkpoints.view_size import views_of_config
 from slotcon_mm.config_nodes import short_type
 from slotcon_mm.datasets.unlabeled_image_dataset import UnlabeledImageDataset
 from slotcon_mm.launch.auto_keys import AUTO, BATCH_SIZE, EPOCHS, PROTOTYPES, auto_keys
-from slotcon_mm.launch.auto_settings import ON_A_CPU, Choice, choose_settings, most_on_gpu
+from slotcon_mm.launch.auto_settings import ON_A_CPU, Choice, choose_settings, epochs_from_weights, most_on_gpu
 from slotcon_mm.launch.device import has_accelerator, memory_of_smallest_gpu
 from slotcon_mm.launch.launchers import number_of_processes
 
@@ -34,13 +34,14 @@ def choose_auto(config: Config) -> list[str]:
     processes, micro_batches = number_of_processes(config.launcher), micro_batches_of(config)
     parts = processes * micro_batches
     chosen = choose_settings(images, parts, most_images(config))
-    found = {PROTOTYPES: chosen.prototypes, EPOCHS: chosen.epochs, BATCH_SIZE: chosen.batch_size}
+    epochs = epochs_from_weights(chosen.epochs) if config.get("adaptation") else chosen.epochs
+    found = {PROTOTYPES: chosen.prototypes, EPOCHS: epochs, BATCH_SIZE: chosen.batch_size}
     config.merge_from_dict({key: found[key].value for key in keys})
     product = f" on each of {processes} processes" if processes > 1 else ""
     product += f", {micro_batches} times a step" if micro_batches > 1 else ""
     said = {
         PROTOTYPES: f"{chosen.prototypes.value} prototypes",
-        EPOCHS: f"{chosen.epochs.value:,} epochs",
+        EPOCHS: f"{epochs.value:,} epochs",
         BATCH_SIZE: f"batches of {chosen.batch_size.value}{product}",
     }
     counted = f"{images:,} image{'s' * (images > 1)}"

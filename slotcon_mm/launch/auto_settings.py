@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-__all__ = ["ON_A_CPU", "TABLE", "Choice", "Row", "Settings", "choose_settings", "most_on_gpu"]
+__all__ = ["ON_A_CPU", "TABLE", "Choice", "Row", "Settings", "choose_settings", "epochs_from_weights", "most_on_gpu"]
 
 
 class Row(NamedTuple):
@@ -83,6 +83,17 @@ def choose_settings(images: int, parts: int, most: Choice) -> Settings:
         Choice(nearest(between_rows(images, "prototypes"), PROTOTYPES), reason_of_row(images, "prototypes")),
         Choice(EPOCHS_STEP * round(between_rows(images, "epochs") / EPOCHS_STEP), reason_of_row(images, "epochs")),
         Choice(size - size % BATCH_STEP if size > BATCH_STEP else size, reason),
+    )
+
+
+def epochs_from_weights(epochs: Choice) -> Choice:
+    """A tenth of what a training from random weights gets: a starting point, not a measurement.
+
+    What weights are worth shows in the first steps (configs/adapt/README.md), and the longer a training, the less.
+    """
+    return Choice(
+        max(1, round(epochs.value / 10)),
+        f"a tenth of the {epochs.value:,} of a training from random weights, {epochs.reason}",
     )
 
 

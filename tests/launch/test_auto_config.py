@@ -75,6 +75,15 @@ def test_a_new_run_says_each_choice_with_its_reason_and_how_to_choose_otherwise(
     assert begun.config.param_scheduler.warmup < begun.config.train_cfg.max_epochs
 
 
+def test_a_training_from_weights_is_a_tenth_as_long(images):
+    begun = start(images, config="adapt/slotcon_r50_folder.py")
+    assert numbers(begun.config) == (32, 280, 16)
+    assert (
+        "1,234 images: 280 epochs, a tenth of the 2,800 of a training from random weights, between 3,000 for 1,000 "
+        "images and 1,500 for 10,000 (otherwise: --cfg-options train_cfg.max_epochs=N)"
+    ) in begun.notes
+
+
 def test_a_number_on_the_command_line_holds_and_is_not_spoken_of(images):
     begun = start(images, "model.neck.num_prototypes=100", "train_dataloader.batch_size=24")
     assert numbers(begun.config) == (100, 2_800, 24)
