@@ -14,7 +14,7 @@ from slotcon_mm.datasets.labeled_images import LabeledImages
 from slotcon_mm.evaluation.matching import SegmentationScores, confusion_matrix, score_matched
 from slotcon_mm.models.preprocessing.view_preprocessor import ViewPreprocessor
 
-__all__ = ["supervised_fcn"]
+__all__ = ["supervised_fcn", "train_fcn"]
 
 
 def supervised_fcn(
@@ -29,8 +29,29 @@ def supervised_fcn(
     weights: Mapping[str, Tensor] | None = None,
 ) -> SegmentationScores:
     """A fully convolutional network, trained with the labels, its backbone from ``weights`` or from random ones."""
-    assert train.labels is not None
     assert held_out.labels is not None
+    encoder, head = train_fcn(backbone, channels, train, num_classes, steps=steps, seed=seed, weights=weights)
+    confusion = np.zeros((num_classes, num_classes), np.int64)
+    with torch.no_grad():
+        for image, label in zip(held_out.images, held_out.labels, strict=True):
+            logits = head(encoder(to_input(image[None]))[-1])
+            predicted = F.interpolate(logits, label.shape, mode="bilinear").argmax(dim=1)[0]
+            confusion += confusion_matrix(predicted.numpy(), label, num_classes, num_classes)
+    return score_matched(confusion, np.arange(num_classes))
+
+
+def train_fcn(
+    backbone: dict,
+    channels: int,
+    train: LabeledImages,
+    num_classes: int,
+    *,
+    steps: int,
+    seed: int,
+    weights: Mapping[str, Tensor] | None = None,
+) -> tuple[nn.Module, nn.Module]:
+    """Its backbone, which returns feature maps of so many channels last, and its head, in evaluation mode."""
+    assert train.labels is not None
     torch.manual_seed(seed)
     encoder = MODELS.build(backbone)
     encoder.init_weights()
@@ -52,15 +73,9 @@ def supervised_fcn(
         loss.backward()
         optimizer.step()
         schedule.step()
-    encoder.eval()
+    encoder.eval()  # mmpretrain's backbones return nothing
     head.eval()
-    confusion = np.zeros((num_classes, num_classes), np.int64)
-    with torch.no_grad():
-        for image, label in zip(held_out.images, held_out.labels, strict=True):
-            logits = head(encoder(to_input(image[None]))[-1])
-            predicted = F.interpolate(logits, label.shape, mode="bilinear").argmax(dim=1)[0]
-            confusion += confusion_matrix(predicted.numpy(), label, num_classes, num_classes)
-    return score_matched(confusion, np.arange(num_classes))
+    return encoder, head
 
 
 def to_input(images: np.ndarray) -> Tensor:

@@ -15,6 +15,7 @@ from slotcon_mm.checkpoints.backbone import backbone_of
 from slotcon_mm.checkpoints.safe_loading import load_from_safe_local
 
 VARIANTS = ("scratch", "whole", "continued", "heads_first", "kmeans")
+SMALL = dict(NUM_IMAGES=16, NUM_LABELED=8, BATCH=8, SOURCE_STEPS=4, SUPERVISED_STEPS=2)
 
 
 @pytest.fixture(scope="module")
@@ -32,9 +33,8 @@ def out(benchmark: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """All variants with four steps, two epochs, of 16 images."""
     torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("adaptation")
-    patched = dict(NUM_IMAGES=16, NUM_LABELED=8, BATCH=8, SOURCE_STEPS=4, MEASURES=("knn", "probe"))
     with pytest.MonkeyPatch.context() as patch:
-        for name, value in patched.items():
+        for name, value in SMALL.items():
             patch.setattr(benchmark, name, value)
         arguments = ["--out", str(folder), "--steps", "4", "--seeds", "0", "--variants", *VARIANTS]
         patch.setattr(sys, "argv", ["adaptation.py", *arguments])
@@ -72,7 +72,7 @@ def test_all_but_one_start_from_the_sources_backbone(out):
 
 def test_what_is_done_is_not_done_again(out, benchmark, monkeypatch):
     monkeypatch.setattr(benchmark, "run_training", lambda start: pytest.fail("trained again"))
-    for name, value in dict(NUM_IMAGES=16, NUM_LABELED=8, BATCH=8, SOURCE_STEPS=4).items():
+    for name, value in SMALL.items():
         monkeypatch.setattr(benchmark, name, value)
     arguments = ["adaptation.py", "--out", str(out), "--steps", "4", "--seeds", "0", "--variants", *VARIANTS]
     monkeypatch.setattr(sys, "argv", arguments)
@@ -80,5 +80,24 @@ def test_what_is_done_is_not_done_again(out, benchmark, monkeypatch):
 
 
 def test_steps_that_are_no_whole_epochs_are_refused(benchmark, tmp_path):
-    with pytest.raises(ValueError, match="multiples of 50, got 70"):
-        benchmark.pretrain(tmp_path, "run", "day", 70, 0, {}, None)
+    with pytest.raises(ValueError, match="multiples of 50, an epoch, got 70"):
+        benchmark.pretrain(tmp_path / "run", tmp_path / "day", 800, 70, 0, {}, None)
+
+
+def test_weights_that_have_learned_labels_go_on_in_the_images_of_a_folder(
+    out, benchmark, tmp_path, monkeypatch, capsys
+):
+    """The source has torchvision's names, and fills the backbone to the last tensor."""
+    for name, value in SMALL.items():
+        monkeypatch.setattr(benchmark, name, value)
+    (tmp_path / "day").symlink_to(out / "day")
+    given = ["--supervised", "--data", str(out / "night"), "--label-set", "scenes", "--steps", "2", "--seeds", "0"]
+    monkeypatch.setattr(sys, "argv", ["adaptation.py", "--out", str(tmp_path), *given, "--variants", "whole", "third"])
+    benchmark.main()
+    said = capsys.readouterr().out
+    assert "| third |" in said
+    assert "| whole |" not in said  # labels teach no prototypes
+    weights = torch.load(tmp_path / "source.pth", weights_only=True)
+    assert "layer4.1.conv2.weight" in weights
+    log = "".join(log.read_text() for log in (tmp_path / "runs/third/steps-2-seed-0").glob("*/*.log"))
+    assert f"{len(weights)} of {len(weights)} student's backbone tensors" in log
