@@ -5,13 +5,11 @@ from __future__ import annotations
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
-import mmengine.config.config
 import mmpretrain.utils.dependency
 import pytest
 from mmengine.config import Config
 from mmengine.config.utils import MODULE2PACKAGE
 from mmengine.utils import get_installed_path
-from yapf.yapflib.yapf_api import FormatCode
 
 import slotcon_mm
 from slotcon_mm.host_fixes import apply_host_fixes, format_a_config_once
@@ -49,11 +47,12 @@ def test_configs_of_each_package_can_be_inherited_from(tmp_path, base, found):
 def test_a_config_is_formatted_as_mmengine_does_and_once(monkeypatch):
     asked = []
 
-    def format_code(text: str, **options: object) -> tuple[str, bool]:
-        asked.append(text)
-        return FormatCode(text, **options)
+    def pretty_text(config: Config) -> str:
+        asked.append(config)
+        return of_mmengine(config)
 
-    monkeypatch.setattr(mmengine.config.config, "FormatCode", format_code)
+    of_mmengine = Config.pretty_text.fget
+    monkeypatch.setattr(Config, "pretty_text", property(pretty_text))
     config = Config(dict(model=dict(type="SlotCon", sizes=[*range(40)])))
     expected = config.pretty_text
     format_a_config_once()
