@@ -4,19 +4,23 @@
 #
 #   bash tools/try_stack.sh TORCH=2.13.0                          with the Python that setup_env.sh would take
 #   PYTHON=python3.10 bash tools/try_stack.sh TORCH=2.1.2 numpy==1.26.4 opencv-python-headless==4.11.0.86
-#   PYTHON=python3.12 bash tools/try_stack.sh TORCH=2.11.0 --stack onedl
+#   PYTHON=python3.12 bash tools/try_stack.sh --stack onedl
+#   bash tools/try_stack.sh --stack onedl tests/test_host_fixes.py       other tests than the quick part
 #
 # PACKAGE==VERSION replaces or adds a pin, PACKAGE== drops one; torchvision follows torch. 7 GB in $TMPDIR, until the end.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
-pins="torchvision==" stack=""
+pins="" stack=""
+# what needs neither mmdet nor mmseg
+tests="tests/checkpoints tests/datasets tests/engine tests/evaluation tests/inference tests/models tests/test_*.py" chosen=""
 while [ $# -gt 0 ]; do
     case "$1" in
-        TORCH=?*) pins="$pins torch==${1#TORCH=}" ;;
+        TORCH=?*) pins="$pins torchvision== torch==${1#TORCH=}" ;;
         ?*==*) pins="$pins $1" ;;
         --stack) stack=${2:-}; shift ;;
-        *) echo "usage: bash tools/try_stack.sh TORCH=VERSION [PACKAGE==VERSION ...] [--stack original|onedl]" >&2; exit 2 ;;
+        tests/*) chosen="$chosen $1" ;;
+        *) echo "usage: bash tools/try_stack.sh TORCH=VERSION [PACKAGE==VERSION ...] [--stack original|onedl] [TESTS]" >&2; exit 2 ;;
     esac
     shift
 done
@@ -39,10 +43,11 @@ constraints=tools/constraints.txt
 if ls -d .venv/lib/python*/site-packages/onedl_mmengine-* >/dev/null 2>&1; then constraints=tools/constraints-onedl.txt; fi
 .venv/bin/python -m pip install --quiet --disable-pip-version-check --constraint "$constraints" pytest hypothesis timm
 
-# what needs neither mmdet nor mmseg, and less than ten seconds a test
+# what needs less than ten seconds a test
 status=0
+# shellcheck disable=SC2086
 OMP_NUM_THREADS=1 PYTHONPATH=$folder .venv/bin/python -m pytest -q -p no:cacheprovider -m "not slow and not gpu" \
-    tests/checkpoints tests/datasets tests/engine tests/evaluation tests/inference tests/models tests/test_*.py >"$folder/log" 2>&1 || status=$?
+    ${chosen:-$tests} >"$folder/log" 2>&1 || status=$?
 grep -E "^(FAILED|ERROR)" "$folder/log" || true
 [ "$status" -le 1 ] || tail -n 40 "$folder/log"
 .venv/bin/python - "$commit" "$(tail -n 1 "$folder/log")" <<'PYTHON'

@@ -37,9 +37,9 @@ def prepare_labeled_data(config: Config) -> list[str]:
 def turned_images(dataset: Any) -> str | None:
     """A line that says how many of a labeled dataset's images carry an EXIF orientation, if any do."""
     count, found = len(dataset), []
-    chosen = np.unique(np.linspace(0, count - 1, TRIED).astype(int)) if count else []
+    chosen: list[int] = np.unique(np.linspace(0, count - 1, TRIED).astype(int)).tolist() if count else []
     for index in chosen:
-        path = str((dataset.get_data_info(int(index)) or {}).get("img_path"))
+        path = str((dataset.get_data_info(index) or {}).get("img_path"))
         try:
             with Image.open(path) as image:
                 if image.getexif().get(ORIENTATION, 1) != 1:
