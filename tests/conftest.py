@@ -56,7 +56,7 @@ def _gpu_is_there_again(request: pytest.FixtureRequest) -> None:
 @pytest.fixture(autouse=True)
 def _quiet_and_repeatable() -> Iterator[None]:
     torch.manual_seed(0)
-    torch.set_num_threads(1 if "PYTEST_XDIST_WORKER" in os.environ else 2)
+    torch.set_num_threads(1)
     init_default_scope("mmpretrain")  # a runner of an earlier test may have left another
     MMLogger.get_current_instance().setLevel("WARNING")
     yield

@@ -20,6 +20,8 @@ NAMES = (
     "numpy.dtype",
     "pathlib.PosixPath",
     "pathlib.WindowsPath",
+    "pathlib._local.PosixPath",  # Python 3.13 alone
+    "pathlib._local.WindowsPath",
     "omegaconf.dictconfig.DictConfig",
     "omegaconf.listconfig.ListConfig",
     "omegaconf.base.ContainerMetadata",

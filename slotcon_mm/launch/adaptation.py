@@ -14,7 +14,8 @@ SETTINGS = ("cluster_prototypes", "heads_first")
 def adapt_gently(config: Config) -> list[str]:
     """Adds the hooks that a pretraining's ``adaptation`` asks for; returns lines for the log.
 
-    ``cluster_prototypes``: whether prototypes start as clusters of the images (``PrototypeStartHook``);
+    ``cluster_prototypes``: whether prototypes start as clusters of the images (``PrototypeStartHook``), unless the
+    start is a pretraining's whole checkpoint: its prototypes were learned with its features, and may have names;
     ``heads_first``: the share of the epochs in which the backbone rests (``HeadsFirstHook``), at least one if not 0.
 
     Raises:
@@ -27,9 +28,12 @@ def adapt_gently(config: Config) -> list[str]:
         raise ValueError(f"expected adaptation settings of {', '.join(SETTINGS)}, got {', '.join(unknown)}")
     expect_share(heads_first=given.get("heads_first", 0))
     hooks, notes = [], []
-    if given.get("cluster_prototypes"):
-        hooks.append(ConfigDict(type="slotcon_mm.PrototypeStartHook"))
-        notes.append("adaptation: prototypes start as clusters of the training images")
+    if given.get("cluster_prototypes") and not config.get("resume"):
+        if config.get("load_from"):
+            notes.append(f"adaptation: prototypes start as those of {config.load_from}")
+        else:
+            hooks.append(ConfigDict(type="slotcon_mm.PrototypeStartHook"))
+            notes.append("adaptation: prototypes start as clusters of the training images")
     if given.get("heads_first"):
         epochs = max(1, round(given["heads_first"] * config.train_cfg.max_epochs))
         hooks.append(ConfigDict(type="slotcon_mm.HeadsFirstHook", epochs=epochs))

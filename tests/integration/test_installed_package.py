@@ -83,7 +83,10 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     venv.create(folder, with_pip=False, symlinks=True)
     [packages] = folder.glob("lib/python*/site-packages")
     # lines of a .pth file are folders; those of that folder's own .pth files, such as a checkout's, do not count
-    (packages / "hosts.pth").write_text(sysconfig.get_paths()["purelib"] + "\n")
+    hosts = Path(sysconfig.get_paths()["purelib"])
+    (packages / "hosts.pth").write_text(f"{hosts}\n")
+    for distutils in hosts.glob("distutils-precedence.pth"):  # by which setuptools stands in for it from Python 3.12 on
+        (packages / distutils.name).write_text(distutils.read_text())
     python = folder / "bin/python"
     run(
         sys.executable,

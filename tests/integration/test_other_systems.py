@@ -16,7 +16,7 @@ REPOSITORY = Path(__file__).parents[2]
 # run by spawned workers as well, which import it. Other libraries, which look at sys.platform and have builds for
 # Windows, come first; MMEngine asks platform.system() while it runs
 WINDOWS = """
-import multiprocessing, os, platform, runpy, signal, sys, time
+import multiprocessing, os, platform, runpy, shutil, signal, sys, time
 import matplotlib.pyplot, mmengine.runner, mmpretrain.datasets, pycocotools.mask, tqdm
 
 for name in ("fcntl", "resource", "pwd", "grp", "termios", "pty", "readline"):
@@ -26,6 +26,7 @@ for name in (
     "setsid", "sysconf", "statvfs", "mkfifo", "O_DIRECTORY", "O_NONBLOCK", "O_CLOEXEC",
 ):
     delattr(os, name)
+shutil._use_fd_functions = False  # as shutil finds on Windows when it is imported
 for name in ("SIGUSR1", "SIGUSR2", "SIGHUP", "SIGKILL", "SIGALRM", "alarm", "setitimer"):
     delattr(signal, name)
 for name in ("fork", "forkserver"):

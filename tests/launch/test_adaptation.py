@@ -43,6 +43,13 @@ def test_prototypes_from_clusters_are_a_hook_and_a_config_that_has_it_gets_no_se
     assert kinds.count("slotcon_mm.PrototypeStartHook") == 1
 
 
+def test_prototypes_that_come_with_the_weights_stay():
+    config = config_with(cluster_prototypes=True)
+    config.load_from = "epoch_9.pth"
+    assert adapt_gently(config) == ["adaptation: prototypes start as those of epoch_9.pth"]
+    assert "slotcon_mm.PrototypeStartHook" not in hooks_of(config)
+
+
 @pytest.mark.parametrize(
     ("given", "message"), [(dict(heads_frist=1), "got heads_frist"), (dict(heads_first=2), r"heads_first in \[0, 1\]")]
 )

@@ -2,7 +2,7 @@
 """Does a start help, and what of the recipe does? Training on from weights of one style of scenes, on other images.
 
 python tools/benchmarks/adaptation.py --out work_dirs/adaptation                      # everything, 3 seeds
-python tools/benchmarks/adaptation.py --out work_dirs/adaptation --variants scratch continued --steps 250
+python tools/benchmarks/adaptation.py --out work_dirs/adaptation --variants scratch adapted --steps 250
 python tools/benchmarks/adaptation.py --out work_dirs/adaptation-labels --supervised  # the source has learned labels
 python tools/benchmarks/adaptation.py --out work_dirs/adaptation-coco --data COCO --label-set coco-stuff-27 --steps 248
 python tools/benchmarks/adaptation.py --out work_dirs/adaptation --table              # what is there so far
@@ -58,21 +58,20 @@ SOURCE_STEPS, SOURCE_SEED = 2000, 1000  # no run from scratch begins where the s
 SUPERVISED_STEPS, CHANNELS = 1000, 128  # an FCN's, and of its backbone's features
 
 RATE, DECAY = (f"optim_wrapper.paramwise_cfg.{name}" for name in ("backbone_lr_mult", "layer_decay_rate"))
+CLUSTERS = "adaptation.cluster_prototypes"
 
 # what each changes of the config; all but the first two start from the source's backbone alone
 SCRATCH, WHOLE = "scratch", "whole"
 VARIANTS: dict[str, dict[str, Any]] = {
-    SCRATCH: {},
-    WHOLE: {},  # projector and prototypes of the source too, which other libraries' weights do not have
-    "continued": {},
-    "kmeans": {"adaptation.cluster_prototypes": True},
+    SCRATCH: {CLUSTERS: False},
+    WHOLE: {CLUSTERS: False},  # projector and prototypes of the source, which other libraries' weights do not have
+    "adapted": {},  # as tools/adapt.py does it
+    "random_prototypes": {CLUSTERS: False},
     "heads_first": {"adaptation.heads_first": 0.2},
     "third": {RATE: 0.3},
-    "tenth": {RATE: 0.1},
     "decay": {DECAY: 0.7},
     "anchor_features": {"model.anchor": dict(distance="features", weight=1.0)},
     "anchor_similarities": {"model.anchor": dict(distance="similarities", weight=10.0)},
-    "times_64": {"optim_wrapper.optimizer.lr": 64 * LR},
 }
 
 
