@@ -17,7 +17,7 @@ REPOSITORY = Path(__file__).parents[2]
 # Windows, come first; MMEngine asks platform.system() while it runs
 WINDOWS = """
 import multiprocessing, os, platform, runpy, shutil, signal, sys, time
-import matplotlib.pyplot, mmengine.runner, mmpretrain.datasets, pycocotools.mask, tqdm
+import matplotlib.pyplot, mmengine.runner, mmpretrain.datasets, pycocotools.mask, tqdm, yapf.yapflib.yapf_api
 
 for name in ("fcntl", "resource", "pwd", "grp", "termios", "pty", "readline"):
     sys.modules[name] = None
