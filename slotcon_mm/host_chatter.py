@@ -18,6 +18,8 @@ MESSAGES = (
     r"^\S+ is skipped since its requires_grad=False",
     # mmengine 0.10.7, printed beside the log
     r"^Loads checkpoint by ",
+    # onedl-mmpretrain 1.3.6, onedl-mmdetection 3.5.1, printed by their import, of datasets from their makers' platform
+    r"^Could not import OneDL",
     # pycocotools, printed at every start and every evaluation
     r"^(loading annotations into memory|Done \(t=|DONE \(t=|creating index|index created!)",
     r"^(Loading and preparing results|Running per image evaluation|Evaluate annotation type|Accumulating evaluation)",
