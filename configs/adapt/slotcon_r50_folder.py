@@ -11,7 +11,7 @@ Grid of a view: 7 x 7. README.md beside this file says what of this is measured.
 
 _base_ = "../slotcon_r50_folder.py"
 
-adaptation = dict(cluster_prototypes=True, heads_first=0.0)
+adaptation = dict(cluster_prototypes=True, heads_first=0.1)
 optim_wrapper = dict(
     constructor="slotcon_mm.LayerDecayConstructor", paramwise_cfg=dict(backbone_lr_mult=1.0, layer_decay_rate=1.0)
 )

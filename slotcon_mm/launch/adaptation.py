@@ -16,7 +16,8 @@ def adapt_gently(config: Config) -> list[str]:
 
     ``cluster_prototypes``: whether prototypes start as clusters of the images (``PrototypeStartHook``), unless the
     start is a pretraining's whole checkpoint: its prototypes were learned with its features, and may have names;
-    ``heads_first``: the share of the epochs in which the backbone rests (``HeadsFirstHook``), at least one if not 0.
+    ``heads_first``: the share of the epochs in which the backbone rests (``HeadsFirstHook``), at least one if it is not
+    0, and fewer than all: none of a single epoch.
 
     Raises:
         ValueError: Other settings, or a share outside [0, 1].
@@ -34,8 +35,8 @@ def adapt_gently(config: Config) -> list[str]:
         else:
             hooks.append(ConfigDict(type="slotcon_mm.PrototypeStartHook"))
             notes.append("adaptation: prototypes start as clusters of the training images")
-    if given.get("heads_first"):
-        epochs = max(1, round(given["heads_first"] * config.train_cfg.max_epochs))
+    epochs = heads_alone(given.get("heads_first", 0), config.train_cfg.max_epochs)
+    if epochs:
         hooks.append(ConfigDict(type="slotcon_mm.HeadsFirstHook", epochs=epochs))
         notes.append(
             f"adaptation: projector and prototypes learn alone for {epochs} of {config.train_cfg.max_epochs} epochs"
@@ -43,3 +44,7 @@ def adapt_gently(config: Config) -> list[str]:
     kinds = {hook["type"] for hook in hooks}
     config.custom_hooks = [hook for hook in config.custom_hooks if hook["type"] not in kinds] + hooks
     return notes
+
+
+def heads_alone(share: float, epochs: int) -> int:
+    return min(max(1, round(share * epochs)), epochs - 1) if share else 0

@@ -35,6 +35,14 @@ def test_a_share_of_the_epochs_becomes_epochs_of_at_least_one():
     assert hooks_of(config)["slotcon_mm.HeadsFirstHook"]["epochs"] == 1
 
 
+@pytest.mark.parametrize(("epochs", "alone"), [(1, None), (2, 1), (3, 2)])
+def test_the_backbone_learns_in_one_epoch_at_least(epochs, alone):
+    config = config_with(heads_first=1.0)
+    config.train_cfg.max_epochs = epochs
+    adapt_gently(config)
+    assert hooks_of(config).get("slotcon_mm.HeadsFirstHook", {}).get("epochs") == alone
+
+
 def test_prototypes_from_clusters_are_a_hook_and_a_config_that_has_it_gets_no_second():
     config = config_with(cluster_prototypes=True)
     for _ in range(2):

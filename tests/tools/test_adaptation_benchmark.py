@@ -14,7 +14,7 @@ import torch
 from slotcon_mm.checkpoints.backbone import backbone_of
 from slotcon_mm.checkpoints.safe_loading import load_from_safe_local
 
-VARIANTS = ("scratch", "whole", "adapted", "heads_first", "random_prototypes")
+VARIANTS = ("scratch", "whole", "adapted", "without_heads_first", "continued")
 SMALL = dict(NUM_IMAGES=16, NUM_LABELED=8, BATCH=8, SOURCE_STEPS=4, SUPERVISED_STEPS=2)
 
 
@@ -62,7 +62,7 @@ def test_all_but_one_start_from_the_sources_backbone(out):
         logs = "".join(log.read_text() for log in (out / f"runs/{variant}/steps-4-seed-0").glob("*/*.log"))
         config = (out / f"runs/{variant}/steps-4-seed-0/slotcon_r18_scenes.py").read_text()
         assert "Traceback" not in logs
-        assert ("PrototypeStartHook" in config) == (variant in ("adapted", "heads_first"))
+        assert ("PrototypeStartHook" in config) == (variant in ("adapted", "without_heads_first"))
     scratch, adapted = (start_of(out / f"runs/{variant}/steps-4-seed-0") for variant in ("scratch", "adapted"))
     source = start_of(out / "source")
     distance = [float((weights["layer4.1.conv2.weight"] - source["layer4.1.conv2.weight"]).norm())

@@ -58,16 +58,17 @@ SOURCE_STEPS, SOURCE_SEED = 2000, 1000  # no run from scratch begins where the s
 SUPERVISED_STEPS, CHANNELS = 1000, 128  # an FCN's, and of its backbone's features
 
 RATE, DECAY = (f"optim_wrapper.paramwise_cfg.{name}" for name in ("backbone_lr_mult", "layer_decay_rate"))
-CLUSTERS = "adaptation.cluster_prototypes"
+OFF: dict[str, Any] = {"adaptation.cluster_prototypes": False, "adaptation.heads_first": 0.0}
 
 # what each changes of the config; all but the first two start from the source's backbone alone
 SCRATCH, WHOLE = "scratch", "whole"
 VARIANTS: dict[str, dict[str, Any]] = {
-    SCRATCH: {CLUSTERS: False},
-    WHOLE: {CLUSTERS: False},  # projector and prototypes of the source, which other libraries' weights do not have
+    SCRATCH: OFF,
+    WHOLE: OFF,  # projector and prototypes of the source too, which other libraries' weights do not have
     "adapted": {},  # as tools/adapt.py does it
-    "random_prototypes": {CLUSTERS: False},
-    "heads_first": {"adaptation.heads_first": 0.2},
+    "without_clusters": {"adaptation.cluster_prototypes": False},
+    "without_heads_first": {"adaptation.heads_first": 0.0},
+    "continued": OFF,
     "third": {RATE: 0.3},
     "decay": {DECAY: 0.7},
     "anchor_features": {"model.anchor": dict(distance="features", weight=1.0)},

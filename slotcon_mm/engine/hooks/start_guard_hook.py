@@ -98,7 +98,7 @@ class StartGuardHook(Hook):
     def describe(self, found: Difference, epoch: int) -> str:
         return (
             f"{MEASURES[self.measure].title} has fallen below the start's by {-100 * found.value:.1f} points of mIoU, "
-            f"more than {self.errors:g} standard errors of {100 * found.error:.1f}, after {epoch} epochs: training "
+            f"more than {self.errors:g} standard errors of {100 * found.error:.1f}, after epoch {epoch}: training "
             "stops here. The weights that it started from are better than these; lower the learning rate to try again"
         )
 
