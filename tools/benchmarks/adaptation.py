@@ -21,6 +21,7 @@ import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from budget import expect_same_budget
 from measure import machine_line
 from mmengine.config import Config
 from mmengine.logging import MMLogger
@@ -116,7 +117,10 @@ def main() -> None:
 
 def run(args: argparse.Namespace) -> None:
     MMLogger.get_instance("mmengine", log_level="WARNING")
-    target = target_given(args)
+    label_set = classes_from(args, f"--data {args.data}") if args.data else "scenes"
+    budget = dict(data=str(args.data), label_set=label_set, source=args.source, supervised=args.supervised)
+    expect_same_budget(args.out / "budget.json", budget)
+    target = read_target(args.data or scenes(args.out, "night"), label_set, size=SIZE if args.data else None)
     whole, backbone = source_given(args)
     starts = {SCRATCH: None, WHOLE: whole}
     score(args.out / "numbers/unchanged.json", backbone, target.parts)
@@ -132,14 +136,14 @@ def run(args: argparse.Namespace) -> None:
                     print(f"{variant} {steps} steps, seed {seed}: {note.read_text()}", flush=True)
 
 
-def target_given(args: argparse.Namespace) -> Target:
-    root = args.data or scenes(args.out, "night")
-    label_set = classes_from(args, f"--data {root}") if args.data else "scenes"
+def read_target(root: Path, label_set: str | dict[str, Any], size: tuple[int, int] | None) -> Target:
     train, held_out = (
-        read_labeled(root, split, NUM_LABELED, label_set=label_set, size=SIZE if args.data else None).samples()
+        read_labeled(root, split, NUM_LABELED, label_set=label_set, size=size).samples()
         for split in ("train2017", "val2017")
     )
     num_images = len(list_images(root, ["train2017"]))
+    if num_images < BATCH:
+        raise ValueError(f"expected {BATCH} images, a batch, in {root}/train2017 at least, got {num_images}")
     return Target(root, num_images, LabeledParts(train, held_out, label_set_of(label_set)))
 
 

@@ -26,6 +26,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 import unaligned_views  # noqa: F401  (registers what a config names)
+from budget import expect_same_budget
 from measure import machine_line
 from mmengine.config import Config
 from mmengine.logging import MMLogger
@@ -160,17 +161,6 @@ def label_set_given(args: argparse.Namespace) -> str | dict[str, Any]:
             "generated scenes have labels of their own"
         )
     return "scenes"
-
-
-def expect_same_budget(note: Path, budget: dict[str, Any]) -> None:
-    """ValueError where the folder's runs, which are not done again, had other epochs, images or classes."""
-    if not note.is_file():
-        write_json(note, budget)
-    elif json.loads(note.read_text()) != budget:
-        raise ValueError(
-            f"expected the budget of the runs in {note.parent}, {json.loads(note.read_text())}, got {budget}: choose "
-            "another --out for another budget"
-        )
 
 
 def make_scenes(folder: Path) -> Path:
