@@ -2,22 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 __all__ = ["Change", "changes_between"]
 
 # what decides a run's result; paths of images are compared as lists, length and batch as facts of the run
-ROOTS = ("model", "optim_wrapper", "param_scheduler", "auto_scale_lr", "train_dataloader")
-HOOKS = "custom_hooks"
-IGNORED = {
-    "train_dataloader": (
-        "batch_size", "batch_sampler", "collate_fn", "drop_last", "num_workers", "persistent_workers", "pin_memory",
-        "prefetch_factor", "timeout", "multiprocessing_context", "data_root", "ann_file", "folders", "data_prefix",
-        "unreadable", "max_unreadable", "max_refetch", "lazy_init", "serialize_data",
-    ),
-    "model": ("init_cfg", "channels_last", "views_in_one_pass", "with_cp", "pretrained"),
-}  # fmt: skip
+ROOTS = ("model", "optim_wrapper", "param_scheduler", "auto_scale_lr", "train_dataloader", "custom_hooks")
 # hooks that watch, save, draw seeds or act once at the start; any other, also a user's, is taken to change weights
 WATCHING = tuple(
     f"slotcon_mm.{name}Hook"
@@ -27,6 +18,15 @@ WATCHING = tuple(
         "TeacherSteps", "Throughput", "UnreadableImages",
     )
 )  # fmt: skip
+IGNORED = {
+    "train_dataloader": (
+        "batch_size", "batch_sampler", "collate_fn", "drop_last", "num_workers", "persistent_workers", "pin_memory",
+        "prefetch_factor", "timeout", "multiprocessing_context", "data_root", "ann_file", "folders", "data_prefix",
+        "unreadable", "max_unreadable", "max_refetch", "lazy_init", "serialize_data",
+    ),
+    "model": ("init_cfg", "channels_last", "views_in_one_pass", "with_cp", "pretrained"),
+    "custom_hooks": WATCHING,
+}  # fmt: skip
 UNSET = "not set"
 
 
@@ -48,8 +48,9 @@ class Change(NamedTuple):
 def changes_between(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[Change]:
     """Of two configs, as ``read_plain_config`` reads them, what decides a run's result; in the order of ``now``."""
     found = []
-    for root in (*ROOTS, HOOKS):
-        old, new = (dict(values_of(config, root)) for config in (then, now))
+    then, now = ({**config, "custom_hooks": by_type(config.get("custom_hooks") or ())} for config in (then, now))
+    for root in ROOTS:
+        old, new = (dict(leaves(config.get(root), root, IGNORED.get(root, ()))) for config in (then, now))
         for path in [*new, *(path for path in old if path not in new)]:
             pair = old.get(path, UNSET), new.get(path, UNSET)
             if pair[0] != pair[1]:
@@ -57,14 +58,9 @@ def changes_between(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[Cha
     return found
 
 
-def values_of(config: Mapping[str, Any], root: str) -> Iterator[tuple[str, Any]]:
-    """Dotted paths of what decides the result; hooks go by their types, since their places in the list say nothing."""
-    if root != HOOKS:
-        yield from leaves(config.get(root), root, IGNORED.get(root, ()))
-        return
-    for hook in config.get(root) or ():
-        if hook["type"] not in WATCHING:
-            yield from leaves(hook, f"{root}.{hook['type']}", ())
+def by_type(hooks: Iterable[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """Their places in the list say nothing."""
+    return {hook["type"]: hook for hook in hooks}
 
 
 def leaves(node: Any, path: str, ignored: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
