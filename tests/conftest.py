@@ -53,10 +53,15 @@ def _gpu_is_there_again(request: pytest.FixtureRequest) -> None:
         os.environ.update(GIVEN_CHOICES)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _one_thread() -> None:
+    """Two threads add in another order, and many runs are compared to the last bit; torch's pool outlives a fork."""
+    torch.set_num_threads(1)
+
+
 @pytest.fixture(autouse=True)
 def _quiet_and_repeatable() -> Iterator[None]:
     torch.manual_seed(0)
-    torch.set_num_threads(1)
     init_default_scope("mmpretrain")  # a runner of an earlier test may have left another
     MMLogger.get_current_instance().setLevel("WARNING")
     yield

@@ -6,17 +6,11 @@ import inspect
 from pathlib import Path
 
 import pytest
-import torch
 from helpers import run_tool, write_tiny_checkpoint
 from runs import differences, pretraining_options, run_state
 
 import slotcon_mm
 from slotcon_mm.checkpoints.safe_loading import load_from_safe_local
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
 
 
 def options(scenes: Path) -> dict[str, object]:

@@ -23,11 +23,6 @@ SMALL = [
 ]  # fmt: skip
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
-
-
 @pytest.fixture(scope="module")
 def source(scenes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A work dir of the quickstart's network."""
@@ -62,7 +57,6 @@ def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
 
 @pytest.fixture(scope="module")
 def whole(scenes: Path, source: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Adaptation]:
-    torch.set_num_threads(1)
     out = tmp_path_factory.mktemp("adapted")
     return out, adapted(scenes, source, out, "--epochs", "2", "--validations", "2", "--no-guard")
 

@@ -31,15 +31,8 @@ def options(scenes: Path, **more: Any) -> dict[str, Any]:
     return pretraining_options(scenes, epochs=3, **{**SMALL, **more})
 
 
-@pytest.fixture(autouse=True)
-def _one_thread(_quiet_and_repeatable) -> None:
-    """As the fixture below: two threads add a transformer's numbers up in another order."""
-    torch.set_num_threads(1)
-
-
 @pytest.fixture(scope="module")
 def trained(scenes, tmp_path_factory) -> Path:
-    torch.set_num_threads(1)
     work_dir = tmp_path_factory.mktemp("slotmim")
     train(build_run(QUICKSTART, work_dir, options=options(scenes)))
     return work_dir

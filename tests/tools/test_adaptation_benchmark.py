@@ -31,7 +31,6 @@ def benchmark() -> Any:
 @pytest.fixture(scope="module")
 def out(benchmark: Any, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """All variants with four steps, two epochs, of 16 images."""
-    torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("adaptation")
     with pytest.MonkeyPatch.context() as patch:
         for name, value in SMALL.items():

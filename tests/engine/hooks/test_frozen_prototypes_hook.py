@@ -191,13 +191,6 @@ def freeze(epochs: int) -> Any:
     return change
 
 
-@pytest.fixture
-def _one_thread() -> None:
-    """Two threads add in another order, and these runs are compared to the last bit."""
-    torch.set_num_threads(1)
-
-
-@pytest.mark.usefixtures("_one_thread")
 def test_runs_that_are_interrupted_while_prototypes_rest_and_after_end_in_the_same_bits(scenes, tmp_path):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     runner = train(build_run(QUICKSTART, whole, options=options(scenes), change=freeze(2)))

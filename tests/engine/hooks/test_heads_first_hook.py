@@ -19,12 +19,6 @@ DECAY = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    """Two threads add in another order, and these runs are compared to the last bit."""
-    torch.set_num_threads(1)
-
-
 def heads_first(epochs: int) -> Any:
     def change(config: Config) -> None:
         config.custom_hooks.append(dict(type="slotcon_mm.HeadsFirstHook", epochs=epochs))
@@ -39,7 +33,6 @@ def options(scenes: Path, **given: Any) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def states(scenes: Path, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, torch.Tensor]]:
     """After each of three epochs, of which the backbone rests in the first two."""
-    torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("heads_first")
     train(build_run(QUICKSTART, folder, options=options(scenes), change=heads_first(2)))
     return [load_from_safe_local(str(folder / f"epoch_{i}.pth"), "cpu")["state_dict"] for i in (1, 2, 3)]

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 from mmengine.config import Config
 from runs import build_run, interrupted_at, log_of, pretraining_options, train, training_arguments
 
@@ -17,11 +16,6 @@ from slotcon_mm.engine.hooks.start_guard_hook import GUARD_FILE, StartGuardHook,
 from slotcon_mm.launch.evaluation_while_training import evaluate_while_training
 
 QUICKSTART = "slotcon_r18_quickstart.py"
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
 
 
 def guarded(scenes: Path, **settings: Any) -> Any:
@@ -95,7 +89,6 @@ def test_the_start_is_measured_before_the_first_step_and_kept_where_it_is_best(s
 @pytest.fixture(scope="module")
 def never_fallen(scenes, tmp_path_factory) -> Path:
     """The work dir of a run that goes on whatever its scores are."""
-    torch.set_num_threads(1)
     work_dir = tmp_path_factory.mktemp("never-fallen")
     train(build_run(QUICKSTART, work_dir, options=options(scenes), change=guarded(scenes, errors=50.0)))
     return work_dir

@@ -30,12 +30,6 @@ from slotcon_mm.launch.evaluation_while_training import evaluate_while_training
 QUICKSTART = "slotcon_r18_quickstart.py"
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    """Two threads add in another order, and these runs are compared to the last bit."""
-    torch.set_num_threads(1)
-
-
 def options(scenes: Path) -> dict[str, Any]:
     return pretraining_options(scenes, epochs=2)
 
@@ -65,7 +59,6 @@ def rows(folder: Path) -> list[dict[str, str]]:
 @pytest.fixture(scope="module")
 def run(scenes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("measured")
-    torch.set_num_threads(1)
     train(build_run(QUICKSTART, folder, options=options(scenes), change=measured(scenes)))
     return folder
 
@@ -73,7 +66,6 @@ def run(scenes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def run_without(scenes: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("not_measured")
-    torch.set_num_threads(1)
     train(build_run(QUICKSTART, folder, options=options(scenes)))
     return folder
 

@@ -83,7 +83,6 @@ def everything(rank: int = 0) -> dict[str, Any]:
 
 
 def test_both_have_what_one_process_has_to_the_last_bit(tmp_path: Path):
-    torch.set_num_threads(1)  # as they have
     expected = everything()
     for found in run_on_two_processes(everything, tmp_path):
         for name, value in expected.items():
