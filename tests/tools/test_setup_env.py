@@ -99,8 +99,7 @@ def test_a_gpu_without_kernels_stops_before_anything_is_installed(checkout):
 
 
 def test_too_small_a_disk_stops_before_anything_is_installed(checkout):
-    stand_in(checkout.parent / "bin", "df", 'echo "Filesystem"; echo "/dev/x 9 9 2097152 9% /"')
-    result = set_up(checkout)
+    result = set_up(checkout, free_gb=2)
     assert "expected 7 GB of free disk" in result.stderr
     assert "got 2" in result.stderr
 
@@ -224,7 +223,7 @@ def test_a_mac_has_all_that_set_up_calls(checkout, tmp_path):
     (checkout / ".venv/bin").mkdir(parents=True)
     script = PYTHON_WITH_TORCH.replace("cp311 2.10.0 12.8 8.0,9.0", "cp311 2.11.0 cpu cpu")
     stand_in(checkout / ".venv/bin", "python", script)
-    tools = tmp_path / "mac"
+    tools = tmp_path / "bin"
     tools.mkdir()
     for name in SYSTEM_TOOLS.split():
         (tools / name).symlink_to(str(shutil.which(name)))
