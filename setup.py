@@ -36,8 +36,8 @@ setup(
     package_data={"slotcon_mm": [".mim/" + "/".join("*" * depth) for depth in range(1, 5)]},
     exclude_package_data={"": ["*.py[co]"]},
     install_requires=[
-        "torch>=2.1",
-        "torchvision>=0.16",
+        "torch>=2.6",
+        "torchvision>=0.21",
         "numpy>=1.26,<3",
         "scipy>=1.11,<2",
         "matplotlib>=3.8,<4",

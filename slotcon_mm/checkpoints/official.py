@@ -50,10 +50,7 @@ def load_official(path: str | Path) -> dict[str, Any]:
 
     Raises:
         FileNotFoundError, ValueError: As the safe loader.
-        ImportError: torch is older than 2.5 and cannot be told what to allow.
     """
-    if not hasattr(torch.serialization, "safe_globals"):
-        raise ImportError(f"expected torch 2.5 or newer to read the authors' files safely, got {torch.__version__}")
     return load_weights(str(path))
 
 

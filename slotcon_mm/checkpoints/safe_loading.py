@@ -92,10 +92,9 @@ def read_pickle(path: str, map_location: Any, passed_over: list[type] | None = N
         Exception: As ``torch.load``, which stumbles over a damaged file in any way.
     """
     expect_plain_archive(path)
-    allow = getattr(torch.serialization, "safe_globals", None)  # torch 2.5 and later
     bounded = str(map_location) in ("cpu", "meta")
     with (
-        allow(passed_over) if allow and passed_over else nullcontext(),
+        torch.serialization.safe_globals(passed_over or []),
         bounded_memory(MEMORY * os.path.getsize(path) + MEMORY_BESIDE) if bounded else nullcontext(),
         latin1_only(),
     ):
@@ -147,8 +146,8 @@ def first_sentence(error: Exception) -> str:
 def register_safe_loader() -> None:
     """Makes it MMEngine's loader of local files.
 
-    MMEngine 0.10.7 calls ``torch.load`` with the version's default: unsafe before torch 2.6. (The log names a loader
-    by its function's name from the tenth letter on.)
+    MMEngine 0.10.7 calls ``torch.load`` as it is, without a bound of memory and without a word on what a file may hold.
+    (The log names a loader by its function's name from the tenth letter on.)
     """
     CheckpointLoader.register_scheme(prefixes="", loader=load_from_safe_local, force=True)
 

@@ -50,8 +50,6 @@ def networks_of(model: GroupingAlgorithm) -> list[nn.Module]:
 
 def first_failure(arguments: dict[str, Any]) -> str | None:
     """Compiles three operations with a gradient on this device; None if that works."""
-    if not hasattr(nn.Module, "compile"):
-        return f"expected torch 2.2 or newer, got {torch.__version__}"
 
     @torch.compile(**arguments)
     def trial(x: Tensor) -> Tensor:

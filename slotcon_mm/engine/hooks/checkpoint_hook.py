@@ -25,9 +25,9 @@ __all__ = ["PlainCheckpointHook"]
 class PlainCheckpointHook(CheckpointHook):
     """MMEngine's CheckpointHook whose files hold tensors and plain Python values only.
 
-    MMEngine's own put a HistoryBuffer in, which torch 2.6 and later refuse to load; the log's smoothing windows are
-    kept here as tensors. Files are written by ``AtomicBackend``, and an old one goes after the new one is there
-    (MMEngine: before), so that at every moment a whole checkpoint exists.
+    MMEngine's own put a HistoryBuffer in, which torch refuses to load; the log's smoothing windows are kept here as
+    tensors. Files are written by ``AtomicBackend``, and an old one goes after the new one is there (MMEngine: before),
+    so that at every moment a whole checkpoint exists.
 
     Args:
         keep_every: Files of every ``keep_every``-th epoch (or iteration) stay for good; 0: none.

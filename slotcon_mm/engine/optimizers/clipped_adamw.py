@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import torch
-from mmengine.utils import digit_version
 from torch import Tensor
 from torch.optim import AdamW
 from torch.optim.adamw import adamw
@@ -15,8 +14,6 @@ from slotcon_mm.fused_sgd import in_layout_of, lie_alike
 from slotcon_mm.registry import OPTIMIZERS
 
 __all__ = ["ClippedAdamW", "clip_each_"]
-
-HAS_FUSED_ADAMW = digit_version(torch.__version__) >= digit_version("2.4")  # before, for CUDA alone
 
 
 @OPTIMIZERS.register_module()
@@ -114,7 +111,7 @@ def move(
 ) -> None:
     """AdamW's step in place; nothing changes where ``found_inf``, of the device, is 1."""
     on_cuda = params[0].is_cuda
-    fused = (on_cuda or HAS_FUSED_ADAMW) and lie_alike(params, gradients, averages, squares)
+    fused = lie_alike(params, gradients, averages, squares)
     # None: torch chooses, on a GPU a launch for all tensors
     options: dict[str, Any] = dict(amsgrad=False, maximize=False, capturable=on_cuda, fused=fused or None, **numbers)
     if fused or found_inf is None:
