@@ -12,7 +12,7 @@ from slotcon_mm.checkpoints.contents import side_name
 from slotcon_mm.checkpoints.safe_loading import meta_of, state_dict_of
 from slotcon_mm.checks import printable
 
-__all__ = ["SOURCES", "Backbone", "backbone_of", "count_of", "noted_source"]
+__all__ = ["SOURCES", "Backbone", "backbone_of", "count_of", "is_slotmim", "noted_source"]
 
 SOURCES = {"teacher": "teacher.backbone.", "student": "backbone."}
 CLASSIFIER = "fc."
@@ -44,6 +44,14 @@ def noted_source(meta: Mapping[str, Any]) -> str | None:
     """Whose all weights of a file are, if it says so."""
     said = meta.get("source")
     return printable(said) if isinstance(said, str) else None
+
+
+def is_slotmim(weights: Mapping[str, Any]) -> bool:
+    """Whether a pretraining's weights are SlotMIM's: its ViT takes masks, and its projector has no BN.
+
+    (Those of a SlotCon on the same ViT have both.)
+    """
+    return "backbone.mask_token" in weights and "neck.projector.1.weight" not in weights
 
 
 def count_of(steps: Any) -> int | None:

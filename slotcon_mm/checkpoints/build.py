@@ -8,6 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
+from slotcon_mm.checkpoints.backbone import is_slotmim
 from slotcon_mm.checkpoints.bounded_memory import network_of_file
 from slotcon_mm.checkpoints.config_in_file import config_in_file, harmless
 from slotcon_mm.checkpoints.network_facts import facts_in
@@ -52,7 +53,7 @@ def config_of_shapes(weights: Mapping[str, Tensor], noted: Mapping[str, Any] | N
     Shapes do not tell a ViT's heads: those that the file notes are taken, else 64 channels each, as in all published
     ones.
     """
-    if "backbone.mask_token" in weights:
+    if is_slotmim(weights):
         attention = (noted or {}).get("layers", {}).get("layers.0.attn", {})
         channels = weights["backbone.mask_token"].shape[1]
         return slotmim_of_shapes(weights, heads=attention.get("heads") or max(1, channels // 64))

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from slotcon_mm.checkpoints.backbone import count_of
+from slotcon_mm.checkpoints.backbone import count_of, is_slotmim
 from slotcon_mm.checkpoints.formats import export_backbone, is_plain_resnet
 from slotcon_mm.checkpoints.names.translation import by_our_names, by_their_names
 from slotcon_mm.checkpoints.names.vision_transformers import VISION_TRANSFORMERS
@@ -41,6 +41,7 @@ RULES = rules_with("slot_embed")
 SLOTMIM_RULES = rules_with("prototypes_patch")
 ENCODERS = "encoder_q.", "encoder_k."
 WRAPPER = "module."  # of DistributedDataParallel, in which the authors save
+COMPILED = "_orig_mod."  # of torch.compile, around a part or the whole
 STEPS = "teacher.steps"  # has no counterpart there
 BACKBONE_WRAPPERS = ("module.", "encoder_k.", "backbone.")
 
@@ -64,15 +65,16 @@ def from_official(official: Mapping[str, Any]) -> dict[str, Any]:
         ValueError: A name on either side has no counterpart.
     """
     weights = state_dict_of(dict(state_dict=official["model"]) if "model" in official else official)
+    weights = {name.replace(COMPILED, ""): value for name, value in weights.items()}
     backbone = {strip(name, BACKBONE_WRAPPERS): value for name, value in weights.items()}
     if is_plain_resnet(backbone):
         network = facts_in(official) or facts_by_shapes(backbone, "")
         return export_backbone(backbone, source="teacher", step=None, file_format="mm", network=network)
     there = {strip(name, (WRAPPER,)): value for name, value in weights.items()}
-    is_slotmim = SLOTMIM_RULES[2][1] in there
-    if is_slotmim:
+    from_slotmim = SLOTMIM_RULES[2][1] in there
+    if from_slotmim:
         there = as_maps(by_names_of(there, to_ours=True))
-    state = rename(there, tuple((new, old) for old, new in (SLOTMIM_RULES if is_slotmim else RULES)))
+    state = rename(there, tuple((new, old) for old, new in (SLOTMIM_RULES if from_slotmim else RULES)))
     step = steps_of(official)
     state[STEPS] = torch.tensor(step, dtype=torch.long)
     network = facts_in(official) or facts_by_shapes(state, "backbone.")
@@ -147,7 +149,7 @@ def to_official(checkpoint: Mapping[str, Any], network: dict[str, Any] | None = 
     weights = dict(state_dict_of(checkpoint))
     step = count_of(weights.pop(STEPS, 0)) or 0
     noted = {} if network is None else {NETWORK: network}
-    if "backbone.mask_token" in weights:
+    if is_slotmim(weights):
         model = as_rows(by_names_of(rename(weights, SLOTMIM_RULES), to_ours=False))
     else:
         model = {WRAPPER + name: value for name, value in rename(weights, RULES).items()}

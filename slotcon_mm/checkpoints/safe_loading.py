@@ -94,7 +94,7 @@ def read_pickle(path: str, map_location: Any, passed_over: list[type] | None = N
     expect_plain_archive(path)
     bounded = str(map_location) in ("cpu", "meta")
     with (
-        torch.serialization.safe_globals(passed_over or []),
+        torch.serialization.safe_globals([*(passed_over or ())]),
         bounded_memory(MEMORY * os.path.getsize(path) + MEMORY_BESIDE) if bounded else nullcontext(),
         latin1_only(),
     ):

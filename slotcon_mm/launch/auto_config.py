@@ -17,6 +17,7 @@ from slotcon_mm.launch.auto_keys import AUTO, BATCH_SIZE, EPOCHS, PROTOTYPES, au
 from slotcon_mm.launch.auto_settings import ON_A_CPU, Choice, choose_settings, epochs_from_weights, most_on_gpu
 from slotcon_mm.launch.device import has_accelerator, memory_of_smallest_gpu
 from slotcon_mm.launch.launchers import number_of_processes
+from slotcon_mm.launch.run_length import beginning_options
 
 __all__ = ["choose_auto", "keep_auto", "keep_prototypes"]
 
@@ -37,6 +38,7 @@ def choose_auto(config: Config) -> list[str]:
     epochs = epochs_from_weights(chosen.epochs) if config.get("adaptation") else chosen.epochs
     found = {PROTOTYPES: chosen.prototypes, EPOCHS: epochs, BATCH_SIZE: chosen.batch_size}
     config.merge_from_dict({key: found[key].value for key in keys})
+    shortened = shorten_beginning(config) if EPOCHS in keys else []
     product = f" on each of {processes} processes" if processes > 1 else ""
     product += f", {micro_batches} times a step" if micro_batches > 1 else ""
     said = {
@@ -46,7 +48,16 @@ def choose_auto(config: Config) -> list[str]:
     }
     counted = f"{images:,} image{'s' * (images > 1)}"
     notes = [f"{counted}: {said[key]}, {found[key].reason} (otherwise: --cfg-options {key}=N)" for key in keys]
+    notes += shortened
     return [*notes, *(learning_rate_of(config, chosen.batch_size.value * parts) if BATCH_SIZE in keys else [])]
+
+
+def shorten_beginning(config: Config) -> list[str]:
+    """Warm-up, frozen prototypes and a rising temperature take a quarter of the chosen epochs at most."""
+    options = beginning_options(config, config.train_cfg.max_epochs)
+    config.merge_from_dict(options)
+    said = ", ".join(f"{key}={value:g}" for key, value in options.items())
+    return [f"a quarter of that for what a run begins with: {said}"] if said else []
 
 
 def count_images(config: Config) -> int:
@@ -118,6 +129,8 @@ def keep_auto(config: Config, checkpoint: Mapping[str, Any], file: str) -> list[
                 f"{key}=NUMBER"
             )
     config.merge_from_dict({key: found[key] for key in keys})
+    if EPOCHS in keys:
+        shorten_beginning(config)
     numbers = ", ".join(f"{key}={found[key]}" for key in keys)
     return [f"--resume: {numbers}, as this run was begun with, however many images there are now"]
 

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from slotcon_mm.models.algorithms.grouping_algorithm import GroupingAlgorithm
 from slotcon_mm.models.algorithms.linear_probe import LinearProbe
+from slotcon_mm.models.patches import patch_of
 
 __all__ = ["try_backbone"]
 
@@ -43,6 +44,7 @@ def try_backbone(model: nn.Module, view: tuple[int, int], *, finds_unused: bool 
         return []
     backbone, index = model.backbone, owner.in_index
     name = type(backbone).__name__
+    expect_whole_patches(model, view)
     moving = [p for p in backbone.parameters() if p.requires_grad]
     looks_for_unused = get_world_size() > 1 and not finds_unused and bool(moving)
     found = as_list(features_of(backbone, view, with_gradient=looks_for_unused))
@@ -68,6 +70,16 @@ def try_backbone(model: nn.Module, view: tuple[int, int], *, finds_unused: bool 
         return []
     maps = ", ".join(map(describe, found))
     return [f"backbone: {name} gives the maps {maps}; {describe(taken)} is taken ({key}.in_index={index})"]
+
+
+def expect_whole_patches(model: nn.Module, view: tuple[int, int]) -> None:
+    """ValueError for views whose map would be that of larger ones, so that what both share would lie elsewhere."""
+    patch = patch_of(model.backbone) if isinstance(model, GroupingAlgorithm) else 1
+    if any(side % patch for side in view):
+        raise ValueError(
+            f"expected views of whole patches of {patch} x {patch} pixels, got {view[0]} x {view[1]}: set "
+            f"train_dataloader.dataset.pipeline.1.size to a multiple of {patch}"
+        )
 
 
 def features_of(backbone: nn.Module, view: tuple[int, int], *, with_gradient: bool) -> Any:

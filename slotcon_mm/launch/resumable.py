@@ -115,7 +115,8 @@ def accumulate_in_steps(config: Config) -> list[str]:
         loader.batch_sampler.drop_last = True
     return [
         f"accumulative_counts={parts}: a step takes {parts} micro-batches of {each} images on each process. Steps, "
-        "epochs, schedules and intervals count optimizer steps; each micro-batch has its own BN statistics and keys"
+        "epochs, schedules and intervals count optimizer steps; each micro-batch has its own BN statistics, keys and "
+        "means of losses"
     ]
 
 

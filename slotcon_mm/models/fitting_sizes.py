@@ -7,13 +7,13 @@ from typing import TypeVar
 
 import torch
 import torch.nn.functional as F
-from mmpretrain.models import VisionTransformer
-from torch import Tensor, nn
+from torch import Tensor
 
 from slotcon_mm.models.algorithms.grouping_algorithm import GroupingAlgorithm
 from slotcon_mm.models.necks.grouping_neck import Grouping
+from slotcon_mm.models.patches import patch_of, up_to_multiple
 
-__all__ = ["at_fitting_size", "group_at_fitting_size", "patch_of"]
+__all__ = ["at_fitting_size", "group_at_fitting_size"]
 
 # pixels: what networks can take that halve an image five times and add the results (HRNet), and patches of 14 (DINOv2)
 MULTIPLES = 32, 14
@@ -23,15 +23,6 @@ Result = TypeVar("Result")
 def group_at_fitting_size(model: GroupingAlgorithm, images: Tensor, views: tuple[int, int]) -> Grouping:
     """The teacher's groups of normalized images (B, 3, H, W), as ``at_fitting_size``."""
     return at_fitting_size(model.teacher, images, views, type(model.backbone).__name__, patch_of(model.backbone))
-
-
-def patch_of(backbone: nn.Module) -> int:
-    """Side in pixels of the patches of mmpretrain's vision transformers, 1 of other networks.
-
-    They fill the last row and column of other sizes up with zeros instead of refusing them, and their map is then that
-    of a larger image.
-    """
-    return int(backbone.patch_embed.projection.stride[0]) if isinstance(backbone, VisionTransformer) else 1
 
 
 def at_fitting_size(
@@ -47,7 +38,7 @@ def at_fitting_size(
     """
     height, width = images.shape[-2:]
     multiples = (patch, *MULTIPLES)
-    up = [(-(-height // multiple) * multiple, -(-width // multiple) * multiple) for multiple in multiples]
+    up = [up_to_multiple((height, width), multiple) for multiple in multiples]
     refused: Exception | None = None
     for size in dict.fromkeys([*up, views]):
         fitting = images if size == (height, width) else F.interpolate(images, size, mode="bilinear", antialias=True)

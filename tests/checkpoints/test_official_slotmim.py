@@ -103,6 +103,25 @@ def test_the_round_trip_gives_every_bit_back():
         assert torch.equal(back["model"][name], value), name
 
 
+@pytest.mark.parametrize("wrapped", ["encoder_q.", "projector_q.", "grouping_k.", ""])
+def test_parts_that_were_compiled_have_their_names_without(wrapped):
+    file = official()
+    for name in [name for name in file["model"] if name.startswith(wrapped)]:
+        file["model"][f"{wrapped}_orig_mod.{name.removeprefix(wrapped)}"] = file["model"].pop(name)
+    plain, found = from_official(official())["state_dict"], from_official(file)["state_dict"]
+    assert found.keys() == plain.keys()
+    assert all(torch.equal(found[name], value) for name, value in plain.items())
+
+
+def test_a_slotcon_on_the_same_network_is_no_slotmim():
+    """It has BN in its projector, which SlotMIM has not."""
+    state = from_official(official())["state_dict"]
+    normalized = {name.replace("projector.2.", "projector.3."): value for name, value in state.items()}
+    normalized |= {f"{side}neck.projector.1.weight": torch.ones(HIDDEN) for side in ("", "teacher.")}
+    names = to_official(dict(state_dict=normalized))["model"]
+    assert {"module.grouping_q.slot_embed.weight", "module.projector_k.mlp.1.weight"} <= names.keys()
+
+
 def test_what_has_no_counterpart_is_listed():
     file = official()
     file["model"]["encoder_q.blocks.0.attn.rotation"] = torch.zeros(1)

@@ -84,6 +84,15 @@ def test_a_training_from_weights_is_a_tenth_as_long(images):
     ) in begun.notes
 
 
+def test_what_a_run_begins_with_takes_a_quarter_of_the_chosen_length(images, monkeypatch):
+    monkeypatch.setattr(auto_config, "count_images", lambda config: 1_000_000)
+    begun = start(images, config="adapt/slotmim_vit-s16_folder.py")
+    epochs = begun.config.train_cfg.max_epochs
+    assert epochs < 200  # of which 50 would be a quarter
+    assert begun.config.model.temperature_epochs == epochs // 4
+    assert f"a quarter of that for what a run begins with: model.temperature_epochs={epochs // 4}" in begun.notes
+
+
 def test_a_number_on_the_command_line_holds_and_is_not_spoken_of(images):
     begun = start(images, "model.neck.num_prototypes=100", "train_dataloader.batch_size=24")
     assert numbers(begun.config) == (100, 2_800, 24)

@@ -85,6 +85,13 @@ def test_what_is_to_be_set_is_said(case):
         try_backbone(slotcon(100, **backbone), VIEW)
 
 
+def test_views_are_whole_patches():
+    """Others are filled up, and what two views share would be looked for elsewhere."""
+    backbone = dict(type="VisionTransformer", arch="deit-tiny", out_type="featmap", img_size=64)
+    with pytest.raises(ValueError, match=r"whole patches of 16 x 16 pixels, got 64 x 72: set .*size to a multiple of"):
+        try_backbone(slotcon(192, **backbone), (64, 72))
+
+
 @pytest.mark.parametrize(("index", "channels"), [(1, 36), (-1, 144)])
 def test_of_several_maps_the_one_that_is_taken_is_said(index, channels):
     hrnet = dict(type="HRNet", arch="w18")

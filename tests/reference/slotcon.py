@@ -196,7 +196,7 @@ def lars_step(
         params[name] = p - lr * buffers[name]
 
 
-def learning_rate(t: int, lr: float, warmup: int, total: int) -> float:
+def learning_rate(t: int, lr: float, warmup: int, total: int, eta_min: float = 1e-6) -> float:
     if t <= warmup:
         return lr * (0.01 + 0.99 * t / warmup)
-    return 1e-6 + (lr - 1e-6) * (1 + math.cos(math.pi * (t - warmup) / (total - warmup))) / 2
+    return eta_min + (lr - eta_min) * (1 + math.cos(math.pi * (t - warmup) / (total - warmup))) / 2

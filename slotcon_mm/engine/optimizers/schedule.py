@@ -24,7 +24,8 @@ class WarmupCosineLR(_ParamScheduler):
         optimizer: The runner's optimizer wrapper.
         warmup: W, in epochs with ``by_epoch=True`` and ``convert_to_iter_based=True``, else in iterations.
         start_factor: Share of the learning rate at iteration 0.
-        eta_min: Learning rate that the cosine ends at.
+        eta_min: Learning rate that the cosine ends at, of the groups with the highest rate; those of lower ones, as of
+            a layer-wise decay, end at the same share of theirs. No rate rises to it.
         end: T; the train loop's length by default.
         full_rate_in_warmup: Whether the last iteration of the warm-up, W - 1, has the full rate, and not only the one
             after it, W, at which the cosine begins. (SlotCon's begins so, SlotMIM reaches it within.)
@@ -62,12 +63,15 @@ class WarmupCosineLR(_ParamScheduler):
         continue_at(self, state_dict["_global_step"])
 
     def _get_value(self) -> list[float]:
+        highest = max(self.base_values)
+        end_of_highest = min(self.eta_min, highest)
         return [
             warmup_cosine(
-                self.last_step, base, self.warmup, self.end, self.start_factor, self.eta_min, self.full_rate_in_warmup
+                self.last_step, base, self.warmup, self.end, self.start_factor,
+                end_of_highest * base / highest if highest else 0.0, self.full_rate_in_warmup,
             )
             for base in self.base_values
-        ]
+        ]  # fmt: skip
 
 
 def expect_whole_run(begin: int, end: int | None, *, by_epoch: bool) -> int:

@@ -9,8 +9,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from slotcon_mm.models.fitting_sizes import at_fitting_size, patch_of
+from slotcon_mm.models.fitting_sizes import at_fitting_size
 from slotcon_mm.models.necks.grouping_neck import GroupingNeck
+from slotcon_mm.models.patches import patch_of
 
 __all__ = ["Encoding", "FrozenNetwork", "frozen"]
 

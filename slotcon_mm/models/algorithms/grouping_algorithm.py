@@ -26,6 +26,7 @@ from slotcon_mm.models.layers.finite_watch import FiniteWatch
 from slotcon_mm.models.layers.mlp import PointwiseConv2d
 from slotcon_mm.models.necks.grouping_neck import Grouping, GroupingNeck
 from slotcon_mm.models.one_size import batches_of_one_size
+from slotcon_mm.models.patches import at_whole_patches
 from slotcon_mm.registry import MODELS
 
 __all__ = ["Config", "GroupingAlgorithm", "align", "groupings_of_views", "stack_geometry"]
@@ -154,11 +155,12 @@ class GroupingAlgorithm(BaseSelfSupervisor):
         return samples
 
     def _predict(self, images: Tensor, samples: list[DataSample]) -> None:
+        size, images = images.shape[-2:], at_whole_patches(images, self.backbone)
         grouping = self.teacher(images)
         scores = grouping.scores
         if self.flip_in_test:
             scores = (scores + self.teacher(images.flip(-1)).scores.flip(-1)) / 2
-        maps = upsampled_argmax(scores, images.shape[-2:])
+        maps = upsampled_argmax(scores, size)
         for sample, group_map, slots, counted in zip(samples, maps, grouping.slots, counted_slots(scores), strict=True):
             sample.set_field(group_map, "group_map")
             sample.set_field(slots, "slots")

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from slotcon_mm.models.functional import upsampled_argmax
 from slotcon_mm.models.one_size import batches_of_one_size
+from slotcon_mm.models.patches import at_whole_patches
 from slotcon_mm.registry import MODELS
 
 __all__ = ["LinearProbe"]
@@ -75,7 +76,7 @@ class LinearProbe(BaseModel):
 
     def _logits(self, images: Tensor) -> Tensor:
         with torch.no_grad():
-            features = self.backbone(images)[self.in_index]
+            features = self.backbone(at_whole_patches(images, self.backbone))[self.in_index]
         return self.classifier(features)
 
     def _loss(self, inputs: Tensor | Sequence[Tensor], data_samples: list[DataSample]) -> Tensor:

@@ -39,6 +39,7 @@ class SlotMIM(GroupingAlgorithm):
         first_temperature: Of the teacher in the first epoch, for its targets and for the assignment of pixels in both
             networks; it rises evenly to ``neck.temperature``.
         temperature_epochs: Number of epochs until that; 0 for a constant temperature.
+        teacher_momentum: Of the first step, as in ``GroupingAlgorithm``.
         kwargs: As in ``GroupingAlgorithm``. The neck and the slot head have no BN here (``norm=False``), and the
             backbone takes masks (``MaskedVisionTransformer``) where ``PairedViews`` draws some.
     """
@@ -50,9 +51,10 @@ class SlotMIM(GroupingAlgorithm):
         within_view_weight: float = 1.0,
         first_temperature: float = 0.04,
         temperature_epochs: int = 50,
+        teacher_momentum: float = 0.996,
         **kwargs: Any,
     ) -> None:
-        super().__init__(*args, **kwargs)
+        super().__init__(*args, teacher_momentum=teacher_momentum, **kwargs)
         expect_positive(first_temperature=first_temperature)
         for name, value in dict(
             cross_view_weight=cross_view_weight,

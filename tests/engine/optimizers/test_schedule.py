@@ -52,6 +52,31 @@ def test_rates_are_those_of_mmengines_own_parts():
     assert rates(optim_wrapper, [build(optim_wrapper)]) == pytest.approx(theirs, rel=1e-9)
 
 
+def rates_of_groups(*highest: float, eta_min: float) -> list[list[float]]:
+    groups = [dict(params=[torch.ones(1, requires_grad=True)], lr=lr) for lr in highest]
+    optim_wrapper = OptimWrapper(torch.optim.SGD(groups, lr=max(highest)))
+    scheduler, found = build(optim_wrapper, eta_min=eta_min), []
+    for _ in range(TOTAL):
+        found.append([group["lr"] for group in optim_wrapper.optimizer.param_groups])
+        optim_wrapper.step()
+        scheduler.step()
+    return [list(group) for group in zip(*found, strict=True)]
+
+
+def test_groups_with_lower_rates_end_lower_too_and_keep_their_share():
+    """Layers of a decay of 0.75 that would all end at the same rate, some of them above their own."""
+    heads, lower, lowest, resting = rates_of_groups(1e-5, 1e-6, 3e-7, 0.0, eta_min=2e-6)
+    assert heads == pytest.approx([reference.learning_rate(t, 1e-5, W, TOTAL, eta_min=2e-6) for t in range(TOTAL)])
+    assert lower == pytest.approx([0.1 * rate for rate in heads])
+    assert lowest == pytest.approx([0.03 * rate for rate in heads])
+    assert resting == [0.0] * TOTAL
+
+
+def test_no_rate_rises_after_the_warm_up():
+    (rates,) = rates_of_groups(1e-6, eta_min=2e-6)
+    assert rates[W:] == pytest.approx([1e-6] * (TOTAL - W))
+
+
 def test_it_resumes_where_it_stopped():
     whole = wrapper()
     expected = rates(whole, [build(whole)])

@@ -193,6 +193,12 @@ def test_the_mask_is_the_students_alone():
     assert seen == dict(student=[2, 2], teacher=[1, 1])
 
 
+def test_what_the_published_recipe_begins_with_is_the_default():
+    parts = tiny_slotmim()
+    model = SlotMIM(parts.backbone, parts.neck, parts.group_head, parts.slot_head)
+    assert (model.teacher.momentum, model.first_temperature, model.temperature_epochs) == (0.996, 0.04, 50)
+
+
 def test_groups_are_predicted_as_slotcon_predicts_them():
     model = tiny_slotmim().eval()
     images = torch.randn(2, 3, 32, 24, dtype=torch.float64)
