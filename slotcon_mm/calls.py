@@ -11,7 +11,7 @@ from slotcon_mm.adaptation.arguments import adaptation_parser
 from slotcon_mm.adaptation.run import Adaptation, run_adaptation
 from slotcon_mm.checkpoints.exporting import export_file
 from slotcon_mm.checkpoints.latest import resolve_checkpoint
-from slotcon_mm.launch.arguments import training_arguments
+from slotcon_mm.launch.arguments import parse_call, training_arguments
 from slotcon_mm.launch.console import hosts_kept_quiet
 from slotcon_mm.launch.evaluation_command import Table, evaluation_parser, tables_of
 from slotcon_mm.launch.run_length import length_options
@@ -112,7 +112,7 @@ def adapt(
 def evaluate(
     weights: str | Path | Sequence[str | Path], images: str | Path, labels: str | Path | None = None, *,
     classes: str | Path | None = None, label_set: str | None = None, backbone: str | None = None,
-    measures: Sequence[str] = (), seeds: int = 1, size: int | None = None, out: str | Path | None = None,
+    measures: str | Sequence[str] = (), seeds: int = 1, size: int | None = None, out: str | Path | None = None,
     device: str | None = None, workers: int = 2, **others: Any,
 ) -> Table:  # fmt: skip
     """Measures what frozen features are worth on labeled images; see ``tools/evaluate.py``.
@@ -145,11 +145,10 @@ def evaluate(
     rows = [weights] if isinstance(weights, str | Path) else weights
     given = dict(
         images=images, labels=labels, classes=classes, label_set=label_set, backbone=backbone, seeds=seeds, size=size,
-        out=out, device=device, workers=workers, **others,
+        out=out, device=device, workers=workers, measures=measures or None, **others,
     )  # fmt: skip
-    fixed = [*map(str, rows), *(["--measures", *measures] if measures else [])]
     with hosts_kept_quiet():
-        *_, table = tables_of(parsed(evaluation_parser(), fixed, given))
+        *_, table = tables_of(parsed(evaluation_parser(), [*map(str, rows)], given))
     return table
 
 
@@ -174,9 +173,15 @@ def export(weights: str | Path, path: str | Path, format: str = "mm", source: st
 
 
 def parsed(parser: argparse.ArgumentParser, fixed: list[str], given: Mapping[str, Any]) -> argparse.Namespace:
-    """As the command line of a tool would be; what is None is left to its default."""
+    """As the command line of a tool would be; what is None is left to its default, and True is a flag.
+
+    Raises:
+        ValueError: The tool has no such option, or it takes no such value.
+    """
     options: list[str] = []
     for name, value in given.items():
-        if value is not None:
-            options += [f"--{name.replace('_', '-')}", str(value)]
-    return parser.parse_args([*fixed, *options])
+        if value is None or value is False:
+            continue
+        values = [] if value is True else value if isinstance(value, list | tuple) else [value]
+        options += [f"--{name.replace('_', '-')}", *map(str, values)]
+    return parse_call(parser, [*fixed, *options])

@@ -10,7 +10,9 @@ from helpers import run_tool, write_tiny_checkpoint
 from runs import differences, pretraining_options, run_state
 
 import slotcon_mm
+from slotcon_mm.calls import parsed
 from slotcon_mm.checkpoints.safe_loading import load_from_safe_local
+from slotcon_mm.launch.evaluation_command import evaluation_parser
 
 
 def options(scenes: Path) -> dict[str, object]:
@@ -56,6 +58,8 @@ def test_an_export_is_what_the_tool_writes_and_is_told_of(tmp_path, capsys):
     assert path.read_bytes() == (tmp_path / "tool.pth").read_bytes()
     with pytest.raises(FileExistsError, match="which exists"):
         slotcon_mm.export(folder, path)
+    with pytest.raises(ValueError, match="expected a format of mm, torchvision, timm, detectron2, got onnx"):
+        slotcon_mm.export(folder, tmp_path / "called.onnx", "onnx")
 
 
 @pytest.mark.parametrize("labeled", [True, False])
@@ -79,3 +83,33 @@ def test_each_call_explains_every_argument_that_it_takes(name):
     for argument in inspect.signature(call).parameters:
         assert f"{argument}: " in documented
     assert name in slotcon_mm.__all__
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (dict(held_out=0.5), "unrecognized arguments: --held-out 0.5"),
+        (dict(splits="half"), "argument --splits"),
+        (dict(measures="knm"), "argument --measures: invalid choice: 'knm'"),
+        (dict(device="cuda"), "argument --device: invalid choice: 'cuda'"),
+        (dict(weights=[]), "WEIGHTS"),
+    ],
+)
+def test_options_that_do_not_fit_are_an_error_and_no_exit(tmp_path, options, message):
+    given = {"weights": "backbone.pth", "images": tmp_path, **options}
+    with pytest.raises(ValueError, match=message):
+        slotcon_mm.evaluate(**given)
+
+
+def test_a_training_refuses_a_device_as_the_tool_does(tmp_path):
+    with pytest.raises(ValueError, match="argument --device: invalid choice: 'gpu'"):
+        slotcon_mm.pretrain(tmp_path, tmp_path / "run", device="gpu")
+
+
+def test_lists_flags_and_single_values_are_passed_on_as_a_command_line_would():
+    fixed = ["backbone.pth"]
+    given = dict(splits=("train", "val"), no_random=True, measures="knn", seeds=2, out=None)
+    found = parsed(evaluation_parser(), fixed, given)
+    assert found.splits == ["train", "val"]
+    assert (found.no_random, found.measures, found.seeds, found.out) == (True, ["knn"], 2, None)
+    assert not parsed(evaluation_parser(), fixed, dict(no_random=False)).no_random

@@ -57,7 +57,9 @@ def main() -> None:
 def run(args: argparse.Namespace) -> None:
     try:
         options = {} if args.bit_depth is None else dict(bit_depth=args.bit_depth)
-        inferencer = SlotInferencer(args.weights, device=args.device, size=args.size or "views", **options)
+        inferencer = SlotInferencer(
+            args.weights, device=args.device, size="views" if args.size is None else args.size, **options
+        )
         if args.names:
             written = inferencer.write_named(args.images, args.out_dir, args.names, args.format, args.batch_size)
         else:

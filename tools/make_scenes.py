@@ -30,7 +30,7 @@ def main() -> None:
     args = vars(parser.parse_args())
     try:
         write_scenes(args.pop("root"), **args)
-    except (ValueError, FileExistsError) as error:
+    except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")
 
 

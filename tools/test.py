@@ -11,10 +11,12 @@ import sys
 
 import slotcon_mm  # noqa: F401
 from slotcon_mm.checkpoints.latest import resolve_checkpoint
+from slotcon_mm.datasets.image_files import UnreadableImageError
+from slotcon_mm.datasets.label_files import BadLabelMapError
 from slotcon_mm.launch.arguments import add_common_arguments
 from slotcon_mm.launch.auto_config import keep_prototypes
 from slotcon_mm.launch.configs import prepare
-from slotcon_mm.launch.console import hosts_kept_quiet
+from slotcon_mm.launch.console import hosts_kept_quiet, last_paragraph
 from slotcon_mm.launch.launchers import leave_processes
 from slotcon_mm.launch.runner import build_runner
 from slotcon_mm.launch.start_checks import check_test
@@ -41,9 +43,12 @@ def run(args: argparse.Namespace) -> None:
         notes += keep_prototypes(config)
         runner = build_runner(config, notes)
         check_test(runner)
-    except (ValueError, FileNotFoundError, ImportError) as error:
+    except (ValueError, OSError, ImportError) as error:
         sys.exit(f"error: {error}")
-    runner.test()
+    try:
+        runner.test()
+    except (BadLabelMapError, UnreadableImageError) as error:
+        sys.exit(f"error: {last_paragraph(error)}")
     leave_processes()
 
 

@@ -27,7 +27,7 @@ from slotcon_mm.datasets.white_value import expect_bit_depth
 from slotcon_mm.inference.fill_gallery import fill_gallery, read_square
 from slotcon_mm.inference.group_names import fingerprint_of, names_as_text, propose_names
 from slotcon_mm.launch.console import hosts_kept_quiet
-from slotcon_mm.launch.device import default_device
+from slotcon_mm.launch.device import device_named
 from slotcon_mm.launch.label_arguments import add_label_arguments, label_set_from
 from slotcon_mm.visualization.gallery_page import write_gallery
 
@@ -63,6 +63,7 @@ def main() -> None:
 
 def run(args: argparse.Namespace) -> None:
     try:
+        args.out_dir.mkdir(parents=True, exist_ok=True)
         label_set = label_set_from(args)
         checkpoint = resolve_checkpoint(args.weights, "WEIGHTS")
         loaded = load_from_safe_local(str(checkpoint), "cpu")
@@ -70,32 +71,32 @@ def run(args: argparse.Namespace) -> None:
         size = min(views) if args.size is None else args.size
         bit_depth = bit_depth_of_checkpoint(loaded) if args.bit_depth is None else args.bit_depth
         expect_bit_depth(bit_depth)
-        model = build_from_checkpoint(loaded).to(args.device or default_device())
+        model = build_from_checkpoint(loaded).to(device_named(args.device))
         gallery, unreadable = fill_gallery(
             model, args.images, top=args.top, size=size, batch_size=args.batch_size, workers=args.workers,
             labels=args.labels, label_set=label_set, image_suffix=args.image_suffix, label_suffix=args.label_suffix,
             bit_depth=bit_depth, views=views,
         )  # fmt: skip
+        proposed = propose_names(gallery.confusion_KC, gallery.class_names)
+        fingerprint = fingerprint_of(model)
+        title = f"Prototypes of {checkpoint}"
+        page = write_gallery(
+            gallery,
+            args.out_dir,
+            read=lambda path: read_square(path, size, exif=not args.labels, bit_depth=bit_depth),
+            class_names=gallery.class_names,
+            title=title,
+            fingerprint=fingerprint,
+            names=proposed,
+        )
+        print(page)
+        if proposed:
+            proposal = args.out_dir / "names-proposed.json"  # names.json is the user's own
+            text = names_as_text(proposed, model.neck.num_prototypes, fingerprint)
+            write_atomically(proposal, text.encode())
+            print(f"{proposal}: each prototype has the class of most of its labeled pixels; infer.py --names takes it")
     except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")
-    proposed = propose_names(gallery.confusion_KC, gallery.class_names)
-    fingerprint = fingerprint_of(model)
-    title = f"Prototypes of {checkpoint}"
-    page = write_gallery(
-        gallery,
-        args.out_dir,
-        read=lambda path: read_square(path, size, exif=not args.labels, bit_depth=bit_depth),
-        class_names=gallery.class_names,
-        title=title,
-        fingerprint=fingerprint,
-        names=proposed,
-    )
-    print(page)
-    if proposed:
-        proposal = args.out_dir / "names-proposed.json"  # names.json is the user's own
-        text = names_as_text(proposed, model.neck.num_prototypes, fingerprint)
-        write_atomically(proposal, text.encode())
-        print(f"{proposal}: each prototype has the class of most of its labeled pixels; infer.py --names takes it")
     if unreadable:
         sys.exit(f"error: {len(unreadable)} images could not be read: {'; '.join(unreadable[:3])}")
 

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from slotcon_mm.checkpoints.backbone import backbone_of
 from slotcon_mm.checkpoints.detectron2 import describe_use_in_detectron2
-from slotcon_mm.checkpoints.formats import export_backbone, in_library, is_plain_resnet
+from slotcon_mm.checkpoints.formats import FORMATS, export_backbone, in_library, is_plain_resnet
 from slotcon_mm.checkpoints.latest import resolve_checkpoint
 from slotcon_mm.checkpoints.library_facts import facts_by_names
 from slotcon_mm.checkpoints.network_changes import changes_in_network, describe_changes
@@ -35,8 +35,10 @@ def export_file(given: str | Path, target: Path, file_format: str = "mm", source
 
     Raises:
         FileExistsError: Nothing is overwritten.
-        ValueError: The file holds no backbone, or the library has no names for it.
+        ValueError: The file holds no backbone, or the library has no names for it, or is none of these.
     """
+    if file_format not in FORMATS:
+        raise ValueError(f"expected a format of {', '.join(FORMATS)}, got {file_format}")
     checkpoint = load_from_safe_local(str(resolve_checkpoint(given, "SRC")), "cpu")
     network, notes = network_in(checkpoint)
     backbone = backbone_of(checkpoint, source)

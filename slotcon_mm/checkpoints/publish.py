@@ -31,18 +31,23 @@ def write_weights(contents: Mapping[str, Any], path: Path) -> str:
 
     Raises:
         FileExistsError: Nothing is overwritten.
-        ValueError: A format that ``.safetensors`` has no place for.
+        ValueError: A form that ``.safetensors`` or ``.pkl`` has no place for.
     """
-    writers = {".pkl": pickled_arrays, ".safetensors": safe_tensors}
-    return write_whole(writers.get(path.suffix, serialized)(contents), path)
+    return write_whole(contents_of_file(contents, path.suffix), path)
 
 
 def publish(checkpoint: Mapping[str, Any], path: Path) -> tuple[Path, str]:
     """Saves weights and ``meta`` without optimizer and schedule, under a name that ends in 8 digits of the sha256."""
     kept = dict(state_dict=checkpoint["state_dict"], meta=checkpoint.get("meta", {}))
-    data = serialized(kept)
-    target = path.with_name(f"{path.name.removesuffix('.pth')}-{hashlib.sha256(data).hexdigest()[:DIGITS]}.pth")
+    suffix = path.suffix if path.suffix in (".pth", *WRITERS) else ".pth"
+    data = contents_of_file(kept, suffix)
+    stem = path.name.removesuffix(suffix)
+    target = path.with_name(f"{stem}-{hashlib.sha256(data).hexdigest()[:DIGITS]}{suffix}")
     return target, write_whole(data, target)
+
+
+def contents_of_file(contents: Mapping[str, Any], suffix: str) -> bytes:
+    return WRITERS.get(suffix, serialized)(contents)
 
 
 def serialized(contents: Mapping[str, Any]) -> bytes:
@@ -52,6 +57,11 @@ def serialized(contents: Mapping[str, Any]) -> bytes:
 
 
 def pickled_arrays(contents: Mapping[str, Any]) -> bytes:
+    if "model" not in contents:
+        raise ValueError(
+            "expected Detectron2's form for a file that ends in .pkl, got another: ask for --format detectron2, or let "
+            "the file end in .pth"
+        )
     model = {name: value.numpy() for name, value in contents["model"].items()}
     return pickle.dumps({**contents, "model": model})
 
@@ -71,6 +81,9 @@ def safe_tensors(contents: Mapping[str, Any]) -> bytes:
     meta = dict(contents["meta"]) if "state_dict" in contents and contents.get("meta") else noted
     kept = {name: value.detach().clone(memory_format=torch.contiguous_format) for name, value in tensors.items()}
     return save(kept, {"format": "pt", META: json.dumps(meta)})
+
+
+WRITERS = {".pkl": pickled_arrays, ".safetensors": safe_tensors}  # of other files: serialized
 
 
 def write_whole(data: bytes, path: Path) -> str:

@@ -14,6 +14,7 @@ from slotcon_mm.checks import listing
 from slotcon_mm.datasets.coco_instances import read_coco
 from slotcon_mm.datasets.image_lists import list_images
 from slotcon_mm.datasets.label_sets import LabelSet, label_set_of
+from slotcon_mm.datasets.orientations import turned_images
 from slotcon_mm.datasets.subsets import as_subset, choose, described
 from slotcon_mm.datasets.transforms.load_image import check_bit_depth
 from slotcon_mm.registry import DATASETS
@@ -88,7 +89,10 @@ class LabelMapDataset(BaseDataset):
         if "seg_map_path" in self.data_prefix:
             labeled = self.with_label_maps(labeled)
         check_bit_depth([image["img_path"] for image in labeled], self.pipeline)
-        return choose(self.subset, labeled, [self.place_of(image) for image in labeled], self.label_set)
+        chosen = choose(self.subset, labeled, [self.place_of(image) for image in labeled], self.label_set)
+        if turned := turned_images(len(chosen), lambda index: chosen[index]["img_path"]):
+            say(turned)
+        return chosen
 
     def get_data_info(self, idx: int) -> dict[str, Any]:
         return dict(super().get_data_info(idx), label_set=self.label_set)
@@ -116,6 +120,7 @@ class LabelMapDataset(BaseDataset):
         roots = self.data_prefix["img_path"], self.data_prefix["seg_map_path"]
         suffixes = self.img_suffix, self.seg_map_suffix
         pairs = [dict(image, seg_map_path=label_map_path(image["img_path"], *roots, *suffixes)) for image in images]
+        pairs = self.without_label_maps(pairs)
         found = [pair for pair in pairs if os.path.isfile(pair["seg_map_path"])]
         if not found:
             raise ValueError(
@@ -125,6 +130,15 @@ class LabelMapDataset(BaseDataset):
         if len(found) < len(pairs):
             say(f"{len(pairs) - len(found)} of {len(pairs)} images have no label map")
         return found
+
+    def without_label_maps(self, pairs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Of a folder with both, the images: a file that is the label map of an image is none."""
+        maps = {pair["seg_map_path"] for pair in pairs}
+        images = [pair for pair in pairs if pair["img_path"] not in maps]
+        if images and (left := len(pairs) - len(images)):
+            folder = self.data_prefix["img_path"]
+            say(f"{left} of {len(pairs)} files below {folder} are label maps of others, and no images")
+        return images or pairs
 
     def place_of(self, image: dict[str, Any]) -> str:
         """An image's path below the folder of images, with slashes."""

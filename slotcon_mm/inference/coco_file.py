@@ -29,7 +29,7 @@ def coco_file(
     these, of RLE only some. Memory does not grow with the images; the file is there once it is whole. That of an
     earlier call with the same inputs is replaced, another one stays.
     """
-    inputs = digest_of("\n".join(source.name for source in sources))
+    inputs = digest_of("\n".join(source.identity for source in sources))
     path = free_path(folder / "instances.json", inputs, belongs_to)
     info = dict(description=f"Groups of slotcon_mm {slotcon_mm.__version__}", inputs=inputs)
     categories = [dict(id=1 + i, name=name, supercategory="") for i, name in enumerate(names.categories)]
@@ -68,6 +68,8 @@ class Rows:
 
 
 def belongs_to(path: Path, inputs: str) -> bool:
-    """Whether a file is what an earlier call with the same inputs wrote: its beginning says so."""
+    """Whether a file is what an earlier call with the same inputs wrote: its beginning says so. True for none."""
+    if not path.exists():
+        return True
     with open(path, "rb") as file:
         return f'"inputs": "{inputs}"'.encode() in file.read(1000)

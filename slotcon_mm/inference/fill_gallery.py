@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from mmengine.logging import print_log
 from torch.utils.data import DataLoader, Dataset
 from tqdm import tqdm
 
@@ -15,6 +16,7 @@ from slotcon_mm.datasets.image_files import read_image
 from slotcon_mm.datasets.image_lists import list_images
 from slotcon_mm.datasets.image_samples import expect_known_bit_depth
 from slotcon_mm.datasets.label_sources import LabelSource, open_labels
+from slotcon_mm.datasets.orientations import turned_images
 from slotcon_mm.datasets.transforms.evaluation_transforms import CenterCrop, LoadLabels, ResizeShortSide
 from slotcon_mm.evaluation.matching import confusion_matrix
 from slotcon_mm.models.algorithms.grouping_algorithm import GroupingAlgorithm
@@ -40,6 +42,8 @@ class Squares(Dataset):
                 f"expected labels of the images below {folder} in {labels.labels}, got none for {paths[0]} and "
                 f"{len(paths) - 1} others: they lie at the same places, or the JSON lists them by their paths"
             )
+        if labels and (turned := turned_images(len(self.paths), self.paths.__getitem__)):
+            print_log(turned, logger="current", level=30)
 
     def __len__(self) -> int:
         return len(self.paths)

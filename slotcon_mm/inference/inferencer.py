@@ -29,7 +29,7 @@ from slotcon_mm.inference.group_names import fingerprint_of, read_names
 from slotcon_mm.inference.label_maps import label_maps
 from slotcon_mm.inference.labelme_files import labelme_files
 from slotcon_mm.inference.outputs import Source, list_sources, write_outputs
-from slotcon_mm.launch.device import default_device
+from slotcon_mm.launch.device import device_named
 from slotcon_mm.models.fitting_sizes import group_at_fitting_size
 from slotcon_mm.models.functional import upsampled_argmax
 from slotcon_mm.models.input_sizes import input_size, usual_size
@@ -75,7 +75,7 @@ class SlotInferencer(BaseInferencer):
         super().__init__(
             model={},
             weights=checkpoint,
-            device=device or default_device(),
+            device=device_named(device),
             scope="mmpretrain",
             show_progress=show_progress,
         )
@@ -119,7 +119,7 @@ class SlotInferencer(BaseInferencer):
             there is none.
         """
         predictions, overlays = [], []
-        for prediction, overlay in self._drawn(list_sources(inputs), batch_size, draw, out_dir):
+        for prediction, overlay in self._drawn(list_sources(inputs, out_dir), batch_size, draw, out_dir):
             predictions.append(prediction)
             overlays.append(overlay if draw else None)
         return dict(predictions=predictions, visualization=overlays)
@@ -132,7 +132,7 @@ class SlotInferencer(BaseInferencer):
         Yields:
             For each image, in order, its ``name`` and the ``path`` of its overlay; or its ``name`` and ``error``.
         """
-        for prediction, _ in self._drawn(list_sources(inputs), batch_size, False, out_dir):
+        for prediction, _ in self._drawn(list_sources(inputs, out_dir), batch_size, False, out_dir):
             yield {key: prediction[key] for key in ("name", "path", "error") if key in prediction}
 
     def write_named(
@@ -156,7 +156,7 @@ class SlotInferencer(BaseInferencer):
             ValueError: The names are not for these weights, or not such as the format can hold.
         """
         named = read_names(names, self.model.neck.num_prototypes, fingerprint_of(self.model))
-        sources = list_sources(inputs)
+        sources = list_sources(inputs, out_dir)
         with NAMED_FORMATS[file_format](Path(out_dir), named, sources) as add:
             for source, prediction in self._grouped(sources, batch_size):
                 if "error" in prediction:
@@ -171,10 +171,11 @@ class SlotInferencer(BaseInferencer):
             overlay = overlay_of(prediction) if draw or out_dir is not None else None
             prediction.pop("image", None)
             if out_dir is not None and overlay is not None:
-                prediction["path"] = str(write_outputs(Path(out_dir), source.stem, prediction, overlay))
+                prediction["path"] = str(write_outputs(Path(out_dir), source, prediction, overlay))
             yield prediction, overlay
 
     def _grouped(self, sources: list[Source], batch_size: int) -> Iterator[tuple[Source, dict[str, Any]]]:
+        expect_positive(batch_size=batch_size)
         files = [str(source.given) for source in sources if not isinstance(source.given, np.ndarray)]
         if reason := unknown_bit_depth(files, self.bit_depth):
             warnings.warn(f"{reason}. Pass bit_depth (--bit-depth of infer.py)", stacklevel=3)

@@ -9,16 +9,14 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from PIL.PngImagePlugin import PngInfo
 
 from slotcon_mm.inference.group_names import BACKGROUND, GroupNames
-from slotcon_mm.inference.outputs import Source, digest_of, free_path
+from slotcon_mm.inference.outputs import Source, free_path, is_own_png, save_png
 from slotcon_mm.visualization.overlay import color_table
 
 __all__ = ["label_maps"]
 
 MOST = 255  # categories that a palette image can hold beside background
-OWNER = "slotcon_mm input"  # in a PNG's text: the digest of the input's name
 PALETTE = np.concatenate([np.zeros((1, 3), np.uint8), color_table(MOST + 1)[1:]])
 
 
@@ -33,24 +31,28 @@ def label_maps(
 
     Raises:
         ValueError: There are too many names, or one that the legends cannot hold; or images of another call lie there
-            that were drawn with other names.
+            that were drawn with other names; or legends that no call has written.
     """
     expect_fit(names)
     legend = [BACKGROUND, *names.categories]
     classes = "".join(f"{name},{value}\n" for value, name in enumerate(legend))
-    kept = stems_of_others(folder, classes, sources)
-    write(folder / "classes.txt", classes)
     colors = PALETTE[: len(legend)].tolist()
-    write(folder / "labelmap.txt", "".join(f"{n}:{r},{g},{b}::\n" for n, (r, g, b) in zip(legend, colors, strict=True)))
+    legends = {
+        folder / "classes.txt": classes,
+        folder / "labelmap.txt": "".join(f"{n}:{r},{g},{b}::\n" for n, (r, g, b) in zip(legend, colors, strict=True)),
+    }
+    kept = stems_of_others(folder, classes, sources)
+    for path, text in legends.items():
+        expect_own(path, text, folder)
+    for path, text in legends.items():
+        write(path, text)
     written: set[str] = set()
 
     def add(source: Source, prediction: dict[str, Any]) -> Path:
-        path = free_path(map_of(folder, source.stem), source.name, belongs_to)
+        path = free_path(map_of(folder, source.stem), source.identity, is_own_png)
         image = Image.fromarray(names.category_map(prediction["group_map"]))
         image.putpalette(PALETTE.tobytes())
-        text = PngInfo()
-        text.add_text(OWNER, digest_of(source.name))
-        image.save(path, pnginfo=text)
+        save_png(path, image, source.identity)
         written.add(path.relative_to(folder / "SegmentationClass").with_suffix("").as_posix())
         return path
 
@@ -76,9 +78,9 @@ def stems_of_others(folder: Path, classes: str, sources: Sequence[Source]) -> se
     """Stems that an earlier call listed and this one does not write anew."""
     if not list_of(folder).is_file():
         return set()
-    own = {source.stem: source.name for source in sources}
+    own = {source.stem: source.identity for source in sources}
     listed = set(list_of(folder).read_text(encoding="utf-8").split("\n")) - {""}
-    others = {stem for stem in listed if stem not in own or not belongs_to(map_of(folder, stem), own[stem])}
+    others = {stem for stem in listed if stem not in own or not is_own_png(map_of(folder, stem), own[stem])}
     legend = folder / "classes.txt"
     if others and legend.is_file() and legend.read_text(encoding="utf-8") != classes:
         raise ValueError(
@@ -86,6 +88,13 @@ def stems_of_others(folder: Path, classes: str, sources: Sequence[Source]) -> se
             f"({sorted(others)[0]}, say), got other names: write into another folder"
         )
     return others
+
+
+def expect_own(legend: Path, text: str, folder: Path) -> None:
+    """A legend that lies where no list of stems does is somebody's own."""
+    if legend.is_file() and not list_of(folder).is_file() and legend.read_bytes() != text.encode():
+        raise ValueError(f"expected a folder to write {legend.name} into, got one with another file of that name: "
+                         f"{legend}. Write into another folder")  # fmt: skip
 
 
 def map_of(folder: Path, stem: str) -> Path:
@@ -99,12 +108,3 @@ def list_of(folder: Path) -> Path:
 def write(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
-
-
-def belongs_to(path: Path, name: str) -> bool:
-    """Whether a PNG is this input's, or broke off while an earlier call wrote it."""
-    try:
-        with Image.open(path) as image:
-            return getattr(image, "text", {}).get(OWNER) == digest_of(name)
-    except OSError:
-        return True

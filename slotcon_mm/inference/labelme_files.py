@@ -16,11 +16,11 @@ import cv2
 import slotcon_mm
 from slotcon_mm.inference.group_names import GroupNames
 from slotcon_mm.inference.outlines import parts_by_category
-from slotcon_mm.inference.outputs import Source, free_path, is_local
+from slotcon_mm.inference.outputs import Source, begins_with, free_path, is_local
 
 __all__ = ["labelme_files"]
 
-VERSION = f"slotcon_mm {slotcon_mm.__version__}"  # labelme puts its own there when a person saves the file
+OURS = "slotcon_mm "  # before the version; labelme puts its own there when a person saves the file
 
 
 @contextmanager
@@ -36,7 +36,7 @@ def labelme_files(
 
 
 def write_shapes(folder: Path, names: GroupNames, source: Source, prediction: dict[str, Any]) -> Path:
-    path = free_path(folder / f"{source.stem}.json", source.name, belongs_to)
+    path = free_path(folder / f"{source.stem}.json", source.identity, is_own)
     height, width = prediction["group_map"].shape
     shapes = [
         dict(
@@ -46,14 +46,19 @@ def write_shapes(folder: Path, names: GroupNames, source: Source, prediction: di
         for category_id, part in parts_by_category(names.category_map(prediction["group_map"]))
     ]  # fmt: skip
     content = dict(
-        version=VERSION, flags={}, shapes=shapes, imagePath=image_path(source, path), imageData=None,
-        imageHeight=height, imageWidth=width, slotcon_mm_input=source.name,
+        flags={}, shapes=shapes, imagePath=image_path(source, path), imageData=None, imageHeight=height,
+        imageWidth=width,
     )  # fmt: skip
     if not is_local(source.given):
         png = cv2.imencode(".png", cv2.cvtColor(prediction["image"], cv2.COLOR_RGB2BGR))[1]
         content["imageData"] = base64.b64encode(png.tobytes()).decode("ascii")
-    path.write_text(json.dumps(content), encoding="utf-8")
+    begun = f'{beginning_of(source.identity)}{slotcon_mm.__version__}", '
+    path.write_text(begun + json.dumps(content).removeprefix("{"), encoding="utf-8")
     return path
+
+
+def beginning_of(identity: str) -> str:
+    return f'{{"slotcon_mm_input": "{identity}", "version": "{OURS}'
 
 
 def image_path(source: Source, path: Path) -> str:
@@ -63,12 +68,6 @@ def image_path(source: Source, path: Path) -> str:
     return Path(os.path.relpath(source.given, path.parent)).as_posix()
 
 
-def belongs_to(path: Path, name: str) -> bool:
-    """Whether an earlier call wrote it for this input, or broke off meanwhile, and labelme has not saved it since."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError:
-        return True
-    if not isinstance(content, dict) or not str(content.get("version")).startswith("slotcon_mm"):
-        return False
-    return content.get("slotcon_mm_input") == name
+def is_own(path: Path, identity: str) -> bool:
+    """Whether an earlier call wrote it for this input, and labelme has not saved it since."""
+    return begins_with(path, beginning_of(identity))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 import os
 from collections import Counter
@@ -11,14 +12,17 @@ from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 from urllib.parse import urlparse
 
-import cv2
 import numpy as np
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from pycocotools import mask as coco_mask
 
 from slotcon_mm.checks import printable
 from slotcon_mm.datasets.image_lists import list_images
 
-__all__ = ["Source", "digest_of", "free_path", "list_sources", "write_outputs"]
+__all__ = ["Source", "begins_with", "digest_of", "free_path", "is_own_png", "list_sources", "save_png", "write_outputs"]
+
+OWNER = "slotcon_mm input"  # in a PNG's text: the identity of the input that it was made from
 
 
 class Source(NamedTuple):
@@ -35,20 +39,24 @@ class Source(NamedTuple):
     file_name: str
 
     @property
-    def name(self) -> str:
-        """As the input was given."""
-        return "array" if isinstance(self.given, np.ndarray) else str(self.given)
+    def identity(self) -> str:
+        """A digest: of a file's whole path, of an address, or of an array's shape and pixels."""
+        if isinstance(self.given, np.ndarray):
+            return hashlib.sha256(repr(self.given.shape).encode() + self.given.tobytes()).hexdigest()
+        return digest_of(os.path.abspath(self.given) if is_local(self.given) else os.fspath(self.given))
 
 
-def list_sources(inputs: Any) -> list[Source]:
+def list_sources(inputs: Any, out_dir: str | Path | None = None) -> list[Source]:
     """Files, all images below folders, arrays and addresses, in their order, each with a stem of its own.
 
     Of one folder, stems are its images' paths without their suffix. Of several inputs, a folder's name comes before
     them. Images that would share a stem keep their suffix (``a.jpg`` and ``a.png``), and if that is not enough, get a
     number. Stems that differ in case only count as one, since some file systems do not tell them apart.
+
+    What this package wrote into ``out_dir`` is no image of a folder that holds it.
     """
     items = inputs if isinstance(inputs, list | tuple) else [inputs]
-    places = [place for item in items for place in places_of(item, alone=len(items) == 1)]
+    places = [place for item in items for place in places_of(item, out_dir, alone=len(items) == 1)]
     shared = count_folded(path.with_suffix("") for _, path in places)
     stems = [str(path if shared[fold(path.with_suffix(""))] > 1 else path.with_suffix("")) for _, path in places]
     shared_folder = common_folder(items)
@@ -83,7 +91,7 @@ def is_local(given: Any) -> bool:
     return not isinstance(given, np.ndarray) and "://" not in os.fspath(given)
 
 
-def places_of(item: Any, *, alone: bool) -> list[tuple[Any, PurePosixPath]]:
+def places_of(item: Any, out_dir: str | Path | None, *, alone: bool) -> list[tuple[Any, PurePosixPath]]:
     """The images of an input, and where each lies in the tree."""
     if isinstance(item, np.ndarray):
         return [(item, PurePosixPath("array"))]
@@ -93,7 +101,12 @@ def places_of(item: Any, *, alone: bool) -> list[tuple[Any, PurePosixPath]]:
     if not os.path.isdir(name):
         return [(item, safe_path([os.path.basename(name)]))]
     top = [] if alone else [os.path.basename(os.path.abspath(name))]
-    return [(path, safe_path([*top, *Path(path).relative_to(name).parts])) for path in list_images(name)]
+    images = [path for path in list_images(name) if not (out_dir and is_below(path, out_dir) and mark_of(path))]
+    return [(path, safe_path([*top, *Path(path).relative_to(name).parts])) for path in images]
+
+
+def is_below(path: str, folder: str | Path) -> bool:
+    return Path(os.path.abspath(path)).is_relative_to(os.path.abspath(folder))
 
 
 def safe_path(parts: Iterable[str]) -> PurePosixPath:
@@ -108,39 +121,76 @@ def count_folded(paths: Iterable[PurePosixPath]) -> Counter[str]:
     return Counter(map(fold, paths))
 
 
-def write_outputs(folder: Path, stem: str, prediction: dict[str, Any], overlay: np.ndarray) -> Path:
+def write_outputs(folder: Path, source: Source, prediction: dict[str, Any], overlay: np.ndarray) -> Path:
     """Writes ``STEM.png``, the overlay, and ``STEM.json``, the groups as COCO's RLE masks; returns the overlay's path.
 
-    An earlier call's outputs of the same input are replaced. Those of another input stay: a digest of the name is then
-    part of the new ones.
+    An earlier call's outputs of the same input are replaced. Any other file stays: a digest of the input is then part
+    of the new ones' names.
     """
-    path = free_path(folder / f"{stem}.json", prediction["name"], belongs_to)
-    image = path.with_name(f"{path.name.removesuffix('.json')}.png")
-    # not imwrite, which fails without a word: on a full disk, and on Windows for names of other than its own code page
-    image.write_bytes(cv2.imencode(".png", cv2.cvtColor(overlay, cv2.COLOR_RGB2BGR))[1].tobytes())
-    path.write_text(json.dumps(as_coco(prediction)))
-    return image
+
+    def is_own(path: Path, identity: str) -> bool:
+        return begins_with(path, beginning_of(identity)) and is_own_png(path.with_suffix(".png"), identity)
+
+    path = free_path(folder / f"{source.stem}.json", source.identity, is_own)
+    save_png(path.with_suffix(".png"), Image.fromarray(overlay), source.identity)
+    groups = json.dumps(as_coco(prediction)).removeprefix("{")
+    path.write_text(f"{beginning_of(source.identity)}, {groups}")
+    return path.with_suffix(".png")
 
 
-def free_path(path: Path, name: str, is_own: Callable[[Path, str], bool]) -> Path:
-    """The path, with a digest of the input's name if a file lies there that is not its own. The folder is made."""
-    if path.is_file() and not is_own(path, name):
-        path = path.with_name(f"{path.stem}-{digest_of(name)[:8]}{path.suffix}")
+def beginning_of(identity: str) -> str:
+    return f'{{"input": "{identity}"'
+
+
+def free_path(path: Path, identity: str, is_own: Callable[[Path, str], bool]) -> Path:
+    """The first of ``STEM``, ``STEM-DIGEST``, ``STEM-DIGEST-2``, ... that no file but this input's own has.
+
+    The folder is made.
+
+    Args:
+        path: With the stem.
+        identity: Of the input.
+        is_own: Whether what may be written over at a path is nothing but an earlier call's output of that input.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    return path
+    marked = f"{path.stem}-{identity[:8]}"
+    numbered = (f"{marked}-{number}" for number in itertools.count(2))
+    candidates = (path.with_name(f"{stem}{path.suffix}") for stem in itertools.chain((path.stem, marked), numbered))
+    return next(candidate for candidate in candidates if is_own(candidate, identity))
 
 
 def digest_of(name: str) -> str:
     return hashlib.sha256(os.fsencode(name)).hexdigest()
 
 
-def belongs_to(path: Path, name: str) -> bool:
-    """Whether a JSON file holds this input's groups, or broke off while an earlier call wrote it."""
+def begins_with(path: Path, beginning: str) -> bool:
+    """Whether a text file, which may have broken off later, does; true where there is none."""
     try:
-        content = json.loads(path.read_text())
-    except ValueError:
+        with open(path, "rb") as file:
+            return file.read(len(beginning.encode())) == beginning.encode()
+    except FileNotFoundError:
         return True
-    return isinstance(content, dict) and content.get("file_name") == name
+
+
+def save_png(path: Path, image: Image.Image, identity: str) -> None:
+    """A PNG that tells which input it was made from."""
+    text = PngInfo()
+    text.add_text(OWNER, identity)
+    image.save(path, pnginfo=text)
+
+
+def is_own_png(path: Path, identity: str) -> bool:
+    """Whether a PNG, which may have broken off later, tells that it was made from this input; true for none."""
+    return not path.exists() or mark_of(path) == identity
+
+
+def mark_of(path: str | Path) -> str | None:
+    """What ``save_png`` wrote; read from the file's beginning."""
+    try:
+        with Image.open(path) as image:
+            return getattr(image, "text", {}).get(OWNER)
+    except (OSError, SyntaxError, ValueError):
+        return None
 
 
 def as_coco(prediction: dict[str, Any]) -> dict[str, Any]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
+from typing import NoReturn
 
 from slotcon_mm.launch.evaluation_while_training import add_evaluation_arguments
 
-__all__ = ["add_common_arguments", "add_training_arguments", "training_arguments"]
+__all__ = ["add_common_arguments", "add_training_arguments", "parse_call", "training_arguments"]
 
 
 def add_common_arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,4 +65,18 @@ def training_arguments(*given: str) -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     add_common_arguments(parser)
     add_training_arguments(parser)
+    return parse_call(parser, given)
+
+
+def parse_call(parser: argparse.ArgumentParser, given: Sequence[str]) -> argparse.Namespace:
+    """Of a call from Python.
+
+    Raises:
+        ValueError: In place of a command line's usage and exit. Names of options are whole.
+    """
+
+    def refuse(message: str) -> NoReturn:
+        raise ValueError(message)
+
+    parser.error, parser.allow_abbrev = refuse, False  # type: ignore[method-assign]
     return parser.parse_args(given)

@@ -27,6 +27,11 @@ def prepare(args: argparse.Namespace) -> tuple[Config, list[str]]:
     select_device(args.device, gpu=prepare_process(args.launcher, args.local_rank))
     config = read_config(args.config)
     notes = merge_overrides(config, args.cfg_options)
+    if not config.get("model"):
+        raise ValueError(
+            f"expected a config with a model, got {args.config}, which has none (configs/evaluation is data for "
+            "evaluate.py --data)"
+        )
     expect_known_arguments(config)
     expect_auto_where_known(config, is_pretraining=is_pretraining(config))
     scope = config.get("default_scope")

@@ -14,7 +14,7 @@ from mmengine.device import get_device
 from slotcon_mm.host_fixes import keep_models_on_the_cpu
 from slotcon_mm.launch.gpu_kernels import expect_kernels
 
-__all__ = ["default_device", "has_accelerator", "memory_of_smallest_gpu", "select_device"]
+__all__ = ["default_device", "device_named", "has_accelerator", "memory_of_smallest_gpu", "select_device"]
 
 
 def has_accelerator() -> bool:
@@ -78,6 +78,27 @@ def default_device() -> str:
         return "cpu"
     expect_usable_gpu(0)
     return "cuda"
+
+
+def device_named(name: str | None) -> str:
+    """The device of that name, as torch knows it; None: ``default_device``.
+
+    Raises:
+        ValueError: torch cannot use it here.
+    """
+    if name is None:
+        return default_device()
+    try:
+        torch.zeros(1, device=name)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(
+            f"expected a device that torch can use, got {name}: {first_line(error)}; cpu always is one"
+        ) from None
+    return name
+
+
+def first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def memory_of_smallest_gpu() -> float:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from mmengine.dist import is_main_process
 
 import slotcon_mm
+from slotcon_mm.checks import expect_positive
 from slotcon_mm.evaluation.frozen import description_table
 from slotcon_mm.evaluation.frozen.describe import MOST_IMAGES
 from slotcon_mm.evaluation.frozen.description_table import DescribedRow, write_descriptions
@@ -136,6 +137,8 @@ def what_to_measure(args: argparse.Namespace) -> tuple[LabeledParts, Choices, di
     parts = build_parts(train, held_out, args.most_images)
     for part in (parts.train, parts.held_out):
         try_labeled_samples(part)
+    if args.size is not None:
+        expect_positive(size=args.size)
     reading = Reading(
         size=args.size or preset.pop("size", None), batch_size=args.batch_size, workers=args.workers, progress=True
     )

@@ -6,21 +6,17 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from mmengine.config import Config
 from mmengine.registry import DATASETS
-from PIL import Image
 
-from slotcon_mm.checks import listing, printable
+from slotcon_mm.checks import listing
 from slotcon_mm.launch.configs import HOSTS, LOADERS
 from slotcon_mm.launch.dataset_configs import annotation_file, coco_datasets, pipelines_of
 from slotcon_mm.launch.label_map_checks import insert_label_map_checks
 from slotcon_mm.launch.mask_checks import expect_masks
 
-__all__ = ["expect_class_names", "prepare_labeled_data", "read_as_stored", "turned_images"]
+__all__ = ["expect_class_names", "prepare_labeled_data", "read_as_stored"]
 
-TRIED = 64  # images whose headers are looked at
-ORIENTATION = 0x0112  # EXIF tag
 AS_STORED = {"color": "color_ignore_orientation", "grayscale": "grayscale_ignore_orientation"}
 
 
@@ -32,26 +28,6 @@ def prepare_labeled_data(config: Config) -> list[str]:
     notes = read_as_stored(config) + expect_class_names(config)
     expect_masks(config)
     return notes
-
-
-def turned_images(dataset: Any) -> str | None:
-    """A line that says how many of a labeled dataset's images carry an EXIF orientation, if any do."""
-    count, found = len(dataset), []
-    chosen: list[int] = np.unique(np.linspace(0, count - 1, TRIED).astype(int)).tolist() if count else []
-    for index in chosen:
-        path = str((dataset.get_data_info(index) or {}).get("img_path"))
-        try:
-            with Image.open(path) as image:
-                if image.getexif().get(ORIENTATION, 1) != 1:
-                    found.append(path)
-        except Exception:  # noqa: S112 - one that cannot be read is said by what reads it
-            continue
-    if not found:
-        return None
-    return (
-        f"{len(found)} of {len(chosen)} images looked at carry an EXIF orientation, {printable(found[0])} for one: "
-        "they are read as stored. If their labels were drawn on turned images, turn the files"
-    )
 
 
 def read_as_stored(config: Config) -> list[str]:
@@ -74,15 +50,15 @@ def expect_class_names(config: Config) -> list[str]:
     """Compares the classes of datasets in COCO's format with the categories of their annotation files.
 
     mmdet (3.3.0) leaves out a class that a file does not have, and every later class then has the label of the one
-    before it.
+    before it; and it numbers labels in the order of the file, whatever the order of the classes.
 
     Returns:
         Lines for the log: categories that no class takes.
 
     Raises:
-        ValueError: A class is not among the categories.
+        ValueError: A class is not among the categories, or they come in another order.
     """
-    notes = []
+    notes, all_classes = [], {}
     for dataset in [found for loader in LOADERS for found in coco_datasets((config.get(loader) or {}).get("dataset"))]:
         path = annotation_file(dataset)
         if path is None:
@@ -95,9 +71,26 @@ def expect_class_names(config: Config) -> list[str]:
                 f"which it does not have. It has {listing(sorted(names), most=30)}. Set metainfo=dict(classes=(...)) "
                 "of each dataset, and num_classes of the heads"
             )
+        expect_order(classes, names, path)
+        all_classes[tuple(classes)] = path
         if left := sorted(set(names) - set(classes)):
             notes.append(f"{path}: categories that no class of the config takes are left out: {listing(left, most=5)}")
+    if len(all_classes) > 1:
+        raise ValueError(
+            "expected the same classes in one order in all datasets, since a label is a class's place among them, got "
+            + "; ".join(f"{listing(given)} for {path}" for given, path in all_classes.items())
+        )
     return list(dict.fromkeys(notes))
+
+
+def expect_order(classes: list[str], names: list[str], path: Path) -> None:
+    in_file = [name for name in names if name in classes]
+    if in_file != classes:
+        raise ValueError(
+            f"expected the classes of the config in the order of the categories of {path}, by which mmdet numbers "
+            f"labels, got {listing(classes, most=5)}: set metainfo=dict(classes={tuple(in_file)}) of each dataset. If "
+            "its annotation files differ in their order, bring them into one"
+        )
 
 
 def classes_of(dataset: Any) -> list[str]:

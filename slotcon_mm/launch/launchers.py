@@ -25,6 +25,7 @@ def prepare_process(launcher: str, local_rank: int) -> int:
     elif launcher == "mpi":
         prepare_mpi_process()
     else:
+        number_of_processes(launcher)
         os.environ.setdefault("LOCAL_RANK", str(local_rank))
     return 0 if launcher == "none" else int(os.environ["LOCAL_RANK"])
 
@@ -65,7 +66,14 @@ def own_device(local_rank: str) -> str:
 def number_of_processes(launcher: str) -> int:
     """Of the whole job, which the launcher's environment tells before the processes know of each other."""
     variables = {"pytorch": "WORLD_SIZE", "slurm": "SLURM_NTASKS", "mpi": "OMPI_COMM_WORLD_SIZE"}
-    return int(os.environ[variables[launcher]]) if launcher in variables else 1
+    if launcher not in variables:
+        return 1
+    if variables[launcher] not in os.environ:
+        raise ValueError(
+            f"expected {variables[launcher]} in the environment for --launcher {launcher}, got none: start by "
+            "tools/dist_train.sh or tools/slurm_train.sh, which set it"
+        )
+    return int(os.environ[variables[launcher]])
 
 
 def leave_processes() -> None:

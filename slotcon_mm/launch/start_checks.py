@@ -15,6 +15,7 @@ from slotcon_mm.checkpoints.plain_config import read_plain_config
 from slotcon_mm.checkpoints.run_facts import FACTS, batch_size_of, check_facts, facts_of
 from slotcon_mm.checkpoints.safe_loading import load_from_safe_local, state_dict_of
 from slotcon_mm.checkpoints.view_size import views_of_config
+from slotcon_mm.datasets.orientations import turned_images
 from slotcon_mm.engine.hooks.fill_backbone_hook import FillBackboneHook
 from slotcon_mm.engine.hooks.rank_agreement_hook import expect_same_on_all_ranks
 from slotcon_mm.engine.hooks.resumed_settings_hook import ResumedSettingsHook
@@ -25,7 +26,6 @@ from slotcon_mm.launch.compiled_operators import expect_operators, expect_precis
 from slotcon_mm.launch.configs import HOSTS, is_pretraining
 from slotcon_mm.launch.evaluation_while_training import LOOP, evaluation_changes
 from slotcon_mm.launch.label_map_checks import try_labeled_samples
-from slotcon_mm.launch.labeled_data import turned_images
 from slotcon_mm.launch.network_checks import compare_networks, say
 from slotcon_mm.launch.run_length import frozen_epochs
 from slotcon_mm.launch.schedules import schedules_of_config
@@ -89,8 +89,8 @@ def check_start(runner: Runner, given: GivenWeights | None = None) -> None:
         parts = runner.val_loop.parts
         try_labeled_samples(parts.train)
         try_labeled_samples(parts.held_out)
-    if runner.cfg.get("default_scope") in HOSTS and (turned := turned_images(loader.dataset)):
-        runner.logger.warning(turned)
+    if runner.cfg.get("default_scope") in HOSTS:
+        say_what_is_turned(runner)
     say_what_schedules_miss(runner)
     resume, path = bool(runner.cfg.get("resume")), runner.cfg.get("load_from")
     expect_same_on_all_ranks("checkpoint to start from", f"{path} (resume: {resume})")
@@ -143,6 +143,16 @@ def follow_config(runner: Runner, saved: str | None) -> None:
         runner.logger.warning(note)
     if any(change.is_of_optimizer() for change in changes):
         runner.register_hook(ResumedSettingsHook())
+
+
+def say_what_is_turned(runner: Runner) -> None:
+    dataset = runner.train_loop.dataloader.dataset
+
+    def path_of(index: int) -> str:
+        return str((dataset.get_data_info(index) or {}).get("img_path"))
+
+    if turned := turned_images(len(dataset), path_of):
+        runner.logger.warning(turned)
 
 
 def say_what_schedules_miss(runner: Runner) -> None:

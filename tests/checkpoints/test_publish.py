@@ -8,6 +8,7 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from slotcon_mm.checkpoints.publish import publish, write_weights
 
@@ -47,3 +48,16 @@ def test_a_published_file_has_weights_only_and_its_sha256_in_its_name(tmp_path):
     assert path.name == f"slotcon-{sha256[:8]}.pth"
     assert hashlib.sha256(path.read_bytes()).hexdigest() == sha256
     assert set(torch.load(path, weights_only=True)) == {"state_dict", "meta"}
+
+
+def test_a_published_file_is_of_the_kind_that_its_name_says(tmp_path):
+    checkpoint = dict(state_dict=dict(a=torch.ones(2)), meta=dict(epoch=3))
+    path, sha256 = publish(checkpoint, tmp_path / "slotcon.safetensors")
+    assert path.name == f"slotcon-{sha256[:8]}.safetensors"
+    assert load_file(path)["a"].equal(torch.ones(2))
+    assert publish(checkpoint, tmp_path / "slotcon")[0].suffix == ".pth"
+
+
+def test_a_pickle_of_another_form_is_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"Detectron2's form for a file that ends in .pkl.*--format detectron2"):
+        write_weights(dict(state_dict=dict(a=torch.ones(2))), tmp_path / "w.pkl")

@@ -27,7 +27,7 @@ def group_map() -> np.ndarray:
 
 def write(folder: Path, sources: list[Source]) -> Path:
     with coco_file(folder, NAMES, sources) as add:
-        paths = {add(source, dict(name=source.name, group_map=group_map())) for source in sources}
+        paths = {add(source, dict(name=str(source.given), group_map=group_map())) for source in sources}
     (path,) = paths
     return path
 

@@ -23,7 +23,7 @@ def source(stem: str, folder: str = "in") -> Source:
 
 def write(out: Path, *sources: Source, names: GroupNames = NAMES) -> list[Path]:
     with label_maps(out, names, sources) as add:
-        return [add(item, dict(name=item.name, group_map=GROUPS)) for item in sources]
+        return [add(item, dict(name=str(item.given), group_map=GROUPS)) for item in sources]
 
 
 def test_values_are_categories_and_the_legends_say_which(tmp_path):
@@ -80,9 +80,23 @@ def test_a_second_call_replaces_its_own_maps_and_those_of_another_input_stay(tmp
 
 def test_what_a_killed_call_left_half_written_is_no_other_inputs(tmp_path):
     (path,) = write(tmp_path, source("a"))
-    path.write_bytes(path.read_bytes()[:20])
+    path.write_bytes(path.read_bytes()[:-20])
     assert write(tmp_path, source("a")) == [path]
     assert read_values(str(path)).shape == (2, 3)
+
+
+@pytest.mark.parametrize("name", ["classes.txt", "labelmap.txt"])
+def test_a_legend_of_the_users_own_stays(tmp_path, name):
+    (tmp_path / name).write_text("road, sky")
+    with pytest.raises(ValueError, match=rf"another file of that name: .*{name}. Write into another folder"):
+        write(tmp_path, source("a"))
+    assert [path.name for path in tmp_path.iterdir()] == [name]
+
+
+def test_a_call_that_a_kill_ended_before_its_list_goes_on(tmp_path):
+    write(tmp_path, source("a"))
+    (tmp_path / "ImageSets/Segmentation/default.txt").unlink()
+    assert len(write(tmp_path, source("a"))) == 1
 
 
 def test_other_names_replace_the_legend_where_all_maps_are_drawn_anew_and_are_refused_where_some_would_lie(tmp_path):

@@ -71,11 +71,21 @@ def test_a_second_call_replaces_its_own_file_but_none_that_labelme_has_saved_sin
     assert other != path
     assert json.loads(path.read_text())["shapes"] == []
     assert write(tmp_path / "out", source) == other
+    other.write_text(json.dumps({**content, "version": "6.3.1", "shapes": []}))  # corrected as well
+    assert write(tmp_path / "out", source) not in (path, other)
+    assert json.loads(other.read_text())["shapes"] == []
 
 
-@pytest.mark.parametrize(("content", "is_own"), [('{"version": "slotc', True), ("[1]", False), ("{}", False)])
-def test_a_half_written_file_is_replaced_and_one_of_another_kind_stays(source, tmp_path, content, is_own):
+def test_a_half_written_file_is_replaced(source, tmp_path):
+    path = write(tmp_path / "out", source)
+    path.write_bytes(path.read_bytes()[:-20])
+    assert write(tmp_path / "out", source) == path
+
+
+@pytest.mark.parametrize("content", ["", "[1]", "{}", '{"version": "5.4"'])
+def test_a_file_of_another_kind_stays(source, tmp_path, content):
     path = tmp_path / "out/sub/a.json"
     path.parent.mkdir(parents=True)
     path.write_text(content)
-    assert (write(tmp_path / "out", source) == path) == is_own
+    assert write(tmp_path / "out", source) != path
+    assert path.read_text() == content

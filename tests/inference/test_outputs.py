@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from slotcon_mm.inference.outputs import list_sources, write_outputs
+from slotcon_mm.inference.outputs import Source, list_sources, write_outputs
 
 ARRAY = np.zeros((2, 2, 3), np.uint8)
 
@@ -68,30 +69,72 @@ def test_no_name_leads_out_of_the_folder_or_breaks_a_line():
     assert stems(["x/..\\y.png", "a\nb.png", "https://host/.."]) == [".._y", "a_nb", ".."]
 
 
-def prediction(name: str) -> dict:
+def write(folder: Path, given: object, stem: str = "a") -> Path:
     group_map = np.array([[0, 0], [1, 1]], np.uint8)
-    return dict(name=name, group_map=group_map, prototypes=np.array([0, 1]), areas=np.array([2, 2]))
+    groups = dict(name=str(given), group_map=group_map, prototypes=np.array([0, 1]), areas=np.array([2, 2]))
+    return write_outputs(folder, Source(given, stem, "a.jpg"), groups, ARRAY)
 
 
 def test_an_earlier_calls_outputs_are_replaced_and_those_of_another_input_stay(tmp_path):
-    first = write_outputs(tmp_path, "sub/a", prediction("x/a.jpg"), ARRAY)
+    first = write(tmp_path, "x/a.jpg", "sub/a")
     assert first == tmp_path / "sub/a.png"
-    assert write_outputs(tmp_path, "sub/a", prediction("x/a.jpg"), ARRAY) == first
-    other = write_outputs(tmp_path, "sub/a", prediction("y/a.jpg"), ARRAY)
+    assert write(tmp_path, "x/a.jpg", "sub/a") == first
+    other = write(tmp_path, "y/a.jpg", "sub/a")
     assert other != first
-    assert write_outputs(tmp_path, "sub/a", prediction("y/a.jpg"), ARRAY) == other
+    assert write(tmp_path, "y/a.jpg", "sub/a") == other
     names = {json.loads(path.read_text())["file_name"] for path in (tmp_path / "sub").glob("*.json")}
     assert names == {"x/a.jpg", "y/a.jpg"}
     assert len(list((tmp_path / "sub").glob("*.png"))) == 2
 
 
+def test_a_file_is_the_same_input_however_it_is_called_and_not_that_of_another_folder(tmp_path, monkeypatch):
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+    monkeypatch.chdir(tmp_path / "one")
+    first = write(tmp_path, "a.jpg")
+    assert write(tmp_path, "../one/a.jpg") == first
+    monkeypatch.chdir(tmp_path / "two")
+    assert write(tmp_path, "a.jpg") != first
+    assert write(tmp_path, str(tmp_path / "one/a.jpg")) == first
+
+
+def test_arrays_are_inputs_of_their_own_if_their_pixels_are(tmp_path):
+    frames = [np.full((2, 2, 3), value, np.uint8) for value in range(3)]
+    paths = [write(tmp_path, frame) for frame in frames]
+    assert len(set(paths)) == 3
+    assert [write(tmp_path, frame.copy()) for frame in frames] == paths
+
+
 def test_what_a_killed_call_left_half_written_is_no_other_inputs(tmp_path):
-    (tmp_path / "a.json").write_text('{"file_name": "a.j')
-    assert write_outputs(tmp_path, "a", prediction("a.jpg"), ARRAY) == tmp_path / "a.png"
+    image = write(tmp_path, "a.jpg")
+    for path in (image, image.with_suffix(".json")):
+        path.write_bytes(path.read_bytes()[:-20])
+        assert write(tmp_path, "a.jpg") == image
+        image.with_suffix(".json").unlink()
+        assert write(tmp_path, "a.jpg") == image
     assert json.loads((tmp_path / "a.json").read_text())["file_name"] == "a.jpg"
 
 
-def test_a_json_file_of_the_users_own_stays(tmp_path):
-    (tmp_path / "a.json").write_text("[1, 2]")
-    assert write_outputs(tmp_path, "a", prediction("a.jpg"), ARRAY) != tmp_path / "a.png"
-    assert (tmp_path / "a.json").read_text() == "[1, 2]"
+@pytest.mark.parametrize("name", ["a.json", "a.png", "a-%s.json", "a-%s.png"])
+def test_a_file_of_the_users_own_stays(tmp_path, name):
+    own = tmp_path / (name % Source("a.jpg", "a", "a.jpg").identity[:8] if "%" in name else name)
+    taken = write(tmp_path, "b.jpg") if "%" in name else None  # the next name is asked for then
+    own.write_text("[1, 2]")
+    found = [write(tmp_path, "a.jpg") for _ in range(2)]
+    assert found[0] == found[1]
+    assert own.read_text() == "[1, 2]"
+    assert not {own, taken} & {found[0], found[0].with_suffix(".json")}
+
+
+def test_overlays_beside_the_images_leave_these_alone_and_are_no_images(tmp_path):
+    photo = tmp_path / "photos/a.png"
+    photo.parent.mkdir()
+    Image.fromarray(ARRAY).save(photo)
+    before = photo.read_bytes()
+    for _ in range(2):
+        sources = list_sources(photo.parent, photo.parent)
+        assert [source.given for source in sources] == [str(photo)]
+        written = write(photo.parent, sources[0].given)
+    assert photo.read_bytes() == before
+    assert sorted(photo.parent.glob("*.png")) == sorted([photo, written])
+    assert len(list_sources(photo.parent)) == 2  # of which this call would write none

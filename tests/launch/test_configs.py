@@ -36,6 +36,12 @@ def test_a_config_of_an_absent_package_is_answered_by_the_command_that_installs_
         configs.prepare(training_arguments(str(tmp_path / "mine.py")))
 
 
+def test_a_config_without_a_model_is_named_with_what_takes_it(tmp_path):
+    (tmp_path / "data.py").write_text("train_dataloader = dict()")
+    with pytest.raises(ValueError, match=r"a config with a model, got .*data.py, which has none .*evaluate.py --data"):
+        configs.prepare(training_arguments(str(tmp_path / "data.py")))
+
+
 @pytest.mark.parametrize("spelling", ["--local_rank", "--local-rank"])
 def test_both_spellings_of_the_local_rank_are_taken(config_file, spelling):
     assert training_arguments(config_file, spelling, "3").local_rank == 3

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from slotcon_mm.launch import device
+from slotcon_mm.launch.device import device_named
 
 
 @pytest.fixture(autouse=True)
@@ -99,3 +100,9 @@ def test_a_driver_tool_that_fails_shows_no_gpu(tmp_path, monkeypatch):
     tool.chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
     assert device.visible_gpu() is None
+
+
+def test_a_device_that_is_not_there_is_one_line():
+    assert device_named("cpu") == "cpu"
+    with pytest.raises(ValueError, match=r"expected a device that torch can use, got gpu: .*; cpu always is one"):
+        device_named("gpu")

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from images import READABLE
+from mmdet.datasets import CocoDataset
 from mmengine.config import Config
 
 from slotcon_mm.launch.labeled_data import (
@@ -15,7 +15,6 @@ from slotcon_mm.launch.labeled_data import (
     expect_class_names,
     prepare_labeled_data,
     read_as_stored,
-    turned_images,
 )
 
 
@@ -40,7 +39,36 @@ def config(root: Path, classes: tuple[str, ...] | None, *categories: str, **chan
 
 
 def test_classes_that_the_file_has_pass(tmp_path):
-    assert expect_class_names(config(tmp_path, ("cat", "dog"), "dog", "cat")) == []
+    assert expect_class_names(config(tmp_path, ("dog", "cat"), "dog", "cat")) == []
+
+
+def test_the_order_of_the_file_is_that_of_the_labels(tmp_path):
+    """As MMDetection has it: a dog would be called a cat."""
+    found = config(tmp_path, ("cat", "dog"), "dog", "sheep", "cat")
+    path = tmp_path / "a.json"
+    content = json.loads(path.read_text())
+    images = [dict(id=0, file_name="a.jpg", height=2, width=2)]
+    path.write_text(json.dumps({**content, "images": images, "annotations": []}))
+    dataset = CocoDataset(
+        data_root=str(tmp_path),
+        ann_file="a.json",
+        data_prefix=dict(img=""),
+        test_mode=True,
+        metainfo=dict(classes=("cat", "dog")),
+    )
+    assert dataset.cat2label == {0: 0, 2: 1}
+    with pytest.raises(
+        ValueError, match=r"order of the categories of .*, got cat, dog: set .*classes=\('dog', 'cat'\)"
+    ):
+        expect_class_names(found)
+
+
+def test_one_order_holds_for_all_datasets(tmp_path):
+    (tmp_path / "other").mkdir()
+    found = config(tmp_path, ("cat", "dog"), "cat", "dog")
+    found.val_dataloader = config(tmp_path / "other", ("dog", "cat"), "dog", "cat").val_dataloader
+    with pytest.raises(ValueError, match=r"one order in all datasets.*cat, dog for .*a.json; dog, cat for .*a.json"):
+        expect_class_names(found)
 
 
 def test_a_misspelt_class_is_refused_with_the_names_that_there_are(tmp_path):
@@ -94,17 +122,3 @@ def test_pretraining_is_left_alone(tmp_path):
     before = found.to_dict()
     assert prepare_labeled_data(found) == []
     assert found.to_dict() == before
-
-
-class Listed(list):
-    def get_data_info(self, index: int) -> dict[str, Any]:
-        return dict(img_path=self[index])
-
-
-def test_images_that_carry_an_orientation_are_said(tmp_path):
-    for name in ("turned.jpg", "color.jpg"):
-        (tmp_path / name).write_bytes(READABLE[name][0])
-    paths = [str(tmp_path / name) for name in ("color.jpg", "turned.jpg", "none.jpg")]
-    assert turned_images(Listed(paths)).startswith(f"1 of 3 images looked at carry an EXIF orientation, {paths[1]} for")
-    assert turned_images(Listed(paths[:1])) is None
-    assert turned_images(Listed()) is None

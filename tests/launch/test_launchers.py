@@ -74,6 +74,7 @@ def test_another_mpi_is_refused():
 
 
 def test_torchruns_rank_is_kept_and_an_older_launchers_is_taken(monkeypatch):
+    monkeypatch.setenv("WORLD_SIZE", "4")
     assert prepare_process("pytorch", 2) == 2
     monkeypatch.setenv("LOCAL_RANK", "3")
     assert prepare_process("pytorch", 0) == 3
@@ -91,3 +92,11 @@ def test_each_launcher_tells_the_number_of_processes(monkeypatch, launcher, name
     monkeypatch.setenv(name, "6")
     assert number_of_processes(launcher) == 6
     assert number_of_processes("none") == 1
+
+
+def test_a_launcher_that_did_not_start_the_process_is_said(monkeypatch):
+    monkeypatch.delenv("WORLD_SIZE", raising=False)
+    with pytest.raises(
+        ValueError, match=r"WORLD_SIZE in the environment for --launcher pytorch, got none: start by tools"
+    ):
+        prepare_process("pytorch", 0)

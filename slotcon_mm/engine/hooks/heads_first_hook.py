@@ -28,12 +28,15 @@ class HeadsFirstHook(Hook):
         epochs: How many; 0 for none.
     """
 
-    priority = "LOW"  # behind the schedule, which sets learning rates
+    # rates are given back before a schedule moves them, since MMEngine's own start from those that they find, and after
+    # the log has shown them
+    priority = 65
 
     def __init__(self, epochs: int) -> None:
         if epochs < 0:
             raise ValueError(f"expected epochs of 0 or more, got {epochs}")
         self.epochs = epochs
+        self.rates: list[tuple[dict[str, Any], float]] = []
 
     def before_train(self, runner: Runner) -> None:
         if self.epochs >= runner.max_epochs:
@@ -55,4 +58,10 @@ class HeadsFirstHook(Hook):
             backbone.eval()  # the next epoch's model.train() takes it back
         for group in runner.optim_wrapper.param_groups:
             if group.get(BACKBONE):
+                self.rates.append((group, group["lr"]))
                 group["lr"] = 0.0
+
+    def after_train_iter(self, runner: Runner, batch_idx: int, data_batch: Any = None, outputs: Any = None) -> None:
+        for group, rate in self.rates:
+            group["lr"] = rate
+        self.rates = []

@@ -58,6 +58,15 @@ def test_then_all_of_it_learns(states):
     assert {"teacher.backbone.conv1.weight", "teacher.backbone.bn1.running_mean"} <= moved(second, third, "teacher.")
 
 
+def test_schedules_of_mmengine_find_the_backbones_rate_again(scenes, tmp_path):
+    """They go on from the rate that a group has."""
+    schedule = dict(_delete_=True, type="CosineAnnealingLR", by_epoch=True, convert_to_iter_based=True)
+    runner = build_run(QUICKSTART, tmp_path, options=options(scenes, param_scheduler=schedule), change=heads_first(2))
+    train(runner)
+    states = [load_from_safe_local(str(tmp_path / f"epoch_{i}.pth"), "cpu")["state_dict"] for i in (2, 3)]
+    assert "backbone.conv1.weight" in moved(*states, "backbone.")
+
+
 def test_a_run_that_is_interrupted_while_the_backbone_rests_ends_in_the_same_bits(scenes, tmp_path):
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     train(build_run(QUICKSTART, whole, options=options(scenes), change=heads_first(2)))
