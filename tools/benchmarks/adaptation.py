@@ -30,6 +30,7 @@ import slotcon_mm  # noqa: F401
 from slotcon_mm.atomic_files import write_atomically
 from slotcon_mm.checkpoints.exporting import export_file
 from slotcon_mm.checkpoints.formats import export_backbone
+from slotcon_mm.checkpoints.network_facts import facts_of_config
 from slotcon_mm.checkpoints.publish import write_weights
 from slotcon_mm.datasets.image_lists import list_images
 from slotcon_mm.datasets.label_sets import label_set_of
@@ -177,12 +178,16 @@ def source_given(args: argparse.Namespace) -> tuple[str, str]:
 def learn_labels(root: Path, file: Path) -> None:
     """An FCN's backbone, by torchvision's names."""
     train = read_labeled(root, "train2017", NUM_IMAGES, label_set="scenes")
+    config = Config.fromfile(CONFIG)
     encoder, _ = train_fcn(
-        Config.fromfile(CONFIG).model.backbone, CHANNELS, train, len(label_set_of("scenes").names),
+        config.model.backbone, CHANNELS, train, len(label_set_of("scenes").names),
         steps=SUPERVISED_STEPS, seed=SOURCE_SEED,
     )  # fmt: skip
     tensors = encoder.state_dict()
-    write_weights(export_backbone(tensors, source="student", step=None, file_format="torchvision"), file)
+    # the strides are not torchvision's
+    network = facts_of_config(config)
+    exported = export_backbone(tensors, source="student", step=None, file_format="torchvision", network=network)
+    write_weights(exported, file)
 
 
 def score(note: Path, weights: str, parts: LabeledParts) -> None:
