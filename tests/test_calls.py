@@ -93,6 +93,8 @@ def test_each_call_explains_every_argument_that_it_takes(name):
         (dict(measures="knm"), "argument --measures: invalid choice: 'knm'"),
         (dict(device="cuda"), "argument --device: invalid choice: 'cuda'"),
         (dict(weights=[]), "WEIGHTS"),
+        (dict(help=True), "got --help"),
+        (dict(size=0), "size above 0, got 0"),
     ],
 )
 def test_options_that_do_not_fit_are_an_error_and_no_exit(tmp_path, options, message):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -13,10 +14,13 @@ from slotcon_mm.adaptation.before_after import measure
 from slotcon_mm.adaptation.report import write_report
 from slotcon_mm.adaptation.start import config_for, write_start
 from slotcon_mm.adaptation.verdict import Verdict
+from slotcon_mm.atomic_files import write_atomically
 from slotcon_mm.checkpoints.exporting import export_file
 from slotcon_mm.checkpoints.latest import resolve_checkpoint
 from slotcon_mm.checks import expect_positive
 from slotcon_mm.datasets.check import check_folder
+from slotcon_mm.datasets.label_map_dataset import label_map_path, without_label_maps
+from slotcon_mm.datasets.label_sources import labels_are_instances
 from slotcon_mm.engine.hooks.start_guard_hook import GUARD_FILE, read_guard
 from slotcon_mm.launch.arguments import training_arguments
 from slotcon_mm.launch.configs import is_pretraining, read_config
@@ -76,8 +80,25 @@ def checked_images(args: argparse.Namespace) -> Path:
     said = [f"{found.images} images in {args.folder}"]
     for names, what, file in ((found.bad, "cannot be read", "bad"), (found.duplicates, "are copies", "duplicates")):
         said += [f"{len(names)} {what} and are left out ({args.out}/images/{file}.txt)"] if names else []
+    listed, left = leave_out_label_maps(args, found.clean)
+    said += [f"{left} are label maps and are left out"] if left else []
     print("; ".join(said), flush=True)
-    return found.clean.resolve()
+    return listed.resolve()
+
+
+def leave_out_label_maps(args: argparse.Namespace, listed: Path) -> tuple[Path, int]:
+    """The list of images without label maps that lie among them, and how many these are."""
+    if not args.labels or labels_are_instances(args.labels):
+        return listed, 0
+    files = [os.path.join(args.folder, name) for name in listed.read_text(encoding="utf-8").split("\n") if name]
+    images = without_label_maps(
+        files, lambda file: label_map_path(file, args.folder, args.labels, args.image_suffix, args.label_suffix)
+    )
+    if len(images) == len(files):
+        return listed, 0
+    kept = listed.with_name("without-label-maps.txt")
+    write_atomically(kept, "".join(f"{Path(image).relative_to(args.folder).as_posix()}\n" for image in images).encode())
+    return kept, len(files) - len(images)
 
 
 def pretraining_config(path: str) -> Config:

@@ -59,8 +59,8 @@ def serialized(contents: Mapping[str, Any]) -> bytes:
 def pickled_arrays(contents: Mapping[str, Any]) -> bytes:
     if "model" not in contents:
         raise ValueError(
-            "expected Detectron2's form for a file that ends in .pkl, got another: ask for --format detectron2, or let "
-            "the file end in .pth"
+            "expected Detectron2's form for a file that ends in .pkl, got another (a backbone's format "
+            "detectron2 is it): let the file end in .pth or .safetensors"
         )
     model = {name: value.numpy() for name, value in contents["model"].items()}
     return pickle.dumps({**contents, "model": model})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from slotcon_mm.datasets.subsets import as_subset, choose, described
 from slotcon_mm.datasets.transforms.load_image import check_bit_depth
 from slotcon_mm.registry import DATASETS
 
-__all__ = ["LabelMapDataset", "expect_label_set", "label_map_path"]
+__all__ = ["LabelMapDataset", "expect_label_set", "label_map_path", "without_label_maps"]
 
 
 @DATASETS.register_module()
@@ -120,7 +120,7 @@ class LabelMapDataset(BaseDataset):
         roots = self.data_prefix["img_path"], self.data_prefix["seg_map_path"]
         suffixes = self.img_suffix, self.seg_map_suffix
         pairs = [dict(image, seg_map_path=label_map_path(image["img_path"], *roots, *suffixes)) for image in images]
-        pairs = self.without_label_maps(pairs)
+        pairs = self.images_among(pairs)
         found = [pair for pair in pairs if os.path.isfile(pair["seg_map_path"])]
         if not found:
             raise ValueError(
@@ -131,18 +131,29 @@ class LabelMapDataset(BaseDataset):
             say(f"{len(pairs) - len(found)} of {len(pairs)} images have no label map")
         return found
 
-    def without_label_maps(self, pairs: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """Of a folder with both, the images: a file that is the label map of an image is none."""
-        maps = {pair["seg_map_path"] for pair in pairs}
-        images = [pair for pair in pairs if pair["img_path"] not in maps]
-        if images and (left := len(pairs) - len(images)):
-            folder = self.data_prefix["img_path"]
-            say(f"{left} of {len(pairs)} files below {folder} are label maps of others, and no images")
-        return images or pairs
+    def images_among(self, pairs: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Of files that may be label maps too, the images."""
+        maps = {pair["img_path"]: pair["seg_map_path"] for pair in pairs}
+        images = set(without_label_maps([*maps], maps.__getitem__))
+        folder = self.data_prefix["img_path"]
+        if pairs and not images:
+            raise ValueError(
+                f"expected images and label maps, got for each of {len(pairs)} files below {folder} the file itself as "
+                "its label map: correct data_prefix.seg_map_path or seg_map_suffix"
+            )
+        if left := len(pairs) - len(images):
+            say(f"{left} of {len(pairs)} files below {folder} are label maps and are not read as images")
+        return [pair for pair in pairs if pair["img_path"] in images]
 
     def place_of(self, image: dict[str, Any]) -> str:
         """An image's path below the folder of images, with slashes."""
         return Path(image["img_path"]).relative_to(self.data_prefix["img_path"]).as_posix()
+
+
+def without_label_maps(images: Sequence[str], label_map_of: Callable[[str], str]) -> list[str]:
+    """The images of a folder that may hold their label maps, too."""
+    maps = {os.path.abspath(label_map_of(image)) for image in images}
+    return [image for image in images if os.path.abspath(image) not in maps]
 
 
 def label_map_path(image: str, images: str, labels: str, image_suffix: str = "", label_suffix: str = ".png") -> str:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from slotcon_mm.datasets.coco_instances import CocoInstances, read_coco
-from slotcon_mm.datasets.label_map_dataset import expect_label_set, label_map_path
+from slotcon_mm.datasets.label_map_dataset import expect_label_set, label_map_path, without_label_maps
 from slotcon_mm.datasets.label_sets import LabelSet, label_set_of
 
 __all__ = ["LabelSource", "labels_are_instances", "open_labels"]
@@ -23,12 +23,21 @@ class LabelSource(NamedTuple):
     image_suffix: str = ""
     label_suffix: str = ".png"
 
+    def images_among(self, files: Sequence[str], folder: str) -> list[str]:
+        """Of files below a folder, those that are no label maps of others."""
+        if self.instances is not None:
+            return [*files]
+        return without_label_maps(files, lambda file: self.path_for(file, folder))
+
+    def path_for(self, image: str, images: str) -> str:
+        return label_map_path(image, images, self.labels, self.image_suffix, self.label_suffix)
+
     def of(self, image: str, images: str) -> dict[str, Any] | None:
         """What ``LoadLabels`` takes for an image below the folder ``images``; None where it has no labels."""
         if self.instances is not None:
             found = self.instances.images.get(Path(image).relative_to(images).as_posix())
             return None if found is None else dict(found, label_set=self.label_set)
-        path = label_map_path(image, images, self.labels, self.image_suffix, self.label_suffix)
+        path = self.path_for(image, images)
         return dict(seg_map_path=path, label_set=self.label_set) if os.path.isfile(path) else None
 
 

@@ -19,6 +19,8 @@ def is_turned(path: str) -> bool:
     """Whether a file asks to be turned; not one that cannot be read, which is said by what reads it."""
     try:
         with Image.open(path) as image:
+            if image.format == "PNG" and "exif" not in image.info:  # else Pillow would look for it behind the pixels
+                return False
             return image.getexif().get(ORIENTATION, 1) != 1
     except Exception:  # decoders raise many kinds
         return False

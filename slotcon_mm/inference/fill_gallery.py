@@ -33,7 +33,7 @@ class Squares(Dataset):
     def __init__(
         self, folder: str, size: int, labels: LabelSource | None, most: int | None, bit_depth: int | None
     ) -> None:
-        paths = list_images(folder)
+        paths = labels.images_among(list_images(folder), folder) if labels else list_images(folder)
         chosen = np.linspace(0, len(paths) - 1, min(most or len(paths), len(paths))).astype(int)
         self.paths, self.folder, self.size = [paths[i] for i in chosen], folder, size
         self.labels, self.bit_depth = labels, bit_depth

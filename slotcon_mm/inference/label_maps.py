@@ -92,7 +92,7 @@ def stems_of_others(folder: Path, classes: str, sources: Sequence[Source]) -> se
 
 def expect_own(legend: Path, text: str, folder: Path) -> None:
     """A legend that lies where no list of stems does is somebody's own."""
-    if legend.is_file() and not list_of(folder).is_file() and legend.read_bytes() != text.encode():
+    if legend.is_file() and not list_of(folder).is_file() and legend.read_text(encoding="utf-8") != text:
         raise ValueError(f"expected a folder to write {legend.name} into, got one with another file of that name: "
                          f"{legend}. Write into another folder")  # fmt: skip
 

@@ -6,6 +6,7 @@ import hashlib
 import itertools
 import json
 import os
+import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable
 from pathlib import Path, PurePosixPath
@@ -164,12 +165,13 @@ def digest_of(name: str) -> str:
 
 
 def begins_with(path: Path, beginning: str) -> bool:
-    """Whether a text file, which may have broken off later, does; true where there is none."""
-    try:
-        with open(path, "rb") as file:
-            return file.read(len(beginning.encode())) == beginning.encode()
-    except FileNotFoundError:
+    """Whether a text file, which may have broken off later, does; true where there is none, or an empty one."""
+    if not path.exists():
         return True
+    if not path.is_file():
+        return False
+    with open(path, "rb") as file:
+        return file.read(len(beginning.encode())) in (beginning.encode(), b"")
 
 
 def save_png(path: Path, image: Image.Image, identity: str) -> None:
@@ -180,16 +182,21 @@ def save_png(path: Path, image: Image.Image, identity: str) -> None:
 
 
 def is_own_png(path: Path, identity: str) -> bool:
-    """Whether a PNG, which may have broken off later, tells that it was made from this input; true for none."""
-    return not path.exists() or mark_of(path) == identity
+    """Whether a PNG, which may have broken off later, tells that it was made from this input.
+
+    True where there is none, or an empty file.
+    """
+    return not path.exists() or (path.is_file() and path.stat().st_size == 0) or mark_of(path) == identity
 
 
 def mark_of(path: str | Path) -> str | None:
     """What ``save_png`` wrote; read from the file's beginning."""
     try:
-        with Image.open(path) as image:
-            return getattr(image, "text", {}).get(OWNER)
-    except (OSError, SyntaxError, ValueError):
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of its size, which is said where pixels are read
+            with Image.open(path) as image:
+                return image.info.get(OWNER)
+    except Exception:  # decoders raise many kinds
         return None
 
 

@@ -78,5 +78,8 @@ def parse_call(parser: argparse.ArgumentParser, given: Sequence[str]) -> argpars
     def refuse(message: str) -> NoReturn:
         raise ValueError(message)
 
-    parser.error, parser.allow_abbrev = refuse, False  # type: ignore[method-assign]
+    def stay(status: int = 0, message: str | None = None) -> NoReturn:
+        raise ValueError(message or "expected options of a call, got --help")
+
+    parser.error, parser.exit, parser.allow_abbrev = refuse, stay, False  # type: ignore[method-assign]
     return parser.parse_args(given)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from mmengine.config import Config
@@ -22,8 +22,12 @@ from slotcon_mm.launch.run_length import beginning_options
 __all__ = ["choose_auto", "keep_auto", "keep_prototypes"]
 
 
-def choose_auto(config: Config) -> list[str]:
+def choose_auto(config: Config, given: Collection[str] = ()) -> list[str]:
     """Chooses for a new run; changes ``config`` in place and returns a line for each number.
+
+    Args:
+        config: Of a new run.
+        given: Keys that the user set.
 
     Raises:
         ValueError: It is not a folder or a list of images that is trained on, or there are none.
@@ -38,7 +42,7 @@ def choose_auto(config: Config) -> list[str]:
     epochs = epochs_from_weights(chosen.epochs) if config.get("adaptation") else chosen.epochs
     found = {PROTOTYPES: chosen.prototypes, EPOCHS: epochs, BATCH_SIZE: chosen.batch_size}
     config.merge_from_dict({key: found[key].value for key in keys})
-    shortened = shorten_beginning(config) if EPOCHS in keys else []
+    shortened = shorten_beginning(config, given) if EPOCHS in keys else []
     product = f" on each of {processes} processes" if processes > 1 else ""
     product += f", {micro_batches} times a step" if micro_batches > 1 else ""
     said = {
@@ -52,12 +56,13 @@ def choose_auto(config: Config) -> list[str]:
     return [*notes, *(learning_rate_of(config, chosen.batch_size.value * parts) if BATCH_SIZE in keys else [])]
 
 
-def shorten_beginning(config: Config) -> list[str]:
+def shorten_beginning(config: Config, given: Collection[str]) -> list[str]:
     """Warm-up, frozen prototypes and a rising temperature take a quarter of the chosen epochs at most."""
     options = beginning_options(config, config.train_cfg.max_epochs)
+    options = {key: value for key, value in options.items() if key not in given}
     config.merge_from_dict(options)
     said = ", ".join(f"{key}={value:g}" for key, value in options.items())
-    return [f"a quarter of that for what a run begins with: {said}"] if said else []
+    return [f"{said}, a quarter of the epochs (otherwise: --cfg-options KEY=N)"] if said else []
 
 
 def count_images(config: Config) -> int:
@@ -100,13 +105,14 @@ def learning_rate_of(config: Config, images_a_step: int) -> list[str]:
     ]
 
 
-def keep_auto(config: Config, checkpoint: Mapping[str, Any], file: str) -> list[str]:
+def keep_auto(config: Config, checkpoint: Mapping[str, Any], file: str, given: Collection[str] = ()) -> list[str]:
     """Sets what a resumed run began with, however many images there are now; returns a line for the log.
 
     Args:
         config: Changed in place.
         checkpoint: The file that is resumed, as loaded; its tensors may be on the meta device.
         file: Its name.
+        given: Keys that the user set.
 
     Raises:
         ValueError: The checkpoint does not tell.
@@ -130,7 +136,7 @@ def keep_auto(config: Config, checkpoint: Mapping[str, Any], file: str) -> list[
             )
     config.merge_from_dict({key: found[key] for key in keys})
     if EPOCHS in keys:
-        shorten_beginning(config)
+        shorten_beginning(config, given)
     numbers = ", ".join(f"{key}={found[key]}" for key in keys)
     return [f"--resume: {numbers}, as this run was begun with, however many images there are now"]
 

@@ -81,6 +81,8 @@ def tables_of(args: argparse.Namespace) -> Iterator[Table]:
     Raises:
         ValueError: Weights, images, labels or options do not fit; the message says what to do.
     """
+    if args.size is not None:
+        expect_positive(size=args.size)
     device = start_processes(args.launcher, args.local_rank, args.device)
     yield from described(args, device) if args.images and not args.labels and not args.data else evaluated(args, device)
 
@@ -137,8 +139,6 @@ def what_to_measure(args: argparse.Namespace) -> tuple[LabeledParts, Choices, di
     parts = build_parts(train, held_out, args.most_images)
     for part in (parts.train, parts.held_out):
         try_labeled_samples(part)
-    if args.size is not None:
-        expect_positive(size=args.size)
     reading = Reading(
         size=args.size or preset.pop("size", None), batch_size=args.batch_size, workers=args.workers, progress=True
     )

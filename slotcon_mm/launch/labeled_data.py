@@ -84,12 +84,15 @@ def expect_class_names(config: Config) -> list[str]:
 
 
 def expect_order(classes: list[str], names: list[str], path: Path) -> None:
+    """ValueError for classes in another order than their categories, or that several categories have."""
+    if twice := sorted({name for name in classes if names.count(name) > 1}):
+        raise ValueError(f"expected categories of different names in {path}, got several of {listing(twice, most=5)}")
     in_file = [name for name in names if name in classes]
     if in_file != classes:
         raise ValueError(
             f"expected the classes of the config in the order of the categories of {path}, by which mmdet numbers "
             f"labels, got {listing(classes, most=5)}: set metainfo=dict(classes={tuple(in_file)}) of each dataset. If "
-            "its annotation files differ in their order, bring them into one"
+            "annotation files differ, put their categories into one order"
         )
 
 

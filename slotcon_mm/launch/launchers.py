@@ -70,8 +70,8 @@ def number_of_processes(launcher: str) -> int:
         return 1
     if variables[launcher] not in os.environ:
         raise ValueError(
-            f"expected {variables[launcher]} in the environment for --launcher {launcher}, got none: start by "
-            "tools/dist_train.sh or tools/slurm_train.sh, which set it"
+            f"expected {variables[launcher]} in the environment for --launcher {launcher}, got none: start with "
+            "torchrun (python -m torch.distributed.run) or tools/dist_*.sh"
         )
     return int(os.environ[variables[launcher]])
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mmengine.config import Config, DictAction
@@ -14,7 +14,7 @@ from mmengine.runner import FlexibleRunner, Runner
 from slotcon_mm.launch.auto_keys import AUTO
 from slotcon_mm.launch.leftovers import leftovers, strange_arguments
 
-__all__ = ["expect_known_arguments", "merge_overrides"]
+__all__ = ["expect_known_arguments", "keys_of", "merge_overrides"]
 
 # read by Runner from the whole config rather than as arguments (mmengine 0.10.7)
 READ_FROM_CONFIG = {
@@ -57,6 +57,11 @@ def merge_overrides(config: Config, given: Sequence[str] | dict[str, Any] | None
     notes = replace_types(config, overrides)
     config.merge_from_dict({key: whole_value(config, key, value) for key, value in overrides.items()})
     return notes
+
+
+def keys_of(given: Sequence[str] | Mapping[str, Any] | None) -> set[str]:
+    """The keys that ``--cfg-options`` sets, in the form of ``merge_overrides``."""
+    return {item.partition("=")[0] for item in given or ()}
 
 
 def whole_value(config: Config, key: str, value: Any) -> Any:

@@ -24,6 +24,7 @@ from slotcon_mm.launch.configs import is_pretraining, prepare
 from slotcon_mm.launch.device import has_accelerator
 from slotcon_mm.launch.evaluation_while_training import evaluate_while_training
 from slotcon_mm.launch.kept_memory import keep_freed_memory
+from slotcon_mm.launch.overrides import keys_of
 from slotcon_mm.launch.pretrained import describe_start, use_pretrained
 from slotcon_mm.launch.resumable import make_resumable
 from slotcon_mm.launch.work_dir_lock import lock_work_dir
@@ -57,10 +58,10 @@ def prepare_training(args: argparse.Namespace) -> Start:
         meta = checkpoint.get("meta", {})
         iteration = meta.get("iter", 0)
         notes.append(set_seed(config, meta.get("seed")))
-        notes += keep_auto(config, checkpoint, config.load_from)
+        notes += keep_auto(config, checkpoint, config.load_from, keys_of(args.cfg_options))
     else:
         started, weights = set_start(config, args)
-        notes += [*keep_prototypes(config), *choose_auto(config)]
+        notes += [*keep_prototypes(config), *choose_auto(config, keys_of(args.cfg_options))]
     notes += [*evaluate_while_training(config, args), *adapt_gently(config)]
     notes += make_resumable(config, resumed_iteration=iteration, minutes=args.checkpoint_minutes)
     return Start(config, [*filter(None, notes), *started], weights)

@@ -59,5 +59,5 @@ def test_a_published_file_is_of_the_kind_that_its_name_says(tmp_path):
 
 
 def test_a_pickle_of_another_form_is_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"Detectron2's form for a file that ends in .pkl.*--format detectron2"):
+    with pytest.raises(ValueError, match=r"Detectron2's form for a file that ends in .pkl.*let the file end in .pth"):
         write_weights(dict(state_dict=dict(a=torch.ones(2))), tmp_path / "w.pkl")

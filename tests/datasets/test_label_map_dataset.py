@@ -52,17 +52,27 @@ def test_images_find_their_maps_also_in_sub_folders_and_those_without_are_left_o
     assert load(tmp_path) == ["b", "a"]
 
 
-def test_label_maps_beside_their_images_are_no_images(tmp_path, monkeypatch):
+@pytest.mark.parametrize(("images", "labels"), [("{}", "{}"), ("./images", "./images"), ("images", "{}")])
+def test_label_maps_beside_their_images_are_no_images(tmp_path, monkeypatch, images, labels):
+    monkeypatch.chdir(tmp_path)
     said = []
     monkeypatch.setattr(label_map_dataset, "say", said.append)
     for name in "ab":
         write(tmp_path, name, maps(10, 10, 5))
         (tmp_path / f"labels/{name}.png").rename(tmp_path / f"images/{name}.png")
-    dataset = LabelMapDataset(str(tmp_path), dict(img_path="images", seg_map_path="images"), "coco-stuff-27")
+    folder = tmp_path / "images"
+    prefix = dict(img_path=images.format(folder), seg_map_path=labels.format(folder))
+    dataset = LabelMapDataset("", prefix, "coco-stuff-27")
     found = [dataset.get_data_info(i) for i in range(len(dataset))]
     assert [Path(one["img_path"]).name for one in found] == ["a.jpg", "b.jpg"]
     assert [Path(one["seg_map_path"]).name for one in found] == ["a.png", "b.png"]
-    assert said == [f"2 of 4 files below {tmp_path / 'images'} are label maps of others, and no images"]
+    assert said == [f"2 of 4 files below {prefix['img_path']} are label maps and are not read as images"]
+
+
+def test_label_maps_alone_are_refused(tmp_path):
+    write(tmp_path, "a", maps(10, 10, 5))
+    with pytest.raises(ValueError, match=r"for each of 1 files below .*labels the file itself as its label map"):
+        LabelMapDataset(str(tmp_path), dict(img_path="labels", seg_map_path="labels"), "coco-stuff-27").load_data_list()
 
 
 def test_cityscapes_names_are_mapped(tmp_path):

@@ -10,7 +10,7 @@ from PIL import Image
 from slotcon_mm.datasets import label_map_dataset
 from slotcon_mm.datasets.label_files import BadLabelMapError
 from slotcon_mm.datasets.label_map_dataset import LabelMapDataset
-from slotcon_mm.datasets.orientations import turned_images
+from slotcon_mm.datasets.orientations import is_turned, turned_images
 from slotcon_mm.datasets.transforms.evaluation_transforms import LoadLabels
 from slotcon_mm.datasets.transforms.load_image import LoadImage
 
@@ -23,6 +23,18 @@ def test_images_that_carry_an_orientation_are_said(tmp_path):
     assert said.startswith(f"1 of 3 images looked at carry an EXIF orientation, {paths[1]} for one: they are read as")
     assert turned_images(1, paths.__getitem__) is None
     assert turned_images(0, paths.__getitem__) is None
+
+
+def test_no_pixel_is_read_for_it(tmp_path):
+    path = tmp_path / "a.png"
+    Image.new("RGB", (60, 40)).save(path)
+    path.write_bytes(path.read_bytes()[:60])  # ends within its pixels
+    assert not is_turned(str(path))
+    image = Image.new("RGB", (60, 40))
+    exif = image.getexif()
+    exif[0x0112] = 6
+    image.save(path, exif=exif)
+    assert is_turned(str(path))
 
 
 def write_turned(folder, size) -> LabelMapDataset:

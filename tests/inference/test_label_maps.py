@@ -91,6 +91,7 @@ def test_a_legend_of_the_users_own_stays(tmp_path, name):
     with pytest.raises(ValueError, match=rf"another file of that name: .*{name}. Write into another folder"):
         write(tmp_path, source("a"))
     assert [path.name for path in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_text() == "road, sky"
 
 
 def test_a_call_that_a_kill_ended_before_its_list_goes_on(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -108,8 +109,9 @@ def test_arrays_are_inputs_of_their_own_if_their_pixels_are(tmp_path):
 def test_what_a_killed_call_left_half_written_is_no_other_inputs(tmp_path):
     image = write(tmp_path, "a.jpg")
     for path in (image, image.with_suffix(".json")):
-        path.write_bytes(path.read_bytes()[:-20])
-        assert write(tmp_path, "a.jpg") == image
+        for kept in (path.read_bytes()[:-20], b""):
+            path.write_bytes(kept)
+            assert write(tmp_path, "a.jpg") == image
         image.with_suffix(".json").unlink()
         assert write(tmp_path, "a.jpg") == image
     assert json.loads((tmp_path / "a.json").read_text())["file_name"] == "a.jpg"
@@ -126,6 +128,11 @@ def test_a_file_of_the_users_own_stays(tmp_path, name):
     assert not {own, taken} & {found[0], found[0].with_suffix(".json")}
 
 
+def test_a_folder_of_that_name_stays(tmp_path):
+    (tmp_path / "a.json").mkdir()
+    assert write(tmp_path, "a.jpg") != tmp_path / "a.png"
+
+
 def test_overlays_beside_the_images_leave_these_alone_and_are_no_images(tmp_path):
     photo = tmp_path / "photos/a.png"
     photo.parent.mkdir()
@@ -138,3 +145,14 @@ def test_overlays_beside_the_images_leave_these_alone_and_are_no_images(tmp_path
     assert photo.read_bytes() == before
     assert sorted(photo.parent.glob("*.png")) == sorted([photo, written])
     assert len(list_sources(photo.parent)) == 2  # of which this call would write none
+
+
+def test_an_image_of_too_many_pixels_is_an_input_as_any_other(tmp_path):
+    """It is refused where pixels are read."""
+    image = Image.new("1", (8, 8))
+    image.save(tmp_path / "a.png")
+    data = bytearray((tmp_path / "a.png").read_bytes())
+    data[16:24] = (20_000).to_bytes(4, "big") * 2
+    data[29:33] = zlib.crc32(bytes(data[12:29])).to_bytes(4, "big")
+    (tmp_path / "a.png").write_bytes(bytes(data))
+    assert len(list_sources(tmp_path, tmp_path)) == 1

@@ -90,7 +90,11 @@ def test_what_a_run_begins_with_takes_a_quarter_of_the_chosen_length(images, mon
     epochs = begun.config.train_cfg.max_epochs
     assert epochs < 200  # of which 50 would be a quarter
     assert begun.config.model.temperature_epochs == epochs // 4
-    assert f"a quarter of that for what a run begins with: model.temperature_epochs={epochs // 4}" in begun.notes
+    assert (
+        f"model.temperature_epochs={epochs // 4}, a quarter of the epochs (otherwise: --cfg-options KEY=N)"
+    ) in begun.notes
+    begun = start(images, "model.temperature_epochs=40", config="adapt/slotmim_vit-s16_folder.py")
+    assert begun.config.model.temperature_epochs == 40
 
 
 def test_a_number_on_the_command_line_holds_and_is_not_spoken_of(images):

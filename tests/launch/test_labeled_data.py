@@ -63,6 +63,11 @@ def test_the_order_of_the_file_is_that_of_the_labels(tmp_path):
         expect_class_names(found)
 
 
+def test_categories_of_one_name_are_refused(tmp_path):
+    with pytest.raises(ValueError, match=r"categories of different names in .*a.json, got several of dog"):
+        expect_class_names(config(tmp_path, ("dog", "cat"), "dog", "cat", "dog"))
+
+
 def test_one_order_holds_for_all_datasets(tmp_path):
     (tmp_path / "other").mkdir()
     found = config(tmp_path, ("cat", "dog"), "cat", "dog")

@@ -97,6 +97,6 @@ def test_each_launcher_tells_the_number_of_processes(monkeypatch, launcher, name
 def test_a_launcher_that_did_not_start_the_process_is_said(monkeypatch):
     monkeypatch.delenv("WORLD_SIZE", raising=False)
     with pytest.raises(
-        ValueError, match=r"WORLD_SIZE in the environment for --launcher pytorch, got none: start by tools"
+        ValueError, match=r"WORLD_SIZE in the environment for --launcher pytorch, got none: start with torchrun"
     ):
         prepare_process("pytorch", 0)

@@ -28,9 +28,7 @@ class HeadsFirstHook(Hook):
         epochs: How many; 0 for none.
     """
 
-    # rates are given back before a schedule moves them, since MMEngine's own start from those that they find, and after
-    # the log has shown them
-    priority = 65
+    priority = 65  # rates are given back before a schedule (70) moves them: MMEngine's own start from what they find
 
     def __init__(self, epochs: int) -> None:
         if epochs < 0:
