@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -104,6 +105,11 @@ def write_prototypes(args: argparse.Namespace, runner: Runner, checkpoint: Path)
     return folder / "sheet.png"
 
 
+def q(path: str | Path) -> str:
+    """As a shell takes it."""
+    return shlex.quote(str(path))
+
+
 def commands_for(args: argparse.Namespace, checkpoint: Path | None) -> list[str]:
     """What goes on from the weights, in the forms that libraries read."""
     file = args.out / "backbone.pth"
@@ -115,10 +121,11 @@ def commands_for(args: argparse.Namespace, checkpoint: Path | None) -> list[str]
         except ValueError:
             continue
         target = args.out / f"{library}.safetensors"
-        lines.append(f"python tools/convert_checkpoint.py backbone {file} {target} --format {library}")
+        lines.append(f"python tools/convert_checkpoint.py backbone {q(file)} {q(target)} --format {library}")
     return [
         *lines,
-        f"python tools/evaluate.py {args.out}/start.pth {file} --images FOLDER --labels MASKS --classes classes.txt",
-        *([f"python tools/infer.py {checkpoint} {args.folder} --out-dir groups"] if checkpoint else []),
-        f"tools/dist_train.sh CONFIG GPUS --pretrained {file}    # a detector or segmentor of configs/",
+        f"python tools/evaluate.py {q(args.out / 'start.pth')} {q(file)} "
+        "--images FOLDER --labels MASKS --classes classes.txt",
+        *([f"python tools/infer.py {q(checkpoint)} {q(args.folder)} --out-dir groups"] if checkpoint else []),
+        f"tools/dist_train.sh CONFIG GPUS --pretrained {q(file)}    # a detector or segmentor of configs/",
     ]

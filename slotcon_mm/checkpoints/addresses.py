@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 from collections.abc import Callable
@@ -86,13 +87,22 @@ def download(address: str) -> Path:
     """The file in torch's hub folder; the main process fetches it first, others only where they do not see it then."""
     if not address.startswith(("http://", "https://")):
         raise ValueError(f"expected an http(s) address, got {address}: download it and name the file")
-    folder = Path(torch.hub.get_dir()) / "checkpoints"
-    target = folder / os.path.basename(urlparse(address).path)
+    target = place_of(address)
     if is_main_process():
         fetch(address, target)
     barrier()
     fetch(address, target)
     return target
+
+
+def place_of(address: str) -> Path:
+    """Where torch and OpenMMLab keep files whose names hold digits of their content; others, which may share a name
+    (Hugging Face calls all of them ``model.safetensors``), in a folder of their address."""
+    parts = urlparse(address)
+    folder, name = Path(torch.hub.get_dir()) / "checkpoints", os.path.basename(parts.path)
+    if HASH.search(name):
+        return folder / name
+    return folder / hashlib.sha256(f"{parts.netloc}{parts.path}".encode()).hexdigest()[:16] / name
 
 
 def fetch(address: str, target: Path) -> None:

@@ -12,7 +12,7 @@ __all__ = ["flat_tensors", "groups_beside", "prefixes_before", "side_name", "sid
 # parts of names that say whose weights follow: DINO's and iBOT's, MoCo v2's, MoCo v3's, BYOL's, of averaged weights
 TEACHERS = {
     *("teacher", "encoder_k", "momentum_encoder", "target_network", "target_net", "target_encoder", "target_model"),
-    *("key_encoder", "model_ema", "state_dict_ema", "ema"),
+    *("key_encoder", "model_ema", "ema_model", "model_state_ema", "state_dict_ema", "ema_state_dict", "ema"),
 }
 STUDENTS = {
     *("student", "encoder_q", "base_encoder", "online_network", "online_net", "online_encoder", "query_encoder"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import os
 from collections import Counter
 from collections.abc import Sequence
@@ -100,7 +101,7 @@ def paths_of(listed: Sequence[FoundImages]) -> list[str]:
     for found in listed:
         for note in [*found.left_out(), *what_is_odd(found.images)]:
             print_log(note, "current", level=30)
-    return [path for found in listed for path in found.images]
+    return [*dict.fromkeys(path for found in listed for path in found.images)]  # folders may lie in one another
 
 
 def find_images(folder: str) -> FoundImages:
@@ -159,7 +160,8 @@ def read_list(path: str, root: str) -> list[str]:
     """
     if not os.path.isfile(path):
         raise ValueError(f"expected a list of images (dataset.ann_file), got {path}, which does not exist")
-    lines = (line.removesuffix(b"\r") for line in Path(path).read_bytes().split(b"\n"))
+    content = Path(path).read_bytes().removeprefix(codecs.BOM_UTF8)
+    lines = (line.removesuffix(b"\r") for line in content.split(b"\n"))
     names = [os.fsdecode(line) for line in lines if line]
     if not names:
         raise ValueError(f"expected a list of images, got {path}, which is empty")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -90,14 +91,22 @@ def listed(path: str, images: list[dict[str, Any]], places: Sequence[str]) -> li
         )
     lines = Path(path).read_text(encoding="utf-8", errors="surrogateescape").splitlines()
     wanted = {line.strip() for line in lines if line.strip()}
-    chosen, met = [], set()
+    chosen: list[dict[str, Any]] = []
+    met: Counter[str] = Counter()
     for image, text in zip(images, places, strict=True):
         place = PurePosixPath(text)
         names = {place.stem, place.name, str(place), str(place.with_suffix(""))} & wanted
         if names:
             chosen.append(image)
-            met |= names
-    if missing := sorted(wanted - met):
+            met.update(names)
+    if several := sorted(name for name, count in met.items() if count > 1):
+        print_log(
+            f"{path}: {len(several)} of {len(wanted)} names are those of several images, which are all taken: "
+            f"{listing(several, most=5)}. Write their paths below the folder of images to tell them apart",
+            logger="current",
+            level=30,
+        )
+    if missing := sorted(wanted - set(met)):
         print_log(
             f"{path}: {len(missing)} of {len(wanted)} names are those of no labeled image: {listing(missing, most=5)}",
             logger="current",

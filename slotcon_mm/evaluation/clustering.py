@@ -101,11 +101,15 @@ def spread_starts(points_ND: np.ndarray, num_clusters: int, seed: int) -> np.nda
 def merge_prototypes(prototypes_KD: np.ndarray, pixels_K: np.ndarray, num_groups: int, *, seed: int = 0) -> np.ndarray:
     """(K,) the group of each prototype: k-means of the normalized prototypes in use into ``num_groups``.
 
-    In use are those that win a thousandth of all pixels (``pixels_K`` counts them); the others join the nearest group.
-    Where no more are in use than groups are asked for, each has its own.
+    In use are those that win a thousandth of all pixels (``pixels_K`` counts them), or half of an even share where that
+    is less (K above 500); the others join the nearest group. Where no more are in use than groups are asked for, each
+    has its own. Without a pixel, all are of group 0.
     """
+    if not pixels_K.any():
+        return np.zeros(len(prototypes_KD), np.int64)
+    least = min(LEAST_SHARE, 0.5 / len(prototypes_KD)) * pixels_K.sum()
     directions = prototypes_KD / np.linalg.norm(prototypes_KD, axis=1, keepdims=True)
-    in_use = directions[pixels_K > LEAST_SHARE * pixels_K.sum()]
+    in_use = directions[pixels_K > least]
     centroids = in_use if len(in_use) <= num_groups else kmeans(in_use, num_groups, seed=seed)
     return vq(directions, centroids)[0]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import unicodedata
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,6 +20,7 @@ __all__ = ["GroupNames", "fingerprint_of", "names_as_text", "propose_names", "re
 EXAMPLE = '{"prototypes": 64, "names": {"3": "car", "17": "car", "5": "road"}}'
 BACKGROUND = "background"
 KEYS = ("prototypes", "fingerprint", "names")
+CONTROLS = ("Cc", "Cs", "Zl", "Zp")  # Unicode's categories of control characters, line ends, and halves of a pair
 
 
 class GroupNames(NamedTuple):
@@ -118,7 +120,7 @@ def name_of(key: str, value: Any) -> str:
     if not isinstance(value, str):
         raise ValueError(f'expected a name in quotes for prototype {key}, such as "car", got {shortened(value)}')
     name = value.strip()
-    if not name.isprintable():
+    if any(unicodedata.category(letter) in CONTROLS for letter in name):
         raise ValueError(f"expected a name of one line for prototype {key}, got {shortened(value)}: type it anew")
     return name
 
@@ -127,7 +129,7 @@ def expect_one_spelling(named: Mapping[int, str]) -> None:
     """Names that differ in upper and lower case only would be two categories by mistake."""
     spelled: dict[str, tuple[int, str]] = {}
     for prototype, name in named.items():
-        first, known = spelled.setdefault(name.casefold(), (prototype, name))
+        first, known = spelled.setdefault(name.lower(), (prototype, name))  # as the page compares them
         if known != name:
             raise ValueError(
                 f'expected one spelling of a name, got "{known}" for prototype {first} and "{name}" for prototype '

@@ -16,6 +16,12 @@ from slotcon_mm.launch.leftovers import leftovers, strange_arguments
 
 __all__ = ["expect_known_arguments", "keys_of", "merge_overrides"]
 
+PATHS = ("ann_file", "data_root", "load_from", "work_dir")  # last parts of keys
+# what MMEngine (0.10.7) reads of parts of a config that nothing builds
+READ_KEYS = {
+    "auto_scale_lr": {"base_batch_size", "enable"},
+    "env_cfg": {"cudnn_benchmark", "dist_cfg", "mp_cfg", "resource_limit"},
+}
 # read by Runner from the whole config rather than as arguments (mmengine 0.10.7)
 READ_FROM_CONFIG = {
     "activation_checkpointing",
@@ -103,7 +109,11 @@ def replace_types(config: Config, overrides: dict[str, Any]) -> list[str]:
 
 
 def expect_known_arguments(config: Config) -> None:
-    """ValueError where optimizer or backbone has arguments that its type does not take, of an inherited one mostly."""
+    """ValueError where optimizer or backbone has arguments that its type does not take, of an inherited one mostly; and
+    where MMEngine (0.10.7) would pass over a key."""
+    for place, known in READ_KEYS.items():
+        if strange := sorted(set(config.get(place) or {}) - known):
+            raise ValueError(f"expected the keys {', '.join(sorted(known))} in {place}, got {', '.join(strange)}")
     for place in ("optim_wrapper.optimizer", "model.backbone"):
         node = value_at(config, place)
         kind = node.get("type") if isinstance(node, dict) else None
@@ -121,24 +131,29 @@ def parse_overrides(config: Config, given: Sequence[str]) -> dict[str, Any]:
         key, equals, text = argument.partition("=")
         if not key or not equals:
             raise ValueError(f"expected --cfg-options KEY=VALUE, got {argument!r}: write it without spaces around '='")
-        found[key] = parse_value(text, value_at(config, key))
+        found[key] = parse_value(text, value_at(config, key), is_path=key.rpartition(".")[2] in PATHS)
     return found
 
 
-def parse_value(text: str, present: Any) -> Any:
+def parse_value(text: str, present: Any, *, is_path: bool = False) -> Any:
     """A value as the config would hold it.
 
     Python literals are read as such, lists also without quotes (``[a,b]``, ``1,2``). Text stays as the shell passed it,
     spaces, commas and digits included, where it replaces text or is a path. (MMEngine 0.10.7 removes spaces, cuts at
-    commas and makes numbers of digits wherever they stand.)
+    commas and makes numbers of digits wherever they stand.) So do the texts of a list that replaces texts.
 
     Args:
         text: After the equals sign.
         present: What the config has there; None if nothing.
+        is_path: Whether the key is that of a path, whatever the config has.
     """
     if present == AUTO:  # in place of a number
         present = None
-    is_bracketed = text.startswith(("[", "(", "{"))
+    if is_path and not isinstance(present, list | tuple):
+        present = ""  # a text, whatever it looks like
+    if isinstance(present, list | tuple) and present and all(isinstance(one, str) for one in present):
+        return parse_texts(text)
+    is_bracketed = text[:1] + text[-1:] in ("[]", "()", "{}")
     try:
         literal = ast.literal_eval(text)
     except (ValueError, SyntaxError, MemoryError, RecursionError):
@@ -151,8 +166,26 @@ def parse_value(text: str, present: Any) -> Any:
     return list(literal) if isinstance(literal, tuple) and not is_bracketed else literal
 
 
+def parse_texts(text: str) -> list[str]:
+    """A list of texts: a Python literal of them, or cut at commas; spaces within stay."""
+    try:
+        literal = ast.literal_eval(text)
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        literal = None
+    if isinstance(literal, list | tuple) and all(isinstance(one, str) for one in literal):
+        return [*literal]
+    if isinstance(literal, str):
+        return [literal]
+    bare = text[1:-1] if text[:1] + text[-1:] in ("[]", "()") else text
+    return [part.strip() for part in bare.split(",")]
+
+
 def parse_as_mmengine(text: str) -> Any:
-    """``[a, b]`` and ``true`` and the like, in the spelling that MMEngine's own option takes."""
+    """``[a, b]`` and ``true`` and the like, in the spelling that MMEngine's own option takes; spaces within stay."""
+    is_plain_list = text[:1] + text[-1:] in ("[]", "()") and not set(text[1:-1]) & set("[](){}")
+    if is_plain_list:
+        parts = [DictAction._parse_int_float_bool(part.strip()) for part in text[1:-1].split(",") if part.strip()]
+        return parts if text[0] == "[" else tuple(parts)
     return DictAction._parse_iterable(text) if "," in text or text.startswith(("[", "(")) else (
         DictAction._parse_int_float_bool(text)
     )  # fmt: skip

@@ -50,7 +50,7 @@ def check_start(runner: Runner, given: GivenWeights | None = None) -> None:
     finds_unused = bool(wrapper.get("find_unused_parameters"))
     for note in try_backbone(model, views_of_config(runner.cfg), finds_unused=finds_unused):
         runner.logger.info(note)
-    loader: Any = runner.train_loop.dataloader
+    loader = open_training_images(runner)
     # with unlike GPUs in different machines, "auto" chooses for each
     expect_same_on_all_ranks("number of images of a batch", str(batch_size_of(loader)))
     if len(loader) == 0:
@@ -85,6 +85,8 @@ def check_start(runner: Runner, given: GivenWeights | None = None) -> None:
                 f"learn; lower it by --cfg-options {key}={runner.max_epochs // 4}, or raise train_cfg.max_epochs"
             )
     try_labeled_samples(loader.dataset)
+    if runner.cfg.get("default_scope") == "mmseg" and runner.cfg.get("val_dataloader"):
+        try_labeled_samples(runner.val_loop.dataloader.dataset)
     if (runner.cfg.get("val_cfg") or {}).get("type") == LOOP:
         parts = runner.val_loop.parts
         try_labeled_samples(parts.train)
@@ -143,6 +145,19 @@ def follow_config(runner: Runner, saved: str | None) -> None:
         runner.logger.warning(note)
     if any(change.is_of_optimizer() for change in changes):
         runner.register_hook(ResumedSettingsHook())
+
+
+def open_training_images(runner: Runner) -> Any:
+    """The training's loader; its dataset is built here."""
+    try:
+        return runner.train_loop.dataloader
+    except ValueError as error:
+        if "need at least one array to concatenate" not in str(error):  # of MMEngine's list of no samples
+            raise
+        raise ValueError(
+            "expected images for train_dataloader.dataset, got none: correct its data_root, data_prefix or ann_file, "
+            "or what its files' names end in (of mmseg's datasets img_suffix='.jpg' and seg_map_suffix='.png')"
+        ) from None
 
 
 def say_what_is_turned(runner: Runner) -> None:

@@ -69,6 +69,11 @@ def prepare_training(args: argparse.Namespace) -> Start:
 
 def set_start(config: Config, args: argparse.Namespace) -> tuple[list[str], GivenWeights | None]:
     """What a run at step 0 begins with, by --pretrained and the options beside it, or by the config."""
+    if not args.resume and config.get("resume"):
+        raise ValueError(
+            f"expected --resume to continue a run, got resume={config.resume!r} in the config, which a resumed run "
+            "leaves in its work dir: pass --resume, or --cfg-options resume=False load_from=None to begin anew"
+        )
     if args.pretrained:
         return use_pretrained(config, args.pretrained, args.pretrained_source, strict=args.strict_pretrained)
     if args.pretrained_source or args.strict_pretrained:

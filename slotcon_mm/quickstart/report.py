@@ -55,16 +55,16 @@ def write_report(
     transferred = transfer_section(transfer, transfer_note) if transfer else ""
     prototypes = as_data_url(np.asarray(cv2.imread(str(sheet)))[..., ::-1])
     page = html.escape(os.path.relpath(sheet.parent / "index.html", path.parent))
-    path.write_text(
+    text = (
         f"<!doctype html><html lang='en'><meta charset='utf-8'><title>{html.escape(title)}</title>"
         f"<style>{STYLE}</style><h1>{html.escape(title)}</h1><p>{html.escape(summary)}</p>{scores}"
         f"<p>{html.escape(note)}</p>{frozen}{transferred}<h2>Groups</h2>"
         f"{image_columns(columns)}"
         f"<h2>Prototypes</h2><p>What those used most stand for: the images whose region fits each best. "
         f"<a href='{page}'>All of them</a></p><img class='curves' src='{prototypes}' alt='prototypes'>"
-        f"<h2>Training</h2><img class='curves' src='{file_as_data_url(curves)}' alt='loss curves'></html>",
-        encoding="utf-8",
+        f"<h2>Training</h2><img class='curves' src='{file_as_data_url(curves)}' alt='loss curves'></html>"
     )
+    path.write_bytes(text.encode("utf-8", "backslashreplace"))  # names of files may have any bytes
 
 
 def features_section(lines: Sequence[Sequence[str]]) -> str:

@@ -115,4 +115,5 @@ def label_cell(prototype: int) -> np.ndarray:
 
 
 def write_image(path: Path, image: np.ndarray) -> None:
-    cv2.imwrite(str(path), cv2.cvtColor(image, cv2.COLOR_RGB2BGR))
+    # not imwrite, which fails without a word on a full disk
+    path.write_bytes(cv2.imencode(path.suffix, cv2.cvtColor(image, cv2.COLOR_RGB2BGR))[1].tobytes())

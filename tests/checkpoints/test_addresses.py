@@ -55,6 +55,15 @@ def test_tensors_are_downloaded_once(served):
     assert Quiet.asked == ["/a.pth?download=1"]
 
 
+def test_files_of_one_name_are_told_apart_by_their_addresses(served):
+    folder, address = served
+    for number, name in enumerate("ab"):
+        (folder / name).mkdir()
+        torch.save(dict(state_dict=dict(w=torch.tensor(number))), folder / name / "pytorch_model.bin")
+    assert [int(load(f"{address}/{name}/pytorch_model.bin")["state_dict"]["w"]) for name in "aba"] == [0, 1, 0]
+    assert Quiet.asked == ["/a/pytorch_model.bin", "/b/pytorch_model.bin"]
+
+
 def test_other_objects_are_refused_and_not_run(served, tmp_path):
     folder, address = served
     torch.save(dict(meta=Payload(tmp_path / "ran")), folder / "bad.pth")

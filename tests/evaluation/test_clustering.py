@@ -34,6 +34,19 @@ def test_prototypes_out_of_use_found_no_group_and_join_the_nearest():
     assert merged[2] == merged[1]
 
 
+def test_many_prototypes_that_share_all_pixels_are_in_use():
+    """A thousandth of all pixels is twice the share of each of them."""
+    K, angles = 2000, np.repeat([0.0, 2.0, 4.0], [700, 700, 600])
+    angles = angles + np.random.default_rng(0).uniform(-0.3, 0.3, K)
+    merged_K = merge_prototypes(np.stack([np.cos(angles), np.sin(angles)], axis=1), np.full(K, 50), 3)
+    assert [len(set(part)) for part in np.split(merged_K, [700, 1400])] == [1, 1, 1]
+    assert set(merged_K) == {0, 1, 2}
+
+
+def test_without_a_counted_pixel_all_prototypes_are_one_group():
+    assert merge_prototypes(np.eye(4), np.zeros(4, int), 2).tolist() == [0, 0, 0, 0]
+
+
 def test_as_many_groups_as_prototypes_leave_each_its_own():
     assert sorted(merge_prototypes(np.eye(4), np.ones(4), 4)) == [0, 1, 2, 3]
 

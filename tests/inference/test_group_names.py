@@ -91,3 +91,10 @@ def test_names_are_proposed_by_the_majority_of_labeled_pixels_and_none_where_the
     confusion = np.array([[5, 1, 0], [0, 0, 0], [2, 2, 3]])
     assert propose_names(confusion, ["sky", "dog", "car"]) == {0: "sky", 2: "car"}
     assert propose_names(np.zeros((3, 0), int), ["sky"]) == {}
+
+
+def test_names_of_any_script_are_taken(tmp_path):
+    """Some are spelled with signs of no width, and letters fold in other ways than the page's."""
+    names = {"1": "\u0645\u06cc\u200c\u0632", "2": "stra\u00dfe", "3": "strasse"}
+    (tmp_path / "names.json").write_text(json.dumps(dict(names=names)), encoding="utf-8")
+    assert set(read_names(tmp_path / "names.json", 5, "").categories) == set(names.values())

@@ -12,7 +12,14 @@ from slotcon_mm.launch.overrides import expect_known_arguments, merge_overrides,
 
 
 def config() -> Config:
-    return Config(dict(data_root="data", train_dataloader=dict(batch_size=4, dataset=dict(data_root="data"))))
+    dataset = dict(data_root="data", folders=["train2017"])
+    return Config(
+        dict(
+            data_root="data",
+            train_dataloader=dict(batch_size=4, dataset=dataset),
+            val_evaluator=dict(metric="bbox"),
+        )
+    )
 
 
 def test_an_override_of_what_the_runner_reads_is_merged():
@@ -51,7 +58,7 @@ def test_a_label_set_that_a_config_lacks_is_added_as_it_is():
 def test_other_dicts_are_merged():
     cfg = config()
     merge_overrides(cfg, ["train_dataloader.dataset={'indices': 3}"])
-    assert cfg.train_dataloader.dataset.to_dict() == dict(data_root="data", indices=3)
+    assert cfg.train_dataloader.dataset.to_dict() == dict(data_root="data", folders=["train2017"], indices=3)
 
 
 def test_no_overrides_are_fine():
@@ -79,6 +86,16 @@ def test_no_overrides_are_fine():
         ("train_dataloader.dataset.scale=(0.2, 1.0)", (0.2, 1.0)),
         ("model.backbone.norm_cfg={'type': 'BN'}", dict(type="BN")),
         ("compile.mode=reduce-overhead", "reduce-overhead"),
+        ("train_dataloader.dataset.folders=[train 2017,unlabeled 2017]", ["train 2017", "unlabeled 2017"]),
+        ("train_dataloader.dataset.folders=[2017,2018]", ["2017", "2018"]),
+        ("train_dataloader.dataset.folders=2017", ["2017"]),
+        ("train_dataloader.dataset.folders=['a,b']", ["a,b"]),
+        ("train_dataloader.dataset.data_root=(new) images/x", "(new) images/x"),
+        ("work_dir=2024", "2024"),
+        ("work_dir=a,b", "a,b"),
+        ("load_from=None", None),
+        ("val_evaluator.metric=[bbox,segm]", ["bbox", "segm"]),
+        ("train_dataloader.dataset.img_suffix=[/a b/c,1]", ["/a b/c", 1]),
     ],
 )
 def test_what_a_shell_passes_is_taken_as_the_config_would_hold_it(argument, value):
@@ -207,3 +224,15 @@ def test_a_number_in_place_of_auto_is_a_number():
     assert config.model.neck.num_prototypes == 64
     assert config.train_cfg.max_epochs == 9
     assert config.train_dataloader.batch_size == 8
+
+
+@pytest.mark.parametrize(
+    ("place", "node", "message"),
+    [
+        ("auto_scale_lr", dict(enabled=False), "keys base_batch_size, enable in auto_scale_lr, got enabled"),
+        ("env_cfg", dict(cudnn_benchmrk=False), "in env_cfg, got cudnn_benchmrk"),
+    ],
+)
+def test_keys_that_mmengine_would_pass_over_are_refused(place, node, message):
+    with pytest.raises(ValueError, match=message):
+        expect_known_arguments(Config({place: node}))

@@ -87,7 +87,7 @@ def list_names(root: str, folders: Sequence[str]) -> list[str]:
         names += [os.path.relpath(path, root) for path in sorted([*found.images, *found.strange])]
     if not names:
         raise ValueError(f"expected images below {root}, got none")
-    return names
+    return [*dict.fromkeys(names)]  # folders may lie in one another
 
 
 def read_journal(path: Path) -> dict[str, Finding]:
@@ -103,6 +103,8 @@ def journal_entries(path: Path) -> Iterator[Finding]:
 
 
 def is_current(root: str, finding: Finding) -> bool:
+    if finding.problem and not finding.sha256:  # it was not read, for a reason that a file's size and time do not show
+        return False
     try:
         status = os.stat(os.path.join(root, finding.name))
     except OSError:

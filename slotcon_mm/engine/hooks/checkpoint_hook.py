@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from inspect import signature
 from typing import Any
 
 from mmengine.dist import is_main_process
@@ -40,6 +41,12 @@ class PlainCheckpointHook(CheckpointHook):
     last_ckpt: str
 
     def __init__(self, *args: Any, keep_every: int = 0, **kwargs: Any) -> None:
+        calls = CheckpointHook.__init__, Runner.save_checkpoint
+        known = {name for call in calls for name in signature(call).parameters}
+        if strange := sorted(set(kwargs) - known):
+            raise ValueError(
+                f"expected arguments of CheckpointHook, got {', '.join(strange)}: correct default_hooks.checkpoint"
+            )
         is_local = "://" not in str(kwargs.get("out_dir") or "")
         if is_local and not kwargs.get("file_client_args"):
             kwargs["backend_args"] = kwargs.get("backend_args") or dict(backend="atomic")

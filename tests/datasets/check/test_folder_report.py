@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,10 @@ from PIL import Image
 
 from slotcon_mm.datasets import UnlabeledImageDataset
 from slotcon_mm.datasets.check import check_folder, folder_report
+from slotcon_mm.datasets.check.examine import Finding
+from slotcon_mm.datasets.image_lists import list_images
+
+WITHOUT_CONTENT = {"loop.jpg", "broken-link.jpg", "pipe.jpg"}
 
 
 @pytest.fixture
@@ -76,16 +81,35 @@ def test_a_second_call_looks_only_at_what_is_new_or_changed(folder, monkeypatch)
     first = report_of(folder)
     looked_at = counting(monkeypatch)
     assert report_of(folder) == first
-    # what has no time of change to compare is looked at again: links that lead nowhere
-    assert set(looked_at) == {"loop.jpg", "broken-link.jpg"}
+    # what has no content is looked at again: links that lead nowhere, a pipe
+    assert set(looked_at) == WITHOUT_CONTENT
     looked_at.clear()
     (folder / "new.png").write_bytes(encoded(RED.rotate(3), "PNG"))
     (folder / "empty.jpg").write_bytes(encoded(RED.rotate(5), "PNG"))
     (folder / "one.png").unlink()
     report = report_of(folder)
-    assert {"new.png", "empty.jpg"} <= set(looked_at) <= {"new.png", "empty.jpg", "loop.jpg", "broken-link.jpg"}
+    assert {"new.png", "empty.jpg"} <= set(looked_at) <= {"new.png", "empty.jpg", *WITHOUT_CONTENT}
     assert report.images == first.images
     assert "empty.jpg" not in dict(report.bad)
+
+
+def test_a_file_that_could_not_be_read_is_tried_again(folder, monkeypatch):
+    """Neither its size nor its time changes when it may be read."""
+    status = (folder / "color.jpg").stat()
+    finding = Finding("color.jpg", status.st_size, status.st_mtime_ns, "Permission denied", [], "", 0)
+    with monkeypatch.context() as patched:
+        patched.setattr(folder_report, "map_surviving", lambda *args, **kwargs: [[finding]])
+        patched.setattr(folder_report, "list_names", lambda root, folders: ["color.jpg"])
+        assert report_of(folder).bad == [("color.jpg", "Permission denied")]
+    assert "color.jpg" not in dict(report_of(folder).bad)
+
+
+def test_folders_within_one_another_have_each_image_once(folder):
+    (folder / "sub/inner").mkdir(parents=True)
+    image = shutil.copy(folder / "color.jpg", folder / "sub/inner/other.jpg")
+    report = report_of(folder, folders=["sub", "sub/inner"])
+    assert (report.images, report.duplicates) == (1, [])
+    assert list_images(folder, ["sub", "sub/inner"]) == [str(image)]
 
 
 def test_an_interrupted_call_goes_on_where_it_was(folder, monkeypatch):
@@ -96,7 +120,7 @@ def test_an_interrupted_call_goes_on_where_it_was(folder, monkeypatch):
     journal.write_text("".join(lines[:10]) + lines[10][:25])  # killed in the middle of a line
     looked_at = counting(monkeypatch)
     report = report_of(folder)
-    assert set(looked_at) == {json.loads(line)[0] for line in lines[10:]} | {"loop.jpg", "broken-link.jpg"}
+    assert set(looked_at) == {json.loads(line)[0] for line in lines[10:]} | WITHOUT_CONTENT
     assert report._replace(clean=complete.clean) == complete
 
 

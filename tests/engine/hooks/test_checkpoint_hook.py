@@ -168,3 +168,9 @@ def test_files_are_written_atomically_unless_the_config_names_a_back_end(given, 
 
 def test_another_storage_keeps_its_own_back_end():
     assert PlainCheckpointHook(interval=1, out_dir="s3://bucket/runs").backend_args is None
+
+
+def test_an_argument_that_would_be_missed_at_the_first_save_is_refused_at_once():
+    with pytest.raises(ValueError, match=r"arguments of CheckpointHook, got max_keep_ckpt: correct default_hooks"):
+        PlainCheckpointHook(interval=2, max_keep_ckpt=3)
+    PlainCheckpointHook(interval=2, max_keep_ckpts=3, save_param_scheduler=False)
