@@ -13,8 +13,11 @@ from mmengine.config import Config
 from mmengine.registry import MODELS as ROOT_MODELS
 from mmengine.registry import init_default_scope
 from mmpretrain.models import ResNet
+from PIL import Image
 from torch import nn
 from transfers import train_two_steps, write_data
+
+from slotcon_mm.datasets.label_files import BadLabelMapError
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 DETECTION = sorted(CONFIGS.glob("detection/*_r50*.py"))
@@ -76,6 +79,14 @@ def test_the_pages_recipe_for_ones_own_label_maps_trains(pretraining, tmp_path, 
     (tmp_path / "mine.py").write_text(recipe)
     runner = train_two_steps(tmp_path / "mine.py", pretraining)
     assert 0 <= runner.test()["mIoU"] <= 100
+    wrong = next((tmp_path / "data/mine/stuffthingmaps/val2017").iterdir())  # looked at before the first step
+    Image.new("L", Image.open(wrong).size, 200).save(wrong)
+    with pytest.raises(BadLabelMapError, match=rf"{wrong.name}.*200"):
+        train_two_steps(tmp_path / "mine.py", pretraining)
+    for image in (tmp_path / "data/mine/train2017").iterdir():
+        image.rename(image.with_suffix(".png"))
+    with pytest.raises(ValueError, match=r"images for train_dataloader.dataset, got none: .*img_suffix='.jpg'"):
+        train_two_steps(tmp_path / "mine.py", pretraining)
 
 
 def test_the_pages_recipe_for_ones_own_boxes_trains_without_masks(pretraining, tmp_path, monkeypatch):

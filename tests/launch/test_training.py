@@ -121,3 +121,12 @@ def test_a_source_without_weights_is_refused():
     args.pretrained_source = "student"
     with pytest.raises(ValueError, match="expected --pretrained WEIGHTS"):
         training.prepare_training(args)
+
+
+@pytest.mark.parametrize("options", [[], ["--pretrained", "scratch"]])
+def test_a_config_that_a_resumed_run_left_behind_continues_nothing_unasked(tmp_path, options):
+    config = Config.fromfile(CONFIGS / QUICKSTART)
+    config.update(resume=True, load_from=str(tmp_path / "epoch_5.pth"))
+    config.dump(tmp_path / "left.py")
+    with pytest.raises(ValueError, match=r"expected --resume to continue a run, got resume=True in the config"):
+        training.prepare_training(training_arguments(tmp_path / "left.py", *options))
