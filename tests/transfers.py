@@ -8,7 +8,7 @@ from typing import Any
 
 import layouts
 from mmengine.config import Config
-from runs import training_arguments
+from runs import numbers, training_arguments
 
 from slotcon_mm.launch.runner import build_runner
 from slotcon_mm.launch.start_checks import check_start
@@ -76,6 +76,7 @@ def train_two_steps(path: Path, pretraining: Path, side: int = 65) -> Any:
     args = training_arguments(path, "--work-dir", "work", "--pretrained", str(pretraining))
     start = prepare_training(args)
     shrink(start.config, side)
+    start.config.experiment_name = f"transfer-{next(numbers)}"  # two runs of one second are told apart
     runner = build_runner(start.config, start.notes)
     check_start(runner, start.weights)
     runner.train()

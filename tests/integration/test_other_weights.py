@@ -30,7 +30,7 @@ def started(work_dir: Path, scenes: Path, *given: str, **options: Any) -> Runner
     args = training_arguments(CONFIGS / QUICKSTART, "--work-dir", str(work_dir), "--pretrained", *given)
     args.cfg_options = pretraining_options(scenes, epochs=2, **options)
     start = training.prepare_training(args)
-    start.config.experiment_name = work_dir.name
+    start.config.experiment_name = f"{work_dir.parent.name}-{work_dir.name}"  # two runs of one second are told apart
     runner = build_runner(start.config, start.notes)
     check_start(runner, start.weights)
     interrupted_at(runner, iteration=0)

@@ -60,7 +60,7 @@ def run(
             param_scheduler=schedules,
             default_hooks=dict(checkpoint=dict(type="slotcon_mm.PlainCheckpointHook", interval=1)),
             resume=resume,
-            experiment_name=f"{work_dir.name}-{epochs}-{resume}-{optimizer['lr']}",
+            experiment_name=f"{work_dir}-{epochs}-{resume}",  # two runs of one second are told apart
         )
     )
     runner = Runner.from_cfg(config)
