@@ -105,7 +105,7 @@ def write_prototypes(args: argparse.Namespace, runner: Runner, checkpoint: Path)
     return folder / "sheet.png"
 
 
-def q(path: str | Path) -> str:
+def quoted(path: str | Path) -> str:
     """As a shell takes it."""
     return shlex.quote(str(path))
 
@@ -121,11 +121,11 @@ def commands_for(args: argparse.Namespace, checkpoint: Path | None) -> list[str]
         except ValueError:
             continue
         target = args.out / f"{library}.safetensors"
-        lines.append(f"python tools/convert_checkpoint.py backbone {q(file)} {q(target)} --format {library}")
+        lines.append(f"python tools/convert_checkpoint.py backbone {quoted(file)} {quoted(target)} --format {library}")
     return [
         *lines,
-        f"python tools/evaluate.py {q(args.out / 'start.pth')} {q(file)} "
+        f"python tools/evaluate.py {quoted(args.out / 'start.pth')} {quoted(file)} "
         "--images FOLDER --labels MASKS --classes classes.txt",
-        *([f"python tools/infer.py {q(checkpoint)} {q(args.folder)} --out-dir groups"] if checkpoint else []),
-        f"tools/dist_train.sh CONFIG GPUS --pretrained {q(file)}    # a detector or segmentor of configs/",
+        *([f"python tools/infer.py {quoted(checkpoint)} {quoted(args.folder)} --out-dir groups"] if checkpoint else []),
+        f"tools/dist_train.sh CONFIG GPUS --pretrained {quoted(file)}    # a detector or segmentor of configs/",
     ]

@@ -19,6 +19,7 @@ from slotcon_mm.checkpoints.exporting import export_file
 from slotcon_mm.checkpoints.latest import resolve_checkpoint
 from slotcon_mm.checks import expect_positive
 from slotcon_mm.datasets.check import check_folder
+from slotcon_mm.datasets.image_lists import lines_of, read_list
 from slotcon_mm.datasets.label_map_dataset import label_map_path, without_label_maps
 from slotcon_mm.datasets.label_sources import labels_are_instances
 from slotcon_mm.engine.hooks.start_guard_hook import GUARD_FILE, read_guard
@@ -90,14 +91,16 @@ def leave_out_label_maps(args: argparse.Namespace, listed: Path) -> tuple[Path, 
     """The list of images without label maps that lie among them, and how many these are."""
     if not args.labels or labels_are_instances(args.labels):
         return listed, 0
-    files = [os.path.join(args.folder, name) for name in listed.read_text(encoding="utf-8").split("\n") if name]
+    files = read_list(str(listed), args.folder)
     images = without_label_maps(
-        files, lambda file: label_map_path(file, args.folder, args.labels, args.image_suffix, args.label_suffix)
+        files,
+        args.folder,
+        lambda file: label_map_path(file, args.folder, args.labels, args.image_suffix, args.label_suffix),
     )
     if len(images) == len(files):
         return listed, 0
     kept = listed.with_name("without-label-maps.txt")
-    write_atomically(kept, "".join(f"{Path(image).relative_to(args.folder).as_posix()}\n" for image in images).encode())
+    write_atomically(kept, lines_of(os.path.relpath(image, args.folder) for image in images))
     return kept, len(files) - len(images)
 
 

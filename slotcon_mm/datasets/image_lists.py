@@ -5,7 +5,7 @@ from __future__ import annotations
 import codecs
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ from mmengine.logging import print_log
 from slotcon_mm.checks import listing, printable
 from slotcon_mm.datasets.image_samples import what_is_odd
 
-__all__ = ["FoundImages", "find_images", "list_images", "look_through", "paths_of", "read_list"]
+__all__ = ["FoundImages", "find_images", "lines_of", "list_images", "look_through", "paths_of", "read_list"]
 
 EXTENSIONS = (
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm",
@@ -150,6 +150,11 @@ def is_kind(entry: os.DirEntry, kind: str) -> bool:
         return getattr(entry, kind)()
     except OSError:
         return False
+
+
+def lines_of(texts: Iterable[str]) -> bytes:
+    """A file of lines, such as ``read_list`` reads."""
+    return b"".join(os.fsencode(text) + b"\n" for text in texts)
 
 
 def read_list(path: str, root: str) -> list[str]:

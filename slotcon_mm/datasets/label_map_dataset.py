@@ -134,13 +134,8 @@ class LabelMapDataset(BaseDataset):
     def images_among(self, pairs: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Of files that may be label maps too, the images."""
         maps = {pair["img_path"]: pair["seg_map_path"] for pair in pairs}
-        images = set(without_label_maps([*maps], maps.__getitem__))
         folder = self.data_prefix["img_path"]
-        if pairs and not images:
-            raise ValueError(
-                f"expected images and label maps, got for each of {len(pairs)} files below {folder} the file itself as "
-                "its label map: correct data_prefix.seg_map_path or seg_map_suffix"
-            )
+        images = set(without_label_maps([*maps], folder, maps.__getitem__))
         if left := len(pairs) - len(images):
             say(f"{left} of {len(pairs)} files below {folder} are label maps and are not read as images")
         return [pair for pair in pairs if pair["img_path"] in images]
@@ -150,10 +145,21 @@ class LabelMapDataset(BaseDataset):
         return Path(image["img_path"]).relative_to(self.data_prefix["img_path"]).as_posix()
 
 
-def without_label_maps(images: Sequence[str], label_map_of: Callable[[str], str]) -> list[str]:
-    """The images of a folder that may hold their label maps, too."""
-    maps = {os.path.abspath(label_map_of(image)) for image in images}
-    return [image for image in images if os.path.abspath(image) not in maps]
+def without_label_maps(files: Sequence[str], folder: str, label_map_of: Callable[[str], str]) -> list[str]:
+    """The images of a folder that may hold their label maps, too.
+
+    Raises:
+        ValueError: There are files, and none is an image.
+    """
+    maps = {os.path.abspath(label_map_of(file)) for file in files}
+    images = [file for file in files if os.path.abspath(file) not in maps]
+    if files and not images:
+        raise ValueError(
+            f"expected images and label maps, got for each of {len(files)} files below {folder} the file itself as "
+            "its label map: correct the folder of label maps or the end of their names (data_prefix.seg_map_path, "
+            "seg_map_suffix; --labels, --label-suffix)"
+        )
+    return images
 
 
 def label_map_path(image: str, images: str, labels: str, image_suffix: str = "", label_suffix: str = ".png") -> str:

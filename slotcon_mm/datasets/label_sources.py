@@ -27,7 +27,7 @@ class LabelSource(NamedTuple):
         """Of files below a folder, those that are no label maps of others."""
         if self.instances is not None:
             return [*files]
-        return without_label_maps(files, lambda file: self.path_for(file, folder))
+        return without_label_maps(files, folder, lambda file: self.path_for(file, folder))
 
     def path_for(self, image: str, images: str) -> str:
         return label_map_path(image, images, self.labels, self.image_suffix, self.label_suffix)

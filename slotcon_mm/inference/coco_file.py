@@ -30,7 +30,7 @@ def coco_file(
     earlier call with the same inputs is replaced, another one stays.
     """
     inputs = digest_of("\n".join(source.identity for source in sources))
-    path = free_path(folder / "instances.json", inputs, belongs_to)
+    path = free_path(folder / "instances.json", inputs, {".json": belongs_to})
     info = dict(description=f"Groups of slotcon_mm {slotcon_mm.__version__}", inputs=inputs)
     categories = [dict(id=1 + i, name=name, supercategory="") for i, name in enumerate(names.categories)]
     with open_atomically(path) as file, tempfile.TemporaryFile(dir=folder) as images:
@@ -68,8 +68,6 @@ class Rows:
 
 
 def belongs_to(path: Path, inputs: str) -> bool:
-    """Whether a file is what an earlier call with the same inputs wrote: its beginning says so. True for none."""
-    if not path.exists():
-        return True
+    """Whether a file is what an earlier call with the same inputs wrote: its beginning says so."""
     with open(path, "rb") as file:
         return f'"inputs": "{inputs}"'.encode() in file.read(1000)

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from slotcon_mm.inference.group_names import BACKGROUND, GroupNames
-from slotcon_mm.inference.outputs import Source, free_path, is_own_png, save_png
+from slotcon_mm.inference.outputs import Source, free_path, is_free, is_own_png, save_png
 from slotcon_mm.visualization.overlay import color_table
 
 __all__ = ["label_maps"]
@@ -49,7 +49,7 @@ def label_maps(
     written: set[str] = set()
 
     def add(source: Source, prediction: dict[str, Any]) -> Path:
-        path = free_path(map_of(folder, source.stem), source.identity, is_own_png)
+        path = free_path(map_of(folder, source.stem), source.identity, {".png": is_own_png})
         image = Image.fromarray(names.category_map(prediction["group_map"]))
         image.putpalette(PALETTE.tobytes())
         save_png(path, image, source.identity)
@@ -80,7 +80,7 @@ def stems_of_others(folder: Path, classes: str, sources: Sequence[Source]) -> se
         return set()
     own = {source.stem: source.identity for source in sources}
     listed = set(list_of(folder).read_text(encoding="utf-8").split("\n")) - {""}
-    others = {stem for stem in listed if stem not in own or not is_own_png(map_of(folder, stem), own[stem])}
+    others = {stem for stem in listed if stem not in own or not is_free(map_of(folder, stem), own[stem], is_own_png)}
     legend = folder / "classes.txt"
     if others and legend.is_file() and legend.read_text(encoding="utf-8") != classes:
         raise ValueError(

@@ -8,7 +8,7 @@ import json
 import os
 import warnings
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any, NamedTuple
 from urllib.parse import urlparse
@@ -21,9 +21,20 @@ from pycocotools import mask as coco_mask
 from slotcon_mm.checks import printable
 from slotcon_mm.datasets.image_lists import list_images
 
-__all__ = ["Source", "begins_with", "digest_of", "free_path", "is_own_png", "list_sources", "save_png", "write_outputs"]
+__all__ = [
+    "Source",
+    "begins_with",
+    "digest_of",
+    "free_path",
+    "is_free",
+    "is_own_png",
+    "list_sources",
+    "save_png",
+    "write_outputs",
+]
 
 OWNER = "slotcon_mm input"  # in a PNG's text: the identity of the input that it was made from
+Owner = Callable[[Path, str], bool]  # whether a file is an output of the input of that identity
 
 
 class Source(NamedTuple):
@@ -128,22 +139,22 @@ def write_outputs(folder: Path, source: Source, prediction: dict[str, Any], over
     An earlier call's outputs of the same input are replaced. Any other file stays: a digest of the input is then part
     of the new ones' names.
     """
-
-    def is_own(path: Path, identity: str) -> bool:
-        return begins_with(path, beginning_of(identity)) and is_own_png(path.with_suffix(".png"), identity)
-
-    path = free_path(folder / f"{source.stem}.json", source.identity, is_own)
+    path = free_path(folder / f"{source.stem}.json", source.identity, {".json": is_own, ".png": is_own_png})
     save_png(path.with_suffix(".png"), Image.fromarray(overlay), source.identity)
     groups = json.dumps(as_coco(prediction)).removeprefix("{")
     path.write_text(f"{beginning_of(source.identity)}, {groups}")
     return path.with_suffix(".png")
 
 
+def is_own(path: Path, identity: str) -> bool:
+    return begins_with(path, beginning_of(identity))
+
+
 def beginning_of(identity: str) -> str:
     return f'{{"input": "{identity}"'
 
 
-def free_path(path: Path, identity: str, is_own: Callable[[Path, str], bool]) -> Path:
+def free_path(path: Path, identity: str, owners: Mapping[str, Owner]) -> Path:
     """The first of ``STEM``, ``STEM-DIGEST``, ``STEM-DIGEST-2``, ... that no file but this input's own has.
 
     The folder is made.
@@ -151,13 +162,22 @@ def free_path(path: Path, identity: str, is_own: Callable[[Path, str], bool]) ->
     Args:
         path: With the stem.
         identity: Of the input.
-        is_own: Whether what may be written over at a path is nothing but an earlier call's output of that input.
+        owners: Of each suffix that is written, whether a file is an earlier call's output of that input.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     marked = f"{path.stem}-{identity[:8]}"
     numbered = (f"{marked}-{number}" for number in itertools.count(2))
     candidates = (path.with_name(f"{stem}{path.suffix}") for stem in itertools.chain((path.stem, marked), numbered))
-    return next(candidate for candidate in candidates if is_own(candidate, identity))
+    return next(
+        candidate
+        for candidate in candidates
+        if all(is_free(candidate.with_suffix(suffix), identity, owns) for suffix, owns in owners.items())
+    )
+
+
+def is_free(path: Path, identity: str, owns: Owner) -> bool:
+    """Whether a path may be written to: nothing lies there, or an empty file, or this input's own."""
+    return not path.exists() or (path.is_file() and (path.stat().st_size == 0 or owns(path, identity)))
 
 
 def digest_of(name: str) -> str:
@@ -165,13 +185,9 @@ def digest_of(name: str) -> str:
 
 
 def begins_with(path: Path, beginning: str) -> bool:
-    """Whether a text file, which may have broken off later, does; true where there is none, or an empty one."""
-    if not path.exists():
-        return True
-    if not path.is_file():
-        return False
+    """Whether a text file, which may have broken off later, does."""
     with open(path, "rb") as file:
-        return file.read(len(beginning.encode())) in (beginning.encode(), b"")
+        return file.read(len(beginning.encode())) == beginning.encode()
 
 
 def save_png(path: Path, image: Image.Image, identity: str) -> None:
@@ -182,11 +198,8 @@ def save_png(path: Path, image: Image.Image, identity: str) -> None:
 
 
 def is_own_png(path: Path, identity: str) -> bool:
-    """Whether a PNG, which may have broken off later, tells that it was made from this input.
-
-    True where there is none, or an empty file.
-    """
-    return not path.exists() or (path.is_file() and path.stat().st_size == 0) or mark_of(path) == identity
+    """Whether a PNG, which may have broken off later, tells that it was made from this input."""
+    return mark_of(path) == identity
 
 
 def mark_of(path: str | Path) -> str | None:

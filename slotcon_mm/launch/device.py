@@ -11,6 +11,7 @@ import sys
 import torch
 from mmengine.device import get_device
 
+from slotcon_mm.checkpoints.bounded_memory import first_line
 from slotcon_mm.host_fixes import keep_models_on_the_cpu
 from slotcon_mm.launch.gpu_kernels import expect_kernels
 
@@ -95,10 +96,6 @@ def device_named(name: str | None) -> str:
             f"expected a device that torch can use, got {name}: {first_line(error)}; cpu always is one"
         ) from None
     return name
-
-
-def first_line(error: Exception) -> str:
-    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def memory_of_smallest_gpu() -> float:

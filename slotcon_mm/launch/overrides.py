@@ -16,6 +16,7 @@ from slotcon_mm.launch.leftovers import leftovers, strange_arguments
 
 __all__ = ["expect_known_arguments", "keys_of", "merge_overrides"]
 
+NO_LITERAL = object()
 PATHS = ("ann_file", "data_root", "load_from", "work_dir")  # last parts of keys
 # what MMEngine (0.10.7) reads of parts of a config that nothing builds
 READ_KEYS = {
@@ -154,10 +155,8 @@ def parse_value(text: str, present: Any, *, is_path: bool = False) -> Any:
     if isinstance(present, list | tuple) and present and all(isinstance(one, str) for one in present):
         return parse_texts(text)
     is_bracketed = text[:1] + text[-1:] in ("[]", "()", "{}")
-    try:
-        literal = ast.literal_eval(text)
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
-        literal = None
+    literal = literal_in(text)
+    if literal is NO_LITERAL:
         if not is_bracketed and (isinstance(present, str) or os.sep in text):
             return text
         return parse_as_mmengine(text)
@@ -166,25 +165,35 @@ def parse_value(text: str, present: Any, *, is_path: bool = False) -> Any:
     return list(literal) if isinstance(literal, tuple) and not is_bracketed else literal
 
 
-def parse_texts(text: str) -> list[str]:
-    """A list of texts: a Python literal of them, or cut at commas; spaces within stay."""
+def literal_in(text: str) -> Any:
+    """The value of a Python literal; ``NO_LITERAL`` of other text."""
     try:
-        literal = ast.literal_eval(text)
+        return ast.literal_eval(text)
     except (ValueError, SyntaxError, MemoryError, RecursionError):
-        literal = None
+        return NO_LITERAL
+
+
+def parse_texts(text: str) -> list[str] | None:
+    """A list of texts: a Python literal of them, or cut at commas; spaces within stay. None of ``None``."""
+    literal = literal_in(text)
+    if literal is None:
+        return None
     if isinstance(literal, list | tuple) and all(isinstance(one, str) for one in literal):
         return [*literal]
     if isinstance(literal, str):
         return [literal]
-    bare = text[1:-1] if text[:1] + text[-1:] in ("[]", "()") else text
-    return [part.strip() for part in bare.split(",")]
+    return cut(text[1:-1] if text[:1] + text[-1:] in ("[]", "()") else text)
+
+
+def cut(text: str) -> list[str]:
+    return [part.strip() for part in text.split(",")]
 
 
 def parse_as_mmengine(text: str) -> Any:
     """``[a, b]`` and ``true`` and the like, in the spelling that MMEngine's own option takes; spaces within stay."""
     is_plain_list = text[:1] + text[-1:] in ("[]", "()") and not set(text[1:-1]) & set("[](){}")
     if is_plain_list:
-        parts = [DictAction._parse_int_float_bool(part.strip()) for part in text[1:-1].split(",") if part.strip()]
+        parts = [DictAction._parse_int_float_bool(part) for part in cut(text[1:-1]) if part]
         return parts if text[0] == "[" else tuple(parts)
     return DictAction._parse_iterable(text) if "," in text or text.startswith(("[", "(")) else (
         DictAction._parse_int_float_bool(text)

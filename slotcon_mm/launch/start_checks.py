@@ -92,7 +92,7 @@ def check_start(runner: Runner, given: GivenWeights | None = None) -> None:
         try_labeled_samples(parts.train)
         try_labeled_samples(parts.held_out)
     if runner.cfg.get("default_scope") in HOSTS:
-        say_what_is_turned(runner)
+        say_what_is_turned(runner, loader.dataset)
     say_what_schedules_miss(runner)
     resume, path = bool(runner.cfg.get("resume")), runner.cfg.get("load_from")
     expect_same_on_all_ranks("checkpoint to start from", f"{path} (resume: {resume})")
@@ -160,9 +160,7 @@ def open_training_images(runner: Runner) -> Any:
         ) from None
 
 
-def say_what_is_turned(runner: Runner) -> None:
-    dataset = runner.train_loop.dataloader.dataset
-
+def say_what_is_turned(runner: Runner, dataset: Any) -> None:
     def path_of(index: int) -> str:
         return str((dataset.get_data_info(index) or {}).get("img_path"))
 

@@ -6,12 +6,11 @@ from collections.abc import Callable
 from typing import TypeVar
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
 
 from slotcon_mm.models.algorithms.grouping_algorithm import GroupingAlgorithm
 from slotcon_mm.models.necks.grouping_neck import Grouping
-from slotcon_mm.models.patches import patch_of, up_to_multiple
+from slotcon_mm.models.patches import at_size, patch_of, up_to_multiple
 
 __all__ = ["at_fitting_size", "group_at_fitting_size"]
 
@@ -41,9 +40,8 @@ def at_fitting_size(
     up = [up_to_multiple((height, width), multiple) for multiple in multiples]
     refused: Exception | None = None
     for size in dict.fromkeys([*up, views]):
-        fitting = images if size == (height, width) else F.interpolate(images, size, mode="bilinear", antialias=True)
         try:
-            return network(fitting)
+            return network(at_size(images, size))
         except (RuntimeError, AssertionError) as error:
             if isinstance(error, torch.cuda.OutOfMemoryError):
                 raise

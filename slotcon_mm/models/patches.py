@@ -6,7 +6,7 @@ import torch.nn.functional as F
 from mmpretrain.models import VisionTransformer
 from torch import Tensor, nn
 
-__all__ = ["at_whole_patches", "patch_of", "up_to_multiple"]
+__all__ = ["at_size", "at_whole_patches", "patch_of", "up_to_multiple"]
 
 
 def patch_of(backbone: nn.Module) -> int:
@@ -20,7 +20,11 @@ def patch_of(backbone: nn.Module) -> int:
 
 def at_whole_patches(images: Tensor, backbone: nn.Module) -> Tensor:
     """Images (B, 3, H, W) at the next size of whole patches, so that the network's map is that of these images."""
-    size = up_to_multiple(images.shape[-2:], patch_of(backbone))
+    return at_size(images, up_to_multiple(images.shape[-2:], patch_of(backbone)))
+
+
+def at_size(images: Tensor, size: tuple[int, ...]) -> Tensor:
+    """Images (B, 3, H, W), resized where they are of another size."""
     return images if size == tuple(images.shape[-2:]) else F.interpolate(images, size, mode="bilinear", antialias=True)
 
 

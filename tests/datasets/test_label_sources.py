@@ -39,3 +39,11 @@ def test_a_folder_needs_a_label_set(tmp_path):
         open_labels(str(tmp_path / "maps.json"), None)
     assert open_labels(str(tmp_path / "maps.json"), "scenes").instances is None
     assert Path(open_labels(str(tmp_path / "maps.json"), "scenes").labels) == tmp_path / "maps.json"
+
+
+def test_label_maps_among_the_images_are_no_images(tmp_path):
+    source = open_labels(str(tmp_path), "voc-21")
+    files = [str(tmp_path / name) for name in ("a.jpg", "a.png", "b.jpg")]
+    assert source.images_among(files, str(tmp_path)) == [files[0], files[2]]
+    with pytest.raises(ValueError, match=r"for each of 1 files below .* the file itself as its label map"):
+        source.images_among(files[1:2], str(tmp_path))

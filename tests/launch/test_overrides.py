@@ -90,6 +90,7 @@ def test_no_overrides_are_fine():
         ("train_dataloader.dataset.folders=[2017,2018]", ["2017", "2018"]),
         ("train_dataloader.dataset.folders=2017", ["2017"]),
         ("train_dataloader.dataset.folders=['a,b']", ["a,b"]),
+        ("train_dataloader.dataset.folders=None", None),
         ("train_dataloader.dataset.data_root=(new) images/x", "(new) images/x"),
         ("work_dir=2024", "2024"),
         ("work_dir=a,b", "a,b"),

@@ -17,7 +17,7 @@ from slotcon_mm.atomic_files import write_atomically
 from slotcon_mm.checks import expect_positive
 from slotcon_mm.datasets.check.examine import Finding, examine
 from slotcon_mm.datasets.check.parallel import map_surviving
-from slotcon_mm.datasets.image_lists import find_images
+from slotcon_mm.datasets.image_lists import find_images, lines_of
 from slotcon_mm.datasets.image_samples import too_dark, what_is_odd
 
 __all__ = ["Report", "check_folder"]
@@ -127,11 +127,7 @@ def write_lists(findings: Sequence[Finding], out_dir: Path) -> Report:
     kept = {first for first, *_ in by_content.values()}
     clean = [found.name for found in findings if found.name in kept and "\n" not in found.name]
     for name, rows in dict(bad=bad, odd=odd, duplicates=duplicates).items():
-        write_atomically(out_dir / f"{name}.txt", lines(f"{one}\t{other}" for one, other in rows))
-    write_atomically(out_dir / CLEAN, lines(clean))
+        write_atomically(out_dir / f"{name}.txt", lines_of(f"{one}\t{other}" for one, other in rows))
+    write_atomically(out_dir / CLEAN, lines_of(clean))
     too_dark_ones = too_dark([found.highest for found in findings if found.highest])
     return Report(len(findings), bad, odd, duplicates, too_dark_ones, out_dir / CLEAN)
-
-
-def lines(texts: Iterator[str] | Sequence[str]) -> bytes:
-    return b"".join(os.fsencode(text) + b"\n" for text in texts)
