@@ -140,18 +140,28 @@ def train(runner: Runner) -> None:
         with signals_noted(), objects_shared_with_workers():
             runner.train()
     except (RuntimeError, OSError, EOFError) as error:
-        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise RunStoppedError(
-                f"expected free space for {runner.work_dir}, got: {error.strerror}. Make room, then continue with "
-                "--resume"
-            ) from error
-        if isinstance(error, RunStoppedError) or not tells_of_a_lost_worker(error):
+        try:
+            stopped = stopped_by(error, runner)
+        except RuntimeError as told:  # torch's handler of SIGCHLD raises wherever this process is, here too
+            stopped = stopped_by(told, runner)
+        if stopped is None:
             raise
-        reason = [type(error).__name__, *str(error).strip().splitlines()][-1]
-        raise RunStoppedError(
-            f"expected batches from the loader's workers, got: {reason} (is memory full, or /dev/shm? has the storage "
-            "stalled?). Continue with --resume; if it happens again, lower train_dataloader.num_workers"
-        ) from error
+        raise stopped from error
+
+
+def stopped_by(error: Exception, runner: Runner) -> RunStoppedError | None:
+    """What to tell the user; None where the error itself tells all."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return RunStoppedError(
+            f"expected free space for {runner.work_dir}, got: {error.strerror}. Make room, then continue with --resume"
+        )
+    if isinstance(error, RunStoppedError) or not tells_of_a_lost_worker(error):
+        return None
+    reason = [type(error).__name__, *str(error).strip().splitlines()][-1]
+    return RunStoppedError(
+        f"expected batches from the loader's workers, got: {reason} (is memory full, or /dev/shm? has the storage "
+        "stalled?). Continue with --resume; if it happens again, lower train_dataloader.num_workers"
+    )
 
 
 def tells_of_a_lost_worker(error: Exception) -> bool:

@@ -38,6 +38,25 @@ def test_a_lost_worker_is_said_with_what_to_do(error, said):
         training.train(SimpleNamespace(cfg=OF_ANOTHER_MODEL, train=fail))
 
 
+def test_a_worker_whose_end_is_told_while_its_broken_batch_is_handled_is_said_too(monkeypatch):
+    told = RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed.")
+    look, calls = training.tells_of_a_lost_worker, []
+
+    def interrupted(error: Exception) -> bool:
+        calls.append(error)
+        if len(calls) == 1:  # torch's handler of SIGCHLD
+            raise told
+        return look(error)
+
+    def fail() -> None:
+        raise ConnectionResetError(104, "Connection reset by peer")
+
+    monkeypatch.setattr(training, "tells_of_a_lost_worker", interrupted)
+    with pytest.raises(RunStoppedError, match=r"got: DataLoader worker \(pid 7\) is killed.*Continue with --resume"):
+        training.train(SimpleNamespace(cfg=OF_ANOTHER_MODEL, train=fail))
+    assert calls[1] is told
+
+
 def test_a_resumed_run_keeps_its_seed_and_says_so():
     config = Config(dict(randomness=dict(seed=1, deterministic=True)))
     assert training.set_seed(config, 5) == "--resume: the seed stays 5; 1 is left out"
