@@ -14,6 +14,7 @@ from slotcon_mm.checkpoints.contents import flat_tensors, groups_beside
 from slotcon_mm.checkpoints.fit import check_fit
 from slotcon_mm.checkpoints.names.families import Known, naming_of
 from slotcon_mm.checkpoints.names.tables import ours_of
+from slotcon_mm.checkpoints.network_facts import grid_noted
 from slotcon_mm.checkpoints.positions import fit_positions
 from slotcon_mm.checkpoints.safe_loading import meta_of
 from slotcon_mm.checks import listing
@@ -58,7 +59,7 @@ def backbone_for(
         check_fit(inner, everything, every=True)  # which names both
     meta = meta_of(checkpoint)
     chosen, side = best(found, source, noted_source(meta))
-    tensors, resized = with_positions(chosen.tensors, inner, target, grid)
+    tensors, resized = with_positions(chosen.tensors, inner, target, grid, grid_noted(checkpoint))
     # MAE's mask token is its decoder's: of three dimensions, or of another width
     tensors = {k: v for k, v in tensors.items() if v.shape == inner[k].shape or not is_own(k, target)}
     tensors = {name: in_shape(value, inner[name]) for name, value in tensors.items()}
@@ -79,7 +80,11 @@ def backbone_for(
 
 
 def with_positions(
-    tensors: dict[str, Tensor], network: Mapping[str, Tensor], target: Known | None, grid: tuple[int, int] | None
+    tensors: dict[str, Tensor],
+    network: Mapping[str, Tensor],
+    target: Known | None,
+    grid: tuple[int, int] | None,
+    noted: tuple[int, int] | None,
 ) -> tuple[dict[str, Tensor], str | None]:
     if target is None:
         return tensors, None
@@ -93,6 +98,7 @@ def with_positions(
         class_token=names.get("cls_token", ""),
         grid=grid,
         antialias="register_tokens" in names,  # as DINOv2 does with registers, and not without
+        noted=noted,
     )
 
 

@@ -20,6 +20,7 @@ __all__ = [
     "facts_in",
     "facts_of_checkpoint",
     "facts_of_config",
+    "grid_noted",
 ]
 
 NETWORK = "network"  # key in a checkpoint's meta
@@ -89,6 +90,32 @@ def facts_in(checkpoint: Mapping[str, Any]) -> dict[str, Any] | None:
         if isinstance(noted, dict) and is_complete(noted):
             return noted
     return None
+
+
+def grid_noted(checkpoint: Mapping[str, Any]) -> tuple[int, int] | None:
+    """H, W of the position embeddings of a file that notes its network's images and patches."""
+    noted = facts_in(checkpoint)
+    try:
+        config = config_in_file(checkpoint) if noted is None else None
+    except ValueError:
+        return None
+    if config is not None:
+        backbone = with_defaults(config["model"]["backbone"], str(config.get("default_scope") or "mmpretrain"))
+    else:
+        backbone = noted["backbone"] if noted else {}
+    sizes = [sides_of(backbone.get(name)) for name in ("img_size", "patch_size")]
+    if None in sizes:
+        return None
+    (height, width), (rows, columns) = sizes  # type: ignore[misc]
+    return height // rows, width // columns
+
+
+def sides_of(size: Any) -> tuple[int, int] | None:
+    """Of a number, or of (height, width)."""
+    pair = list(size) if isinstance(size, list | tuple) else [size, size]
+    if len(pair) != 2 or not all(isinstance(side, int) and side > 0 for side in pair):
+        return None
+    return pair[0], pair[1]
 
 
 def is_complete(noted: Mapping[str, Any]) -> bool:

@@ -12,6 +12,8 @@ from slotcon_mm.models.layers.position_embeddings import resize_positions
 
 __all__ = ["fit_positions", "without_class_position"]
 
+MOST_EXTRA = 2  # embeddings of class and distillation tokens
+
 
 def fit_positions(
     tensors: Mapping[str, Tensor],
@@ -21,6 +23,7 @@ def fit_positions(
     class_token: str,
     grid: tuple[int, int] | None,
     antialias: bool,
+    noted: tuple[int, int] | None = None,
 ) -> tuple[dict[str, Tensor], str | None]:
     """Replaces position embeddings that are of another grid, or that give the class token a place or none.
 
@@ -34,14 +37,21 @@ def fit_positions(
         class_token: Name of the class token; empty where the network has none.
         grid: H, W of the network's embeddings; None where they are square.
         antialias: See ``resize_positions``.
+        noted: H, W of the file's embeddings, where it notes them: as many tokens may be of another grid. Else they are
+            the network's if their shapes are the same, or square.
 
     Returns:
         All tensors; a line that says what was resized. Embeddings whose grid cannot be told stay as they are.
     """
     given, wanted = tensors.get(positions), network.get(positions)
-    if given is None or wanted is None or given.dim() != 3 or given.shape == wanted.shape:
+    if given is None or wanted is None or given.dim() != 3:
         return dict(tensors), None
-    old_grid, new_grid = square_grid(given.shape[1]), grid or square_grid(wanted.shape[1])
+    if noted is not None and not 0 <= given.shape[1] - math.prod(noted) <= MOST_EXTRA:
+        noted = None  # of patches that overlap, say
+    new_grid = grid or square_grid(wanted.shape[1])
+    if given.shape == wanted.shape and noted in (None, new_grid):
+        return dict(tensors), None
+    old_grid = noted or square_grid(given.shape[1])
     if old_grid is None or new_grid is None:
         return dict(tensors), None
     old_extra = given.shape[1] - math.prod(old_grid)

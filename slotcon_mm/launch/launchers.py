@@ -9,6 +9,14 @@ from torch import distributed
 
 __all__ = ["leave_processes", "number_of_processes", "prepare_process"]
 
+OPEN_MPI = "OMPI_COMM_WORLD_"
+# by launcher: what it sets that MMEngine reads, first the number of processes; and how to start with it
+LAUNCHERS = {
+    "pytorch": (("WORLD_SIZE", "RANK"), "torchrun (python -m torch.distributed.run) or tools/dist_*.sh"),
+    "slurm": (("SLURM_NTASKS", "SLURM_PROCID", "SLURM_NODELIST"), "srun or tools/slurm_*.sh"),
+    "mpi": (tuple(OPEN_MPI + name for name in ("SIZE", "RANK", "LOCAL_RANK")), "Open MPI's mpirun or tools/dist_*.sh"),
+}
+
 
 def prepare_process(launcher: str, local_rank: int) -> int:
     """Sets what MMEngine (0.10.7) reads; returns the number of this process's GPU.
@@ -20,12 +28,12 @@ def prepare_process(launcher: str, local_rank: int) -> int:
     Raises:
         ValueError: The launcher's environment lacks what is needed.
     """
+    number_of_processes(launcher)
     if launcher == "slurm":
         prepare_slurm_task()
     elif launcher == "mpi":
         prepare_mpi_process()
     else:
-        number_of_processes(launcher)
         os.environ.setdefault("LOCAL_RANK", str(local_rank))
     return 0 if launcher == "none" else int(os.environ["LOCAL_RANK"])
 
@@ -41,15 +49,10 @@ def prepare_mpi_process() -> None:
 
     On one machine the address of the first process is known; MMEngine wants it in any case.
     """
-    name = "OMPI_COMM_WORLD_LOCAL_RANK"
-    if name not in os.environ:
-        raise ValueError(
-            f"expected Open MPI's {name} in the environment for --launcher mpi, got none: start with Open MPI's "
-            "mpirun, or with tools/dist_train.sh"
-        )
+    name = OPEN_MPI + "LOCAL_RANK"
     os.environ[name] = os.environ["LOCAL_RANK"] = own_device(os.environ[name])
     if "MASTER_ADDR" not in os.environ:
-        here, everywhere = (os.environ.get(f"OMPI_COMM_WORLD_{size}") for size in ("LOCAL_SIZE", "SIZE"))
+        here, everywhere = (os.environ.get(OPEN_MPI + size) for size in ("LOCAL_SIZE", "SIZE"))
         if here != everywhere:
             raise ValueError(
                 f"expected MASTER_ADDR for --launcher mpi on several machines ({here} of {everywhere} processes are on "
@@ -64,16 +67,21 @@ def own_device(local_rank: str) -> str:
 
 
 def number_of_processes(launcher: str) -> int:
-    """Of the whole job, which the launcher's environment tells before the processes know of each other."""
-    variables = {"pytorch": "WORLD_SIZE", "slurm": "SLURM_NTASKS", "mpi": "OMPI_COMM_WORLD_SIZE"}
-    if launcher not in variables:
+    """Of the whole job, which the launcher's environment tells before the processes know of each other.
+
+    Raises:
+        ValueError: The environment lacks what the launcher sets for each process.
+    """
+    if launcher not in LAUNCHERS:
         return 1
-    if variables[launcher] not in os.environ:
+    names, start = LAUNCHERS[launcher]
+    missing = [name for name in names if name not in os.environ]
+    if missing:
         raise ValueError(
-            f"expected {variables[launcher]} in the environment for --launcher {launcher}, got none: start with "
-            "torchrun (python -m torch.distributed.run) or tools/dist_*.sh"
+            f"expected {' and '.join(missing)} in the environment for --launcher {launcher}, got none: start with "
+            f"{start}"
         )
-    return int(os.environ[variables[launcher]])
+    return int(os.environ[names[0]])
 
 
 def leave_processes() -> None:

@@ -17,6 +17,7 @@ from other_libraries import as_map, expect_same_features, lived_in, load_file, p
 from torch import Tensor, nn
 
 from slotcon_mm.checkpoints.foreign import backbone_for
+from slotcon_mm.checkpoints.network_facts import facts_of_config
 from slotcon_mm.models import RegisterVisionTransformer, TimmFeatures
 
 State = dict[str, Tensor]
@@ -240,6 +241,15 @@ def test_any_backbone_of_mmpretrain_from_its_own_checkpoints(name, tmp_path):
     assert (found.source, found.step, found.library) == ("backbone", 8, "")
     assert {name for name, value in ours.state_dict().items() if not value.equal(theirs.state_dict()[name])} == set()
     assert found.notes == ("not used: head (1 tensors)",)
+
+
+def test_as_many_patches_of_another_grid_are_resized_where_the_file_notes_its_grid():
+    wide = dict(type="VisionTransformer", arch=ARCH, img_size=(32, 128))
+    source, network = lived_in(MMPRETRAIN_MODELS.build(dict(wide))), VisionTransformer(ARCH, img_size=64)
+    meta = dict(network=facts_of_config(dict(model=dict(backbone=wide))))
+    found = backbone_for(network.state_dict(), dict(state_dict=source.state_dict(), meta=meta))
+    assert found.notes == ("position embeddings resized from 2 x 8 to 4 x 4 (bicubic)",)
+    assert not found.tensors["pos_embed"].equal(source.pos_embed)
 
 
 def test_norms_that_only_detectors_have_stay_and_are_said():

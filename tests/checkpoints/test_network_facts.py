@@ -15,6 +15,7 @@ from slotcon_mm.checkpoints.network_facts import (
     facts_in,
     facts_of_checkpoint,
     facts_of_config,
+    grid_noted,
 )
 from slotcon_mm.checkpoints.plain_values import is_plain
 from slotcon_mm.checkpoints.safe_loading import load_from_safe_local
@@ -86,6 +87,28 @@ def test_where_it_is_unknown_the_reason_is_said(checkpoint, reason):
 
 def test_facts_of_that_form_are_taken():
     assert facts_of_checkpoint(dict(meta={NETWORK: noted()})) == noted()
+
+
+@pytest.mark.parametrize(
+    ("sizes", "grid"),
+    [
+        (dict(img_size=(144, 256)), (9, 16)),
+        (dict(img_size=[32, 64], patch_size=8), (4, 8)),
+        (dict(img_size=224, patch_size=14), (16, 16)),
+        (dict(img_size="large"), None),
+    ],
+)
+def test_the_grid_of_a_vision_transformer_is_noted_by_its_config_and_its_export(sizes, grid):
+    backbone = dict(type="VisionTransformer", arch="deit-tiny", **sizes)
+    config = Config(dict(default_scope="mmpretrain", model=dict(type="slotcon_mm.SlotCon", backbone=backbone)))
+    assert grid_noted(dict(meta=dict(cfg=config.pretty_text))) == grid
+    if grid:
+        assert grid_noted(dict(meta={NETWORK: facts_of_config(config)})) == grid
+
+
+@pytest.mark.parametrize("checkpoint", [{}, dict(meta=dict(cfg="a = (")), dict(meta={NETWORK: noted()})])
+def test_other_files_note_no_grid(checkpoint):
+    assert grid_noted(checkpoint) is None
 
 
 def test_a_network_of_torchvision_is_that_of_an_mm_config():

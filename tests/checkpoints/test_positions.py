@@ -31,6 +31,24 @@ def test_a_grid_that_is_not_square_is_filled_by_rows():
     assert "from 3 x 3 to 3 x 5" in note
 
 
+@pytest.mark.parametrize(("noted", "grid"), [((2, 8), None), ((4, 4), (2, 8)), ((2, 8), (8, 2))])
+def test_as_many_embeddings_of_another_grid_are_resized_all_the_same(noted, grid):
+    given = torch.randn(1, 1 + 16, 4)
+    found, note = fit(given, (1, 1 + 16, 4), grid=grid, noted=noted)
+    plane = given[:, 1:].reshape(1, *noted, 4).permute(0, 3, 1, 2)
+    expected = torch.nn.functional.interpolate(plane, size=grid or (4, 4), mode="bicubic")
+    torch.testing.assert_close(found["pos_embed"][:, 1:], expected.flatten(2).transpose(1, 2))
+    assert "resized from {} x {} to {} x {}".format(*noted, *(grid or (4, 4))) in note
+
+
+@pytest.mark.parametrize("noted", [None, (2, 8), (5, 5)])
+def test_embeddings_of_the_networks_own_grid_stay(noted):
+    given = torch.randn(1, 1 + 16, 4)
+    found, note = fit(given, (1, 1 + 16, 4), grid=(2, 8), noted=noted)
+    assert found["pos_embed"].equal(given)
+    assert note is None
+
+
 def test_a_shrinking_grid_is_smoothed_where_that_is_asked_for():
     given = torch.randn(1, 64, 2)
     smooth, note = fit(given, (1, 4, 2), antialias=True)

@@ -111,6 +111,7 @@ def test_one_process_of_torchs_launcher_makes_a_gloo_group_without_a_gpu(monkeyp
 
 
 def test_other_launchers_need_a_gpu(monkeypatch):
-    monkeypatch.setenv("SLURM_LOCALID", "0")
+    for name, value in dict(SLURM_NTASKS="1", SLURM_PROCID="0", SLURM_NODELIST="here", SLURM_LOCALID="0").items():
+        monkeypatch.setenv(name, value)
     with pytest.raises(ValueError, match="expected launcher 'pytorch' without an accelerator, got 'slurm'"):
         start_processes("slurm", 0, "cpu")

@@ -7,9 +7,10 @@ import os
 import pytest
 import torch
 
-from slotcon_mm.launch.launchers import number_of_processes, prepare_process
+from slotcon_mm.launch.launchers import LAUNCHERS, number_of_processes, prepare_process
 
-NAMES = ("LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT", "SLURM_LOCALID", "SLURM_JOB_ID")
+NAMES = ("LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT", "SLURM_LOCALID", "SLURM_JOB_ID", *LAUNCHERS["pytorch"][0],
+         *LAUNCHERS["slurm"][0])  # fmt: skip
 MPI_NAMES = tuple(f"OMPI_COMM_WORLD_{name}" for name in ("LOCAL_RANK", "LOCAL_SIZE", "SIZE", "RANK"))
 
 
@@ -26,10 +27,16 @@ def in_mpi(monkeypatch: pytest.MonkeyPatch, *, local_rank: int, local_size: int 
         monkeypatch.setenv(name, str(value))
 
 
+def in_slurm(monkeypatch: pytest.MonkeyPatch, *, local_rank: int) -> None:
+    task = dict(NTASKS=4, PROCID=local_rank, NODELIST="node[1-2]", LOCALID=local_rank)
+    for name, value in task.items():
+        monkeypatch.setenv(f"SLURM_{name}", str(value))
+
+
 @pytest.mark.parametrize(("visible", "local_rank"), [(1, 0), (4, 3)])
 def test_a_slurm_task_that_sees_one_gpu_takes_it(monkeypatch, visible, local_rank):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: visible)
-    monkeypatch.setenv("SLURM_LOCALID", "3")
+    in_slurm(monkeypatch, local_rank=3)
     monkeypatch.setenv("SLURM_JOB_ID", "1234567")
     assert prepare_process("slurm", 0) == local_rank
     assert os.environ["SLURM_LOCALID"] == os.environ["LOCAL_RANK"] == str(local_rank)
@@ -37,7 +44,7 @@ def test_a_slurm_task_that_sees_one_gpu_takes_it(monkeypatch, visible, local_ran
 
 
 def test_a_port_that_is_given_stays(monkeypatch):
-    monkeypatch.setenv("SLURM_LOCALID", "0")
+    in_slurm(monkeypatch, local_rank=0)
     monkeypatch.setenv("MASTER_PORT", "29999")
     prepare_process("slurm", 0)
     assert os.environ["MASTER_PORT"] == "29999"
@@ -68,13 +75,9 @@ def test_several_machines_need_an_address(monkeypatch):
     assert os.environ["MASTER_ADDR"] == "node7"
 
 
-def test_another_mpi_is_refused():
-    with pytest.raises(ValueError, match=r"expected Open MPI's OMPI_COMM_WORLD_LOCAL_RANK.*dist_train\.sh"):
-        prepare_process("mpi", 0)
-
-
 def test_torchruns_rank_is_kept_and_an_older_launchers_is_taken(monkeypatch):
     monkeypatch.setenv("WORLD_SIZE", "4")
+    monkeypatch.setenv("RANK", "2")
     assert prepare_process("pytorch", 2) == 2
     monkeypatch.setenv("LOCAL_RANK", "3")
     assert prepare_process("pytorch", 0) == 3
@@ -85,18 +88,26 @@ def test_a_single_process_uses_the_first_device_it_sees(monkeypatch):
     assert prepare_process("none", 0) == 0
 
 
-@pytest.mark.parametrize(
-    ("launcher", "name"), [("pytorch", "WORLD_SIZE"), ("slurm", "SLURM_NTASKS"), ("mpi", "OMPI_COMM_WORLD_SIZE")]
-)
-def test_each_launcher_tells_the_number_of_processes(monkeypatch, launcher, name):
-    monkeypatch.setenv(name, "6")
+@pytest.mark.parametrize("launcher", LAUNCHERS)
+def test_each_launcher_tells_the_number_of_processes(monkeypatch, launcher):
+    for name, value in zip(LAUNCHERS[launcher][0], ("6", "2", "1"), strict=False):
+        monkeypatch.setenv(name, value)
     assert number_of_processes(launcher) == 6
     assert number_of_processes("none") == 1
 
 
-def test_a_launcher_that_did_not_start_the_process_is_said(monkeypatch):
-    monkeypatch.delenv("WORLD_SIZE", raising=False)
-    with pytest.raises(
-        ValueError, match=r"WORLD_SIZE in the environment for --launcher pytorch, got none: start with torchrun"
-    ):
-        prepare_process("pytorch", 0)
+@pytest.mark.parametrize(
+    ("launcher", "there", "said"),
+    [
+        ("pytorch", (), r"expected WORLD_SIZE and RANK in .* --launcher pytorch, got none: start with torchrun"),
+        ("pytorch", ("WORLD_SIZE",), "expected RANK in "),
+        ("slurm", (), r"SLURM_NTASKS and SLURM_PROCID and SLURM_NODELIST.*start with srun or tools/slurm_\*\.sh"),
+        ("slurm", ("SLURM_NTASKS", "SLURM_NODELIST"), "expected SLURM_PROCID in "),  # sbatch without srun
+        ("mpi", ("WORLD_SIZE", "PMI_SIZE"), r"OMPI_COMM_WORLD_LOCAL_RANK.*Open MPI's mpirun or tools/dist_"),
+    ],
+)
+def test_a_launcher_that_did_not_start_the_process_is_said(monkeypatch, launcher, there, said):
+    for name in there:
+        monkeypatch.setenv(name, "2")
+    with pytest.raises(ValueError, match=said):
+        prepare_process(launcher, 0)
