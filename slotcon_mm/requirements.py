@@ -27,7 +27,8 @@ def require(*modules: str, purpose: str) -> None:
         if not is_installed(module):
             raise ImportError(
                 f"{purpose} needs {module}, which is not installed. In a checkout of slotcon_mm run\n"
-                f"    {COMMANDS[module]}"
+                f"    {COMMANDS[module]}\n"
+                "or elsewhere install the version that its tools/constraints.txt names, mmcv with --no-build-isolation"
             )
 
 

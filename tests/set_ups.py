@@ -8,7 +8,7 @@ import subprocess
 from pathlib import Path
 
 REPOSITORY = Path(__file__).parents[1]
-SOURCED = ("stacks.sh", "base_python.sh", "mmcv_wheel.sh", "gpu_support.sh")
+SOURCED = ("stacks.sh", "base_python.sh", "mmcv_wheel.sh", "gpu_support.sh", "steps.sh")
 PINS = {"original": "constraints.txt", "onedl": "constraints-onedl.txt"}
 
 # of what setup_env.sh may call, that which macOS has
@@ -36,6 +36,15 @@ def stand_in(folder: Path, name: str, script: str) -> Path:
 
 
 def set_up(checkout: Path, *arguments: str, free_gb: int = 100, **environment: str) -> subprocess.CompletedProcess:
+    process = start_set_up(checkout, *arguments, free_gb=free_gb, **environment)
+    try:
+        out, err = process.communicate(timeout=120)
+    finally:
+        process.kill()
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+def start_set_up(checkout: Path, *arguments: str, free_gb: int = 100, **environment: str) -> subprocess.Popen:
     disk = f"/dev/x 9 9 {free_gb * 1024**2} 9% /"  # none of these tests asks the real disk for room
     stand_in(checkout.parent / "bin", "df", f'[ "$1" = -Pk ] && printf "%s\\n" Filesystem "{disk}"')
     hidden = ("PYTHON", "VIRTUAL_ENV", "CONDA_PREFIX", "CUDA_VISIBLE_DEVICES", "TORCH_CUDA_ARCH_LIST")
@@ -44,15 +53,16 @@ def set_up(checkout: Path, *arguments: str, free_gb: int = 100, **environment: s
     env["SLOTCON_CACHE"] = str(checkout.parent / "cache")
     env["PIP_CONFIG_FILE"] = "/dev/null"
     command = ["bash", str(checkout / "tools/setup_env.sh"), *arguments]
-    return subprocess.run(command, env={**env, **environment}, capture_output=True, text=True, timeout=120)
+    return subprocess.Popen(
+        command, env={**env, **environment}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
 
 
 def python_of(version: str, then: str = "exit 1") -> str:
     """A script that is a Python of that version as far as it is asked for it, and then does something else."""
-    asked = (
-        f'case "$*" in --version) echo "Python {version}.1"; exit ;; *"version_info[:2])") echo {version}; exit ;; esac'
-    )
-    return f"{asked}\n{then}"
+    whole = '*"import ensurepip, venv"* | *"import pip"* | "-I -c "*) exit ;;'  # it has what is looked for
+    asked = f'--version) echo "Python {version}.1"; exit ;; *"version_info[:2])") echo {version}; exit ;; {whole}'
+    return f'case "$*" in {asked} esac\n{then}'
 
 
 def only_pythons(checkout: Path, *versions: str) -> dict[str, str]:
@@ -72,7 +82,7 @@ def only_pythons(checkout: Path, *versions: str) -> dict[str, str]:
 
 def environment_of(checkout: Path, *, version: str = "3.12", holds: str | None = None) -> Path:
     """An environment of that Python that holds one distribution, notes what pip is asked, and builds nothing."""
-    note = 'case "$2" in pip) shift 2; printf "%s\\n" "$*" >>calls ;; esac'
+    note = 'case "$2" in pip) [ "$5" = list ] && exit 1; shift 2; printf "%s\\n" "$*" >>calls ;; esac'
     (checkout / ".venv/bin").mkdir(parents=True)
     python = stand_in(checkout / ".venv/bin", "python", python_of(version, note))
     if holds:

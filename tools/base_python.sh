@@ -2,24 +2,32 @@
 
 version_of() { "$1" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null || true; }
 
-# takes STACK PYTHON
-takes() { case " $(stacks_for "$(version_of "$2")") " in *" $1 "*) ;; *) return 1 ;; esac }
+# version_in ENVIRONMENT PACKAGE: of what is installed there; nothing where it is not
+version_in() {
+    { ls -d "$1"/lib/python*/site-packages/"$2"-*.dist-info 2>/dev/null || true; } | head -n 1 | sed "s|.*/$2-||; s|\.dist-info$||"
+}
 
-# find_base_python [STACK]: sets base_python, and stack: the originals where a Python for them is there, else the forks
+# takes STACK PYTHON
+takes() { [ -n "$1" ] && case " $(stacks_for "$(version_of "$2")") " in *" $1 "*) ;; *) return 1 ;; esac }
+
+# Debian and its kin have Python without these, in a package of its own
+makes_environments() { "$1" -c "import ensurepip, venv" 2>/dev/null; }
+
+# find_base_python [STACK]: sets base_python, and stack: the originals where a Python for them is there, else the forks;
+# of those that fit, the first that makes environments
 find_base_python() {
-    local candidate
+    local candidate candidates=(python3 python3.11 python3.12 python3.10 python3.13 python3.14 python) first="" first_stack=""
+    if [ -n "${PYTHON:-}" ]; then candidates=("$PYTHON"); fi
     for stack in ${1:-original onedl}; do
-        if [ -n "${PYTHON:-}" ]; then
-            base_python=$PYTHON
-            if takes "$stack" "$base_python"; then return; fi
-        else
-            for candidate in python3 python3.11 python3.12 python3.10 python3.13 python3.14 python; do
-                base_python=$candidate
-                if takes "$stack" "$base_python"; then return; fi
-            done
-        fi
+        for candidate in "${candidates[@]}"; do
+            takes "$stack" "$candidate" || continue
+            base_python=$candidate
+            if makes_environments "$candidate"; then return; fi
+            if [ -z "$first" ]; then first=$candidate first_stack=$stack; fi
+        done
     done
-    return 1
+    base_python=$first stack=$first_stack
+    [ -n "$first" ]
 }
 
 # how this system installs a Python that some stack takes, and its headers; nothing where it has none
@@ -41,12 +49,24 @@ system_command() {
 
 # advise_python [STACK]: one line for a machine without a Python that fits
 advise_python() {
-    local command download="CPython 3.12 (some 35 MB, into a folder of uv's in your home)"
+    local command uv_offer="" download="CPython 3.12 (some 35 MB, into a folder of uv's in your home)"
     command=$(system_command)
-    command -v uv >/dev/null 2>&1 || download="uv (some 25 MB, from the package index) and $download"
-    echo "expected Python $(pythons_of "${1:-}"), got ${PYTHON:-$(python3 --version 2>&1 || echo none)}:" \
-        "run this again with --python-from-uv, which downloads $download and changes nothing of the system," \
-        "or ${command:+run  $command  or }install one in another way, and name it by PYTHON=/path/to/python3.12"
+    if command -v uv >/dev/null 2>&1; then
+        uv_offer="run this again with --python-from-uv, which downloads $download"
+    elif [ -n "$(python_for_uv)" ]; then
+        uv_offer="run this again with --python-from-uv, which downloads uv (some 25 MB, from the package index) and $download"
+    fi
+    echo "expected Python $(pythons_of "${1:-}"), got ${PYTHON:-$(python3 --version 2>/dev/null || echo none)}:" \
+        "${uv_offer:+$uv_offer and changes nothing of the system, or }${command:+run  $command  or }install one in another" \
+        "way, and name it by PYTHON=/path/to/python3.12"
+}
+
+# one whose pip can install uv; nothing where there is none
+python_for_uv() {
+    local any
+    for any in ${PYTHON:+"$PYTHON"} python3 python; do
+        if makes_environments "$any"; then echo "$any"; return; fi
+    done
 }
 
 # find_uv FOLDER: sets uv; where there is none, to one that pip installs into FOLDER
@@ -56,25 +76,18 @@ find_uv() {
     if [ -n "$uv" ]; then return; fi
     uv=$1/bin/uv
     if [ -x "$uv" ]; then return; fi
-    for any in ${PYTHON:+"$PYTHON"} python3 python; do
-        rm -rf "$1"
-        if "$any" -m venv "$1" && "$1/bin/python" -m pip install --quiet --disable-pip-version-check uv; then return; fi
-    done
+    any=$(python_for_uv)
+    rm -rf "$1"
+    if [ -n "$any" ] && "$any" -m venv "$1" && "$1/bin/python" -m pip install --quiet --disable-pip-version-check uv; then return; fi
     rm -rf "$1"
     echo "error: expected uv, got neither one on PATH nor a Python whose pip could install it: see" \
         "https://docs.astral.sh/uv for its installer" >&2
     return 1
 }
 
-# whether pip is told where packages are or which to take, in ways that uv does not read
+# whether the environment's pip is told where packages are or which to take: in files, variables or an environment's own
+# settings, which uv does not read
 pip_has_settings_of_its_own() {
-    local file
-    [ -z "${PIP_INDEX_URL:-}${PIP_EXTRA_INDEX_URL:-}${PIP_FIND_LINKS:-}${PIP_NO_INDEX:-}${PIP_CONSTRAINT:-}${PIP_PROXY:-}" ] || return 0
-    [ "${PIP_CONFIG_FILE:-}" != /dev/null ] || return 1
-    for file in "${PIP_CONFIG_FILE:-}" /etc/pip.conf /etc/xdg/pip/pip.conf "$HOME/.pip/pip.conf" \
-        "${XDG_CONFIG_HOME:-$HOME/.config}/pip/pip.conf" "/Library/Application Support/pip/pip.conf" \
-        "$HOME/Library/Application Support/pip/pip.conf"; do
-        if [ -f "$file" ] && grep -qE '^ *(extra-)?index-url|^ *(find-links|no-index|constraint|proxy|trusted-host)' "$file"; then return 0; fi
-    done
-    return 1
+    "$python" -m pip --disable-pip-version-check config list 2>/dev/null |
+        grep -qE '\.(extra-index-url|index-url|find-links|no-index|constraint|proxy|trusted-host|cert|client-cert)='
 }

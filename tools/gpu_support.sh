@@ -29,7 +29,8 @@ at_least() {
 # check_gpus TORCH: says in one line why torch of that version would fail at its first step on this machine's GPUs
 check_gpus() {
     local driver capability newest="" needed_driver needed_capability cuda fix
-    local other="write torch==2.10.0 and torchvision==0.25.0 (CUDA 12.8) into tools/constraints.txt"
+    local pins=${constraints:-tools/constraints.txt}
+    local other="write torch==2.10.0 and torchvision==0.25.0 (CUDA 12.8) into $pins"
     local cpu="or set CUDA_VISIBLE_DEVICES=-1 for the CPU"
     read -r needed_driver needed_capability cuda <<<"$(needs_of_torch "$1")"
     driver=$(query_gpus driver_version | grep -E '^[0-9]+\.' | head -n 1 || true)
@@ -45,7 +46,7 @@ check_gpus() {
     done
     [ -n "$newest" ] || return 0
     if ! at_least "$newest" 7.0; then
-        other="write torch==2.10.0+cu126 and torchvision==0.25.0+cu126 into tools/constraints.txt, with"
+        other="write torch==2.10.0+cu126 and torchvision==0.25.0+cu126 into $pins, with"
         other="$other PIP_EXTRA_INDEX_URL=https://download.pytorch.org/whl/cu126"
     fi
     echo "expected a GPU of compute capability $needed_capability or newer for torch $1 (CUDA $cuda), got" \

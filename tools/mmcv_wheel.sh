@@ -15,21 +15,27 @@ find_cuda() {
         "none: install NVIDIA's CUDA Toolkit $cuda (or: conda install -c nvidia cuda-toolkit=$cuda) and name its folder by CUDA_HOME"
     home=$cache/cuda-toolkit-$cuda
     if ! [ -x "$home/bin/nvcc" ]; then
-        rm -rf "$home" "$home.part"
-        pip install --quiet --target "$home.part" "cuda-toolkit[nvcc,cudart,cccl,cublas,cusparse,cusolver,curand,nvrtc,nvtx]==$cuda.*" >&2
-        mv "$home.part"/nvidia/cu* "$home"
-        rm -rf "$home.part"
+        pip install --quiet --target "$building/toolkit" "cuda-toolkit[nvcc,cudart,cccl,cublas,cusparse,cusolver,curand,nvrtc,nvtx]==$cuda.*" >&2 || return 1
+        mv "$building"/toolkit/nvidia/cu* "$building/cuda" || return 1
         # packages hold libfoo.so.13 only; the linker asks for libfoo.so
-        for library in "$home"/lib/lib*.so.*; do ln -sf "$(basename "$library")" "${library%%.so.*}.so"; done
-        ln -sfn lib "$home/lib64"
+        for library in "$building"/cuda/lib/lib*.so.*; do ln -sf "$(basename "$library")" "${library%%.so.*}.so"; done
+        ln -sfn lib "$building/cuda/lib64"
+        if ! [ -x "$home/bin/nvcc" ]; then rm -rf "$home"; mv "$building/cuda" "$home" || return 1; fi
     fi
     echo "$home"
+}
+
+wheel_in() { ls "$1"/*.whl 2>/dev/null; }
+
+# a folder of this set-up's own: another one, of another checkout or machine, may build for the same cache
+prepare_build() {
+    building=$(mktemp -d "$cache/building.XXXXXX")
+    unfinished=$building
 }
 
 # build_mmcv FOLDER DISTRIBUTION [no-ops]
 build_mmcv() {
     local isolation=--no-build-isolation
-    mkdir -p "$1.part"
     if [ "${3:-}" = no-ops ]; then
         # the fork leaves its operators out where its build sees no torch, as in an environment of pip's own
         if [ "$stack" = onedl ]; then isolation=""; fi
@@ -41,7 +47,9 @@ build_mmcv() {
     # is half of the compilers' time
     MAX_JOBS=${MAX_JOBS:-$("$python" tools/build_jobs.py)} PATH="$environment/bin:$PATH" \
         CFLAGS="${CFLAGS:-} -g0" CXXFLAGS="${CXXFLAGS:-} -g0" \
-        pip wheel --verbose ${isolation:+"$isolation"} --no-deps --no-cache-dir --no-binary mmcv,onedl-mmcv --wheel-dir "$1.part" "$2==$mmcv_pin"
-    rm -rf "$1"
-    mv "$1.part" "$1"
+        pip wheel --verbose ${isolation:+"$isolation"} --no-deps --no-cache-dir --no-binary mmcv,onedl-mmcv \
+        --wheel-dir "$building/wheel" "$2==$mmcv_pin" || return 1
+    # what another set-up has put there meanwhile stays
+    if ! wheel_in "$1" >/dev/null; then rm -rf "$1"; mv "$building/wheel" "$1"; fi
+    rm -rf "$building"
 }

@@ -9,17 +9,18 @@
 # their maintained forks (tools/constraints-onedl.txt), the default on 3.13 and 3.14. An environment keeps its stack
 # unless the other is named. --python-from-uv makes .venv with a Python that uv finds or downloads.
 #
-# A second call takes a second. mmcv's wheel is built once for each kind of GPU (on a machine without one, for the CPU)
-# and kept in $SLOTCON_CACHE (default: ~/.cache/slotcon_mm). PYTHON names the Python that .venv is made with, MAX_JOBS
-# the number of compilers at a time, TORCH_CUDA_ARCH_LIST ("8.0 9.0") the GPUs to build for if they are not those of
-# this machine. Packages are installed by uv where it is there and pip has no index of its own in its settings, which uv
-# does not read. For Linux and macOS, whose bash 3.2 and BSD tools it keeps to.
+# A second call takes a second; one after an interruption goes on. mmcv's wheel is built once for each kind of GPU (on a
+# machine without one, for the CPU) and kept in $SLOTCON_CACHE (default: ~/.cache/slotcon_mm). PYTHON names the Python
+# that .venv is made with, MAX_JOBS the number of compilers at a time, TORCH_CUDA_ARCH_LIST ("8.0 9.0") the GPUs to
+# build for if they are not those of this machine. Packages are installed by uv where it is there and pip has no index
+# or the like in its settings, which uv does not read. For Linux and macOS, whose bash 3.2 and BSD tools it keeps to.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . tools/gpu_support.sh
 . tools/stacks.sh
 . tools/base_python.sh
 . tools/mmcv_wheel.sh
+. tools/steps.sh
 
 usage() {
     echo "usage: bash tools/setup_env.sh [base|det,seg] [--stack original|onedl] [--active] [--python-from-uv]" >&2
@@ -37,63 +38,6 @@ while [ $# -gt 0 ]; do
     shift
 done
 cache=${SLOTCON_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/slotcon_mm}
-log=$(mktemp "${TMPDIR:-/tmp}/slotcon_mm-setup.XXXXXX")
-unfinished=""  # what a failed step would leave half made
-trap 'rm -f "$log"; [ -z "$unfinished" ] || rm -rf "$unfinished"' EXIT
-
-fail() { printf 'error: %s\n' "$*" >&2; exit 1; }
-
-# what the end of a failed step's log means, in words
-explain() {
-    if grep -q "^error: expected" "$log"; then
-        grep "^error: expected" "$log" | tail -n 1 | cut -c 8-
-    elif grep -q "No space left on device" "$log"; then
-        echo "the disk is full: the base tier needs 7 GB, det,seg 9 GB (TMPDIR and SLOTCON_CACHE may lie elsewhere)"
-    elif grep -qE "(gcc|g\+\+|cc1plus|c\+\+)('|: )?.*(not found|No such file)|unable to execute|xcrun: error|Python.h: No such file" "$log"; then
-        echo "no C++ compiler or no Python headers: apt-get install build-essential python3-dev (macOS: xcode-select --install)"
-    elif grep -qE "ensurepip is not available|No module named venv" "$log"; then
-        echo "Python's venv module is missing: apt-get install python3-venv (or pass --active with an environment of yours)"
-    elif grep -qiE "Temporary failure in name resolution|Could not fetch URL|Connection (refused|timed out)|No matching distribution" "$log"; then
-        echo "the package index was not reached, or lacks a package for this platform: check the network and pip's index"
-    elif grep -qE "Killed|out of memory" "$log"; then
-        echo "out of memory: lower MAX_JOBS (MAX_JOBS=1)"
-    else
-        echo "the end of its log stands above"
-    fi
-}
-
-# remaining SECONDS: how far ninja is, and how long the rest takes if it goes on like this
-remaining() {
-    local counts ready all
-    counts=$(grep -oE '\[[0-9]+/[0-9]+\]' "$log" | tail -n 1 | tr -d '[]') || return 1
-    ready=${counts%/*} all=${counts#*/}
-    [ "$ready" -gt 0 ] || return 1
-    printf '[%s], some %d minutes left' "$counts" $((($1 * (all - ready) / ready + 59) / 60))
-}
-
-# step WHAT COMMAND...: runs it with its output in a log, and says every 20 seconds that and how far it is
-step() {
-    local what=$1 started=$SECONDS pid progress
-    shift
-    printf '%s ...\n' "$what"
-    "$@" >"$log" 2>&1 &
-    pid=$!
-    local last=$SECONDS
-    while kill -0 "$pid" 2>/dev/null; do
-        sleep 0.2
-        if [ $((SECONDS - last)) -ge 20 ]; then
-            last=$SECONDS
-            progress=$(remaining $((SECONDS - started))) || progress=$(grep -oE '(Downloading|Installing collected|Building wheel)[^(]{0,60}' "$log" | tail -n 1 || true)
-            printf '  %4d s  %s\n' $((SECONDS - started)) "$progress"
-        fi
-    done
-    if ! wait "$pid"; then
-        tail -n 25 "$log" >&2
-        fail "$what failed: $(explain)"
-    fi
-    printf '  done in %d s\n' $((SECONDS - started))
-}
-
 if [ -n "$active" ]; then
     [ -n "${VIRTUAL_ENV:-}${CONDA_PREFIX:-}" ] || fail "expected an active environment for --active, got none: activate one first"
     environment=${VIRTUAL_ENV:-$CONDA_PREFIX}
@@ -102,48 +46,83 @@ else
 fi
 python=$environment/bin/python
 
+# an environment that is there must run: its Python may have gone with an update of the system, or its making was killed
+version=""
+if [ -d "$environment" ] && [ -n "$(ls -A "$environment")" ]; then
+    version=$(version_of "$python")
+    [ -n "$version" ] || fail "expected a Python that runs in $environment, got none: remove that folder and run this again"
+    "$python" -c 'import pip' 2>/dev/null || fail "expected pip in $environment, got none: run  $python -m ensurepip  or" \
+        "remove that folder, and run this again"
+    if [ -z "$active" ] && [ -n "${PYTHON:-}" ] && [ "$(version_of "$PYTHON")" != "$version" ]; then
+        fail "expected an environment of PYTHON=$PYTHON ($(version_of "$PYTHON")) in $environment, got one of Python" \
+            "$version: remove that folder, or leave PYTHON out"
+    fi
+elif [ -n "$active" ]; then
+    fail "expected a Python in $environment, got none: make that environment anew"
+fi
+
 # a stamp names what was set up: .slotcon_mm-FINGERPRINT-TIER-ARCHITECTURES of compiled operators
 scripts="tools/setup_env.sh tools/stacks.sh tools/mmcv_wheel.sh tools/gpu_support.sh setup.py"
 stamp() { echo "$environment/.slotcon_mm-$(cat "$constraints" $scripts | cksum | tr ' ' '-')"; }
+# what is named can be imported, and slotcon_mm is this checkout, which may have moved
+is_whole() {
+    [ -n "$version" ] && "$python" -I -c 'import importlib.util as found, os, sys
+names = "torch", "torchvision", "mmcv", "mmengine", "mmpretrain", "slotcon_mm"
+there = [found.find_spec(name) for name in names]
+sys.exit(not all(there) or not os.path.samefile(os.path.dirname(os.path.dirname(there[-1].origin)), sys.argv[1]))' "$PWD" 2>/dev/null
+}
 for candidate in ${wanted_stack:-original onedl}; do
     use_stack "$candidate"
     architectures=$(wanted_architectures "$torch_pin")
     for found in "$(stamp)-$tier"-* "$(stamp)-det,seg"-*; do
-        if [ -e "$found" ] && { [ "$tier" = base ] || covers "${found#"$(stamp)-$tier-"}" "$architectures"; }; then exit 0; fi
+        if [ -e "$found" ] && { [ "$tier" = base ] || covers "${found#"$(stamp)-$tier-"}" "$architectures"; } && is_whole; then exit 0; fi
     done
 done
 
 uv=""
-if [ -x "$python" ]; then
-    version=$(version_of "$python")
+if [ -n "$version" ]; then
     stack=${wanted_stack:-$(installed_stack "$environment")}
     if [ -z "$stack" ]; then read -r stack _ <<<"$(stacks_for "$version")"; fi
-    takes "$stack" "$python" || fail "expected Python $(pythons_of "$wanted_stack") in $environment, got ${version:-none}:" \
+    takes "$stack" "$python" || fail "expected Python $(pythons_of "$wanted_stack") in $environment, got $version:" \
         "remove that environment, or name another stack by --stack"
-elif [ -n "$active" ]; then
-    fail "expected a Python in $environment, got none: make that environment anew"
 elif [ -n "$python_from_uv" ]; then
     stack=${wanted_stack:-original}
     find_uv "$cache/uv"
 else
     find_base_python "$wanted_stack" || fail "$(advise_python "$wanted_stack")"
+    if ! makes_environments "$base_python"; then
+        uv=$(command -v uv || true)  # which needs no module of Python's
+        [ -n "$uv" ] || fail "expected the venv module of $("$base_python" --version), got none: run " \
+            "apt-get install python$(version_of "$base_python")-venv  or pass --active with an environment of yours"
+    fi
 fi
 use_stack "$stack"
-architectures=$(wanted_architectures "$torch_pin")
-problem=$(check_gpus "$torch_pin")
+torch=$(version_in "$environment" torch)
+case "$torch" in "$torch_pin" | "$torch_pin"+*) ;; *) torch=$torch_pin ;; esac  # a build of the pin's version stays
+architectures=$(wanted_architectures "$torch")
+problem=$(check_gpus "$torch")
 [ -z "$problem" ] || fail "$problem"
-free_gb=$(($(df -Pk . | awk 'NR == 2 {print $4}') / 1048576))
-[ "$free_gb" -ge 7 ] || fail "expected 7 GB of free disk in $PWD (9 for det,seg), got $free_gb: make room first"
+needed_gb=$([ "$tier" = base ] && echo 7 || echo 9) place=$PWD
+if [ -n "$version" ]; then place=$environment; fi
+if [ -n "$(version_in "$environment" torch)" ]; then needed_gb=$((needed_gb - 6)); fi
+free_gb=$(($(df -Pk "$place" | awk 'NR == 2 {print $4}') / 1048576))
+[ "$free_gb" -ge "$needed_gb" ] || fail "expected $needed_gb GB of free disk in $place, got $free_gb: make room first"
+{ mkdir -p "$cache" && [ -w "$cache" ]; } 2>/dev/null || fail "expected a folder for mmcv's wheel that can be written, got" \
+    "$cache: set SLOTCON_CACHE to another"
 
-if ! [ -x "$python" ]; then
+if [ -z "$version" ]; then
     unfinished=.venv
     if [ -n "$python_from_uv" ]; then
         step "making .venv with uv's Python 3.12 (downloaded if this system has none; some 35 MB)" "$uv" venv --seed --python 3.12 .venv
+    elif [ -n "$uv" ]; then
+        step "making .venv with $("$base_python" --version), by uv" "$uv" venv --seed --python "$base_python" .venv
     else
         step "making .venv with $("$base_python" --version)" "$base_python" -m venv .venv
     fi
     unfinished=""
+    version=$(version_of "$python")
 fi
+rm -f "$environment"/.slotcon_mm-*  # from here on it is not whole
 if pip_has_settings_of_its_own; then uv=""; else uv=${uv:-$(command -v uv || true)}; fi
 pip() { "$python" -m pip --disable-pip-version-check --no-input "$@"; }
 install() {
@@ -188,16 +167,17 @@ wheels() { echo "$cache/$python_tag-torch$torch_version-$mmcv$mmcv_pin-$1${kind#
 with_ops=$(wheels "cuda$cuda-sm$architectures") without_ops=$(wheels no-ops)
 if [ "$cuda" = cpu ]; then with_ops=$(wheels cpu); fi
 
-wheel_in() { ls "$1"/*.whl 2>/dev/null; }
 has_ops() { "$python" -c 'import mmcv._ext' 2>/dev/null; }
 
 if [ "$tier" = det,seg ] && ! wheel_in "$with_ops" >/dev/null; then
+    prepare_build
     minutes=$([ "$cuda" = cpu ] && echo "8 to 10" || echo 20)
     step "building mmcv with operators for $(basename "${with_ops#*"$mmcv$mmcv_pin-"}") (once; about $minutes minutes on two cores)" build_mmcv "$with_ops" "$mmcv"
 elif [ "$tier" = base ] && ! wheel_in "$with_ops" >/dev/null && ! wheel_in "$without_ops" >/dev/null; then
+    prepare_build
     step "mmcv without operators" build_mmcv "$without_ops" "$mmcv_without_ops" no-ops
 fi
-wheel=$(wheel_in "$with_ops" || wheel_in "$without_ops")
+wheel=$(wheel_in "$with_ops" || wheel_in "$without_ops") || fail "expected mmcv's wheel in $cache, got none: run this again"
 pip uninstall --quiet --yes mmcv mmcv-lite onedl-mmcv >/dev/null 2>&1 || true
 step "mmcv ($(basename "$(dirname "$wheel")"))" pip install --no-deps --force-reinstall "$wheel"
 if [ "$tier" = det,seg ] && ! has_ops; then
@@ -205,6 +185,5 @@ if [ "$tier" = det,seg ] && ! has_ops; then
 fi
 step "slotcon_mm" pip install --no-deps --no-build-isolation --editable .
 "$python" -c "import slotcon_mm"
-rm -f "$environment"/.slotcon_mm-*
 touch "$(stamp)-$tier-$architectures"
 echo "ready: $environment ($tier, $stack stack)"

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
-from set_ups import environment_of, only_pythons, python_of, set_up, stand_in
+from set_ups import REPOSITORY, environment_of, only_pythons, python_of, set_up, stand_in
 
 
 @pytest.mark.parametrize(
@@ -98,6 +102,7 @@ esac
 
 
 def test_no_uv_and_no_way_to_it_is_answered(checkout):
+    """Its pip does not reach an index here."""
     result = set_up(checkout, "--python-from-uv", **only_pythons(checkout, "3.9"))
     assert result.returncode != 0
     assert "expected uv, got neither" in result.stderr
@@ -128,6 +133,22 @@ def test_the_other_stack_goes_first_since_both_have_the_same_import_names(checko
     assert "uninstall --yes" + goes in first
 
 
+@pytest.mark.parametrize("version", ["3.9", "3.15"])
+def test_an_environment_of_a_python_that_does_not_fit_is_refused_untouched(checkout, version):
+    environment_of(checkout, version=version)
+    result = set_up(checkout)
+    assert f"expected Python 3.10, 3.11, 3.12, 3.13 or 3.14 in {checkout}/.venv, got {version}" in result.stderr
+    assert not (checkout / "calls").exists()
+
+
+def test_another_python_than_the_environments_is_refused_instead_of_left_out(checkout):
+    environment_of(checkout, version="3.11")
+    python = stand_in(checkout.parent / "bin", "python3.13", python_of("3.13"))
+    result = set_up(checkout, PYTHON=str(python))
+    assert f"PYTHON={python} (3.13) in {checkout}/.venv, got one of Python 3.11" in result.stderr
+    assert not (checkout / "calls").exists()
+
+
 def test_a_stack_that_the_environment_cannot_hold_is_refused(checkout):
     environment_of(checkout, version="3.13")
     result = set_up(checkout, "--stack", "original")
@@ -138,18 +159,75 @@ def test_a_stack_that_the_environment_cannot_hold_is_refused(checkout):
 @pytest.mark.parametrize(
     ("settings", "used"),
     [
-        ({}, True),
-        ({"PIP_EXTRA_INDEX_URL": "https://example.org/simple"}, False),
-        ({"PIP_CONFIG_FILE": "pip.conf"}, False),
+        ("", True),
+        ("global.timeout='60'", True),
+        ("global.index-url='https://example.org/simple'", False),
+        ("install.find-links='/wheels'", False),
+        (":env:.cert='/etc/company.pem'", False),
     ],
 )
 def test_uv_installs_the_same_pins_unless_pip_has_an_index_of_its_own(checkout, settings, used):
+    """As pip itself tells, of all its files, sections, spellings and variables."""
+    tells = f'case "$*" in *" config list") printf "%s\\n" "{settings}"; exit ;; esac'
     python = environment_of(checkout)
-    (checkout / "pip.conf").write_text("[global]\nindex-url = https://example.org/simple\n")
+    python.write_text(python.read_text().replace("#!/bin/bash\n", f"#!/bin/bash\n{tells}\n"))
     stand_in(checkout.parent / "bin", "uv", f'printf "%s\\n" "$*" >>"{checkout}/uv-calls"')
-    set_up(checkout, **settings)
+    set_up(checkout)
     assert (checkout / "uv-calls").exists() == used
     if used:
         install = f"pip install --python {python} --constraint tools/constraints.txt "
         assert install + "torch torchvision" in (checkout / "uv-calls").read_text()
     assert ("torch torchvision" in (checkout / "calls").read_text()) != used
+
+
+def test_pip_names_its_settings_as_they_are_looked_for(monkeypatch, tmp_path):
+    (tmp_path / "pip.conf").write_text("[install]\n\textra_index_url = https://example.org/simple\n")
+    monkeypatch.setenv("PIP_CONFIG_FILE", str(tmp_path / "pip.conf"))
+    script = f'python={sys.executable}; . "{REPOSITORY}/tools/base_python.sh"; pip_has_settings_of_its_own'
+    assert subprocess.run(["bash", "-c", script]).returncode == 0
+
+
+# Python without its venv module, as Debian has it ------------------------------------------------------------------
+
+
+def without_venv(checkout: Path, *versions: str) -> None:
+    for name in (*(f"python{version}" for version in versions), "python3"):
+        path = checkout.parent / "bin" / name
+        if name != "python3" or versions[0] in path.read_text():
+            path.write_text(path.read_text().replace('*"import ensurepip, venv"* | ', ""))
+
+
+def test_a_missing_venv_module_is_named_with_its_package(checkout):
+    environment = only_pythons(checkout, "3.13")
+    without_venv(checkout, "3.13")
+    result = set_up(checkout, **environment)
+    assert "expected the venv module of Python 3.13.1, got none" in result.stderr
+    assert "apt-get install python3.13-venv " in result.stderr
+    assert not (checkout / ".venv").exists()
+
+
+def test_another_python_that_has_it_is_taken(checkout):
+    environment = only_pythons(checkout, "3.12", "3.14")
+    without_venv(checkout, "3.12")
+    assert "making .venv with Python 3.14.1" in set_up(checkout, **environment).stdout
+
+
+def test_uv_needs_no_venv_module(checkout):
+    environment = only_pythons(checkout, "3.13")
+    without_venv(checkout, "3.13")
+    stand_in(checkout.parent / "bin", "uv", f'echo "$@" >>"{checkout}/asked"; exit 1')
+    assert "making .venv with Python 3.13.1, by uv" in set_up(checkout, **environment).stdout
+    assert (checkout / "asked").read_text() == "venv --seed --python python3 .venv\n"
+
+
+def test_uv_is_offered_where_it_can_be_had_only(checkout):
+    environment = only_pythons(checkout, "3.9")
+    without_venv(checkout, "3.9")
+    said = set_up(checkout, **environment).stderr
+    assert "--python-from-uv" not in said
+    assert "PYTHON=/path/to/python3.12" in said
+    nothing = only_pythons(checkout)
+    for name in ("python3", "python3.9"):
+        (checkout.parent / "bin" / name).unlink()
+    said = set_up(checkout, **nothing).stderr
+    assert said.startswith("error: expected Python 3.10, 3.11, 3.12, 3.13 or 3.14, got none: install one")
