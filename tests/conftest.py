@@ -16,6 +16,7 @@ from mmengine.registry import init_default_scope
 
 import slotcon_mm  # noqa: F401
 from slotcon_mm.datasets.scenes import write_scenes
+from slotcon_mm.requirements import is_installed
 
 settings.register_profile("any machine", deadline=None)  # how long an example takes is nobody's promise
 settings.load_profile("any machine")
@@ -33,6 +34,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "gpu" in item.keywords and not torch.cuda.is_available():
             item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))
+        if "hosts" in item.keywords and not is_installed("mmdet", "mmseg"):
+            item.add_marker(pytest.mark.skip(reason="needs mmdet and mmseg"))
         if "real_images" in item.keywords and not os.environ.get("SLOTCON_TEST_DATA"):
             item.add_marker(pytest.mark.skip(reason="needs SLOTCON_TEST_DATA, a folder of images in COCO's layout"))
 

@@ -50,7 +50,7 @@ OMP_NUM_THREADS=1 PYTHONPATH=$folder .venv/bin/python -m pytest -q -p no:cachepr
     ${chosen:-$tests} >"$folder/log" 2>&1 || status=$?
 grep -E "^(FAILED|ERROR)" "$folder/log" || true
 [ "$status" -le 1 ] || tail -n 40 "$folder/log"
-.venv/bin/python - "$commit" "$(tail -n 1 "$folder/log")" <<'PYTHON'
+.venv/bin/python - "$commit" "$(grep -E "[0-9]+ (passed|failed|errors?).* in [0-9]" "$folder/log" | tail -n 1)" <<'PYTHON'
 import platform, sys
 from importlib.metadata import distributions
 names = ("torch", "torchvision", "numpy", "mmengine", "mmcv-lite", "mmpretrain", "onedl-mmengine", "onedl-mmcv", "onedl-mmpretrain")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -27,6 +28,7 @@ from slotcon_mm.launch.arguments import training_arguments
 from slotcon_mm.launch.configs import is_pretraining, read_config
 from slotcon_mm.launch.evaluation_command import Table
 from slotcon_mm.launch.evaluation_while_training import Often
+from slotcon_mm.launch.overrides import merge_overrides
 from slotcon_mm.launch.run_length import length_options
 from slotcon_mm.launch.training import prepare_training
 from slotcon_mm.launch.whole_training import run_training
@@ -66,8 +68,8 @@ def run_adaptation(args: argparse.Namespace) -> Adaptation:
     expect_positive(validations=args.validations, **({} if args.epochs is None else dict(epochs=args.epochs)))
     args.out.mkdir(parents=True, exist_ok=True)
     images = checked_images(args)
-    path = args.config or str(config_for(args.weights))
-    begin_from = write_start(args.weights, pretraining_config(path), args.out / "start.pth")
+    path = args.config or str(config_for(args.weights, args.cfg_options))
+    begin_from = write_start(args.weights, pretraining_config(path, args.cfg_options), args.out / "start.pth")
     runner, has_labels = train_guarded(args, path, images, begin_from)
     handed_back, checkpoint = hand_back(args.out, Path(runner.work_dir), guarded=has_labels and not args.no_guard)
     table, verdict = measure(args, runner, has_labels)
@@ -104,8 +106,9 @@ def leave_out_label_maps(args: argparse.Namespace, listed: Path) -> tuple[Path, 
     return kept, len(files) - len(images)
 
 
-def pretraining_config(path: str) -> Config:
+def pretraining_config(path: str, options: Sequence[str] | None) -> Config:
     config = read_config(path)
+    merge_overrides(config, options)
     if not config.get("model") or not is_pretraining(config):
         raise ValueError(f"expected a pretraining config for --config, got {path}, which trains another model or none")
     return config

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from slotcon_mm.checkpoints.registered import build_registered
 from slotcon_mm.checkpoints.safe_loading import state_dict_of
 from slotcon_mm.checkpoints.view_size import views_of_config
 from slotcon_mm.checkpoints.weight_files import read_weights
+from slotcon_mm.launch.overrides import merge_overrides
 
 __all__ = ["CONFIGS", "config_for", "write_start"]
 
@@ -26,8 +27,12 @@ CONFIGS = ("slotcon_r50_folder", "slotcon_convnext-t_folder", "slotcon_vit-s16_f
            "slotcon_r18_scenes")  # fmt: skip
 
 
-def config_for(weights: str) -> Path:
+def config_for(weights: str, options: Sequence[str] | None = None) -> Path:
     """The config of ``configs/adapt`` whose backbone the weights fill, to the last tensor.
+
+    Args:
+        weights: As ``--from`` takes them.
+        options: ``--cfg-options``, which may change the backbone.
 
     Raises:
         ValueError: They fill none; what each lacks is said by ``--pretrained``.
@@ -35,10 +40,12 @@ def config_for(weights: str) -> Path:
     _, checkpoint = read_weights(weights, "--from")
     for name in CONFIGS:
         path = FOLDER / f"{name}.py"
-        backbone = build_registered(Config.fromfile(path).model.backbone.to_dict(), "mmpretrain")
+        config = Config.fromfile(path)
+        merge_overrides(config, options)
         try:
+            backbone = build_registered(config.model.backbone.to_dict(), "mmpretrain")
             backbone_for(backbone.state_dict(), checkpoint, None, grid_of(backbone))
-        except ValueError:
+        except (ValueError, TypeError):  # TypeError: options of another network
             continue
         return path
     raise ValueError(

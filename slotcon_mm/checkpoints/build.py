@@ -17,7 +17,7 @@ from slotcon_mm.checkpoints.safe_loading import meta_of, state_dict_of
 from slotcon_mm.checkpoints.standard_resnet import backbone_of_shapes
 from slotcon_mm.models.algorithms.grouping_algorithm import GroupingAlgorithm
 
-__all__ = ["build_from_checkpoint"]
+__all__ = ["build_from_checkpoint", "config_of_weights"]
 
 
 def build_from_checkpoint(checkpoint: Mapping[str, Any]) -> GroupingAlgorithm:
@@ -39,7 +39,7 @@ def build_from_checkpoint(checkpoint: Mapping[str, Any]) -> GroupingAlgorithm:
     if config is None and isinstance(meta_of(checkpoint).get("cfg"), str):
         raise ValueError("expected a model with a backbone in the checkpoint's config, got none")
     model_config = (
-        harmless(config["model"], "mmpretrain") if config else config_of_shapes(weights, facts_in(checkpoint))
+        harmless(config["model"], "mmpretrain") if config else config_of_weights(weights, facts_in(checkpoint))
     )
     with network_of_file(checkpoint):
         model = build_registered(model_config, "mmpretrain")
@@ -47,55 +47,52 @@ def build_from_checkpoint(checkpoint: Mapping[str, Any]) -> GroupingAlgorithm:
     return model.eval()
 
 
-def config_of_shapes(weights: Mapping[str, Tensor], noted: Mapping[str, Any] | None = None) -> dict[str, Any]:
-    """The config of a plain ResNet's SlotCon, or of a ViT's SlotMIM.
+def config_of_weights(weights: Mapping[str, Tensor], noted: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """The config of a model whose file has none, of its shapes, and of the backbone that it notes.
 
-    Shapes do not tell a ViT's heads: those that the file notes are taken, else 64 channels each, as in all published
-    ones.
+    Args:
+        weights: Of a whole pretraining.
+        noted: Facts of its network. Without them: the authors' ResNet, or a ViT with heads of 64 channels, as all
+            published ones have, on a square grid.
     """
-    if is_slotmim(weights):
-        attention = (noted or {}).get("layers", {}).get("layers.0.attn", {})
-        channels = weights["backbone.mask_token"].shape[1]
-        return slotmim_of_shapes(weights, heads=attention.get("heads") or max(1, channels // 64))
-    hidden, in_channels = weights["neck.projector.0.weight"].shape[:2]
+    noted = noted or dict(backbone={}, layers={})
+    if "type" in noted["backbone"]:
+        backbone = harmless(noted["backbone"], "mmpretrain")
+    elif is_slotmim(weights):
+        backbone = vit_of_shapes(weights, noted["layers"].get("layers.0.attn", {}).get("heads"))
+    else:
+        backbone = backbone_of_shapes(weights, "backbone.")
     K, D = weights["neck.prototypes"].shape
-    return dict(
-        type="slotcon_mm.SlotCon",
-        backbone=backbone_of_shapes(weights, "backbone."),
-        neck=dict(
-            type="slotcon_mm.GroupingNeck", in_channels=in_channels, hidden_channels=hidden, out_channels=D,
-            num_prototypes=K,
-        ),
-        group_head=dict(type="slotcon_mm.GroupLossHead"),
-        slot_head=dict(
-            type="slotcon_mm.SlotLossHead", hidden_channels=weights["slot_head.predictor.0.weight"].shape[0]
-        ),
+    hidden, in_channels = weights["neck.projector.0.weight"].shape[:2]
+    of_slotmim = is_slotmim(weights)
+    neck = dict(
+        type="slotcon_mm.GroupingNeck", in_channels=in_channels, hidden_channels=hidden, out_channels=D,
+        num_prototypes=K, **(dict(norm=False, epsilon=1e-12) if of_slotmim else {}),
     )  # fmt: skip
+    layers = [w for name, w in weights.items() if name.startswith("slot_head.predictor.") and w.dim() == 2]
+    slot_head = dict(
+        type="slotcon_mm.SlotLossHead", hidden_channels=len(layers[0]), num_layers=len(layers),
+        **(dict(norm=False) if of_slotmim else {}),
+    )  # fmt: skip
+    return dict(
+        type="slotcon_mm.SlotMIM" if of_slotmim else "slotcon_mm.SlotCon",
+        backbone=backbone,
+        neck=neck,
+        group_head=dict(type="slotcon_mm.GroupLossHead"),
+        slot_head=slot_head,
+    )
 
 
-def slotmim_of_shapes(weights: Mapping[str, Tensor], heads: int) -> dict[str, Any]:
+def vit_of_shapes(weights: Mapping[str, Tensor], heads: int | None) -> dict[str, Any]:
     patches = weights["backbone.patch_embed.projection.weight"]
     channels, patch_size = patches.shape[0], patches.shape[-1]
     blocks = {name.split(".")[2] for name in weights if name.startswith("backbone.layers.")}
     arch = dict(
-        embed_dims=channels, num_layers=len(blocks), num_heads=heads,
+        embed_dims=channels, num_layers=len(blocks), num_heads=heads or max(1, channels // 64),
         feedforward_channels=len(weights["backbone.layers.0.ffn.layers.0.0.weight"]),
     )  # fmt: skip
     grid = math.isqrt(weights["backbone.pos_embed"].shape[1] - 1)
-    K, D = weights["neck.prototypes"].shape
     return dict(
-        type="slotcon_mm.SlotMIM",
-        backbone=dict(
-            type="slotcon_mm.MaskedVisionTransformer", arch=arch, img_size=grid * patch_size, patch_size=patch_size,
-            out_type="featmap",
-        ),
-        neck=dict(
-            type="slotcon_mm.GroupingNeck", in_channels=channels, out_channels=D, num_prototypes=K, norm=False,
-            hidden_channels=len(weights["neck.projector.0.weight"]), epsilon=1e-12,
-        ),
-        group_head=dict(type="slotcon_mm.GroupLossHead"),
-        slot_head=dict(
-            type="slotcon_mm.SlotLossHead", hidden_channels=len(weights["slot_head.predictor.0.weight"]), num_layers=2,
-            norm=False,
-        ),
+        type="slotcon_mm.MaskedVisionTransformer", arch=arch, img_size=grid * patch_size, patch_size=patch_size,
+        out_type="featmap",
     )  # fmt: skip

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from slotcon_mm.checkpoints.backbone import Backbone
 from slotcon_mm.checkpoints.foreign import backbone_for
 from slotcon_mm.checks import listing
+from slotcon_mm.models.backbones.windowed_vision_transformer import WindowedVisionTransformer
 
 __all__ = ["Filling", "GivenWeights", "backbone_tensors", "grid_of"]
 
@@ -53,7 +54,7 @@ class GivenWeights(NamedTuple):
             backbone = backbone_for(network, self.checkpoint, self.source, grid_of(model.backbone))
         except ValueError as error:
             raise ValueError(
-                f"--pretrained {self.file} does not fill the backbone: {error}{fixes(str(error))}"
+                f"--pretrained {self.file} does not fill the backbone: {error}{fixes(str(error), model.backbone)}"
             ) from None
         return Filling(self.file, backbone)
 
@@ -123,6 +124,8 @@ def grid_of(backbone: Any) -> tuple[int, int] | None:
     return None
 
 
-def fixes(error: str) -> str:
+def fixes(error: str, backbone: Any) -> str:
+    if isinstance(backbone, WindowedVisionTransformer) and "register_tokens" in error:
+        return "\nslotcon_mm.WindowedVisionTransformer (ViTDet) has no registers: take weights without"
     found = next((fix for fix in FIXES if re.search(fix[0], error)), None)
     return f"\n{found[1][0].upper()}{found[1][1:]} model.backbone.{found[2]}" if found else ""

@@ -25,7 +25,7 @@ WRAPPERS = ("network.", "timm_model.")  # in which networks of timm stand in our
 # what networks of any library have behind their features, or for their training only; and what is no weight
 BEHIND = re.compile(
     r"((fc|classifier|heads?|head_dist|fc_norm|pooler|projection_head|projector|predictor|prototypes|decoder|"
-    r"pre_logits|local_cls_norm|norms|lm_head)\.|decoder_|mask_token$|embeddings\.mask_token$).*"
+    r"pre_logits|local_cls_norm|norms|lm_head)\.|decoder_|mask_token$|masked_embed$|embeddings\.mask_token$).*"
 )
 CONSTANT = re.compile(r".*(\.relative_position_index|\.attn_mask|\.bias_mask)|rope_embed\..*")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from torch import Tensor
@@ -101,6 +101,7 @@ def in_library(tensors: Mapping[str, Tensor], library: str) -> tuple[dict[str, T
     if known is None:
         raise no_names(tensors, library)
     ours, own = by_our_names(known.naming, inner)
+    without = [*inner]
     for naming in known.family.namings:
         if not re.search(rf"\b{library}\b", naming.library):
             continue
@@ -109,15 +110,18 @@ def in_library(tensors: Mapping[str, Tensor], library: str) -> tuple[dict[str, T
             with_registers = library == "timm" and "register_tokens" in ours
             left_out = [name for name in (*own, *left) if not name.endswith(CONSTANT)]
             return without_class_position(theirs) if with_registers else theirs, left_out
-    raise no_names(tensors, library)
+        without = min(without, [name for name in left if not re.fullmatch(known.family.own, name)], key=len)
+    raise no_names(tensors, library, without)
 
 
-def no_names(tensors: Mapping[str, Tensor], file_format: str) -> ValueError:
+def no_names(tensors: Mapping[str, Tensor], file_format: str, without: Sequence[str] | None = None) -> ValueError:
+    """Which tensors have no counterpart, those of a ResNet unless they are given."""
     kinds = "" if file_format == "detectron2" else "ConvNeXt, ViT or Swin that the library has, or a "
-    strange = [name for name in tensors if not NAME.fullmatch(name)]
+    strange = [name for name in tensors if not NAME.fullmatch(name)] if without is None else without
+    more = "timm has more networks, and " if file_format == "torchvision" else ""
     return ValueError(
         f"expected a {kinds}ResNet with torchvision's stem for the format {file_format}, got "
-        f"{', '.join(strange[:5])}; the format mm takes any backbone"
+        f"{', '.join(strange[:5])}; {more}the format mm takes any backbone"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,10 +11,11 @@ import torch
 from torch import Tensor
 
 from slotcon_mm.checkpoints.backbone import count_of, is_slotmim
+from slotcon_mm.checkpoints.build import config_of_weights
 from slotcon_mm.checkpoints.formats import export_backbone, is_plain_resnet
 from slotcon_mm.checkpoints.names.translation import by_our_names, by_their_names
 from slotcon_mm.checkpoints.names.vision_transformers import VISION_TRANSFORMERS
-from slotcon_mm.checkpoints.network_facts import NETWORK, facts_in
+from slotcon_mm.checkpoints.network_facts import NETWORK, facts_in, facts_of_config
 from slotcon_mm.checkpoints.safe_loading import load_weights, meta_of, state_dict_of
 from slotcon_mm.checkpoints.standard_resnet import standard_facts
 from slotcon_mm.checks import listing
@@ -58,8 +60,8 @@ def load_official(path: str | Path) -> dict[str, Any]:
 def from_official(official: Mapping[str, Any]) -> dict[str, Any]:
     """A pretraining checkpoint of this package; or an export, where the file holds a backbone only.
 
-    ``meta`` says which network the weights are of: the authors train torchvision's ResNets. Optimizer, scheduler and
-    scaler are left out: they belong to the other code's order of parameters.
+    ``meta`` says which network the weights are of: the authors train torchvision's ResNets and timm's ViTs. Optimizer,
+    scheduler and scaler are left out: they belong to the other code's order of parameters.
 
     Raises:
         ValueError: A name on either side has no counterpart.
@@ -129,8 +131,10 @@ def as_rows(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def facts_by_shapes(weights: Mapping[str, Tensor], prefix: str) -> dict[str, Any] | None:
-    """None of what is no ResNet of the authors' kind."""
+    """Of the authors' ResNets, and of timm's ViTs, in which their SlotMIM is trained; None of another network."""
     try:
+        if is_slotmim(weights):
+            return facts_of_config(dict(model=config_of_weights(weights), default_scope="mmpretrain"))
         return standard_facts(weights, prefix)
     except ValueError:
         return None
@@ -144,13 +148,18 @@ def to_official(checkpoint: Mapping[str, Any], network: dict[str, Any] | None = 
         network: Facts of its network, if they are known.
 
     Raises:
-        ValueError: A name on either side has no counterpart.
+        ValueError: A name on either side has no counterpart, or the authors' code no such model.
     """
     weights = dict(state_dict_of(checkpoint))
     step = count_of(weights.pop(STEPS, 0)) or 0
     noted = {} if network is None else {NETWORK: network}
     if is_slotmim(weights):
         model = as_rows(by_names_of(rename(weights, SLOTMIM_RULES), to_ours=False))
+    elif not any(re.fullmatch(r"neck\.projector\.\d+\.weight", name) and w.dim() == 1 for name, w in weights.items()):
+        raise ValueError(
+            "expected a SlotCon, whose projector has BN, or a SlotMIM of a ViT that takes masks, got neither: the "
+            "authors' code has no place for it"
+        )
     else:
         model = {WRAPPER + name: value for name, value in rename(weights, RULES).items()}
     return dict(model=model, epoch=count_of(meta_of(checkpoint).get("epoch")) or 0, step=step, meta=noted)

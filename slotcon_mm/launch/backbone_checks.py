@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
 from mmengine.dist import get_world_size
+from mmpretrain.models import VisionTransformer
 from torch import Tensor, nn
 
 from slotcon_mm.models.algorithms.grouping_algorithm import GroupingAlgorithm
 from slotcon_mm.models.algorithms.linear_probe import LinearProbe
+from slotcon_mm.models.algorithms.slotmim import SlotMIM
+from slotcon_mm.models.necks.simple_feature_pyramid import SimpleFeaturePyramid
 from slotcon_mm.models.patches import patch_of
 
-__all__ = ["try_backbone"]
+__all__ = ["expect_masks_that_fit", "expect_strides_of_patches", "try_backbone"]
 
 # arguments of mmpretrain's backbones that decide whether there is a map, and the value with which there is
 GIVING_MAPS = {"out_type": "featmap", "gap_before_final_norm": "False"}
@@ -79,6 +82,52 @@ def expect_whole_patches(model: nn.Module, view: tuple[int, int]) -> None:
         raise ValueError(
             f"expected views of whole patches of {patch} x {patch} pixels, got {view[0]} x {view[1]}: set "
             f"train_dataloader.dataset.pipeline.1.size to a multiple of {patch}"
+        )
+
+
+def expect_masks_that_fit(model: nn.Module, place: str, views: Mapping[str, Any]) -> None:
+    """ValueError for a SlotMIM whose backbone cannot take the masks of its views, or that lacks them.
+
+    Args:
+        model: Other models take none.
+        place: Key of the config at which its views are drawn.
+        views: The config of ``PairedViews`` there.
+    """
+    if not isinstance(model, SlotMIM) or not place:
+        return
+    mask, name = views.get("mask"), type(model.backbone).__name__
+    none = f"{place}.mask=None model.within_view_weight=0"
+    if mask is None and model.within_view_weight:
+        raise ValueError(
+            "expected masks for the loss within views, got none: set "
+            f"{place}.mask.patch_size={patch_of(model.backbone)}, or leave the loss out by model.within_view_weight=0"
+        )
+    if mask is None:
+        return
+    if not model.takes_masks:
+        raise ValueError(
+            f"expected a backbone that takes masks, got {name}: set "
+            f"model.backbone.type=slotcon_mm.MaskedVisionTransformer, or do without masks by {none}"
+        )
+    patch, masked = patch_of(model.backbone), mask.get("patch_size", 16)
+    if isinstance(model.backbone, VisionTransformer) and masked != patch:
+        raise ValueError(
+            f"expected masks of {name}'s patches of {patch} x {patch} pixels, got {masked} x {masked}: set "
+            f"{place}.mask.patch_size={patch}"
+        )
+
+
+def expect_strides_of_patches(model: Any) -> None:
+    """ValueError for a detector whose anchors lie elsewhere than the cells of its ViT's pyramid."""
+    head = getattr(model, "rpn_head", None)
+    if not isinstance(getattr(model, "neck", None), SimpleFeaturePyramid) or head is None:
+        return
+    patch, strides = patch_of(model.backbone), [stride[0] for stride in head.prior_generator.strides]
+    if strides[:3] != [patch / 4, patch / 2, patch]:
+        raise ValueError(
+            f"expected patches of {4 * strides[0]} x {4 * strides[0]} pixels, to which the detector's strides "
+            f"{strides} belong, got model.backbone.patch_size={patch}: take weights of a ViT with patches of "
+            f"{4 * strides[0]}"
         )
 
 

@@ -11,8 +11,10 @@ from typing import Any
 from mmengine.config import Config, DictAction
 from mmengine.runner import FlexibleRunner, Runner
 
+from slotcon_mm.config_nodes import short_type
 from slotcon_mm.launch.auto_keys import AUTO
 from slotcon_mm.launch.leftovers import leftovers, strange_arguments
+from slotcon_mm.launch.schedules import schedules_of_config
 
 __all__ = ["expect_known_arguments", "keys_of", "merge_overrides"]
 
@@ -106,16 +108,24 @@ def replace_types(config: Config, overrides: dict[str, Any]) -> list[str]:
             f"{place}: {new} in place of {old}, without its {gone}"
             + (f"; {new}'s defaults hold: {instead}" if instead else "")
         )
+        if place == "optim_wrapper.optimizer":
+            notes += [
+                f"{schedule_at} still leads the weight decay to {schedule.get('final')}: set {schedule_at}.final to "
+                f"what suits {new}"
+                for schedule_at, schedule in schedules_of_config(config).items()
+                if short_type(schedule) == "CosineWeightDecay" and f"{schedule_at}.final" not in overrides
+            ]
     return notes
 
 
 def expect_known_arguments(config: Config) -> None:
-    """ValueError where optimizer or backbone has arguments that its type does not take, of an inherited one mostly; and
-    where MMEngine (0.10.7) would pass over a key."""
+    """ValueError where optimizer, model or a part of it has arguments that its type does not take, of an inherited one
+    mostly; and where MMEngine (0.10.7) would pass over a key."""
     for place, known in READ_KEYS.items():
         if strange := sorted(set(config.get(place) or {}) - known):
             raise ValueError(f"expected the keys {', '.join(sorted(known))} in {place}, got {', '.join(strange)}")
-    for place in ("optim_wrapper.optimizer", "model.backbone"):
+    heads = ("model.neck", "model.group_head", "model.slot_head") if "slot_head" in config.get("model", {}) else ()
+    for place in ("optim_wrapper.optimizer", "model.backbone", "model", *heads):
         node = value_at(config, place)
         kind = node.get("type") if isinstance(node, dict) else None
         if isinstance(kind, str) and (strange := strange_arguments(node, config.get("default_scope"))):
@@ -166,11 +176,22 @@ def parse_value(text: str, present: Any, *, is_path: bool = False) -> Any:
 
 
 def literal_in(text: str) -> Any:
-    """The value of a Python literal; ``NO_LITERAL`` of other text."""
+    """The value of a Python literal, also with ``dict(...)`` as configs write it; ``NO_LITERAL`` of other text."""
     try:
-        return ast.literal_eval(text)
+        return ast.literal_eval(DictsOfCalls().visit(ast.parse(text.strip(), mode="eval")))
     except (ValueError, SyntaxError, MemoryError, RecursionError):
         return NO_LITERAL
+
+
+class DictsOfCalls(ast.NodeTransformer):
+    """``dict(key=value)`` to ``{"key": value}``."""
+
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        names = [keyword.arg for keyword in node.keywords]
+        if not (isinstance(node.func, ast.Name) and node.func.id == "dict") or node.args or None in names:
+            return node
+        values = [self.visit(keyword.value) for keyword in node.keywords]
+        return ast.Dict(keys=[ast.Constant(name) for name in names], values=values)
 
 
 def parse_texts(text: str) -> list[str] | None:
@@ -195,9 +216,15 @@ def parse_as_mmengine(text: str) -> Any:
     if is_plain_list:
         parts = [DictAction._parse_int_float_bool(part) for part in cut(text[1:-1]) if part]
         return parts if text[0] == "[" else tuple(parts)
-    return DictAction._parse_iterable(text) if "," in text or text.startswith(("[", "(")) else (
-        DictAction._parse_int_float_bool(text)
-    )  # fmt: skip
+    is_list = "," in text or text.startswith(("[", "("))
+    try:
+        if not text.startswith("dict("):
+            return DictAction._parse_iterable(text) if is_list else DictAction._parse_int_float_bool(text)
+    except (RecursionError, AssertionError):  # brackets that do not fit together, or calls
+        pass
+    raise ValueError(
+        f"expected a number, a text, a list or dict(...) for --cfg-options, got {text}: quote texts within brackets"
+    )
 
 
 def value_at(config: Any, key: str) -> Any:

@@ -37,11 +37,20 @@ def make_resumable(config: Config, *, resumed_iteration: int = 0, minutes: float
     backend that fails does not end the run. Pretraining configs have the rest written out. Of mmdet's and mmseg's:
     checkpoints become plain and atomic, samples and steps are seeded by their place in the run, and a step with
     gradients that are not finite is refused.
+
+    Raises:
+        ValueError: A pretraining goes by iterations.
     """
     tolerate_failing_backends(config.get("visualizer"))
     loader = config.get("train_dataloader")
     if not loader:
         return []
+    loop = config.get("train_cfg") or {}
+    if is_pretraining(config) and (not loop.get("by_epoch", True) or "Iter" in str(loop.get("type"))):
+        raise ValueError(
+            "expected train_cfg.by_epoch=True for pretraining, got a loop by iterations: the draws of a sample depend "
+            "on the epoch. Set its length by train_cfg.max_epochs"
+        )
     if loader.get("num_workers", 0) > 0:
         loader.setdefault("timeout", LOADER_WAIT_SECONDS)
     environment = config.get("env_cfg") or {}

@@ -10,6 +10,7 @@ from mmengine.registry import RUNNERS
 from mmengine.runner import Runner
 from torch.utils.data import DataLoader
 
+from slotcon_mm.checks import RunStoppedError
 from slotcon_mm.engine.model_of import model_of
 from slotcon_mm.launch.compile_networks import compile_networks
 from slotcon_mm.launch.configs import is_pretraining
@@ -32,6 +33,18 @@ class ConsoleRunner(Runner):
         logger = super().build_logger(*args, **kwargs)
         self.user_lines = show_user_lines(logger)
         return logger
+
+    def resume(self, *args: Any, **kwargs: Any) -> None:
+        try:
+            super().resume(*args, **kwargs)
+        except ValueError as error:
+            if "parameter group" not in str(error):  # of torch's optimizers
+                raise
+            raise RunStoppedError(
+                "expected the groups of parameters whose state the checkpoint holds, got others: paramwise_cfg has "
+                "changed, or which parts are trained (model.group_weight of 1 trains no slot head, "
+                "model.backbone.frozen_stages). Start a new run from its weights with --pretrained"
+            ) from error
 
     @staticmethod
     def build_dataloader(*args: Any, **kwargs: Any) -> DataLoader:

@@ -15,13 +15,14 @@ from slotcon_mm.checkpoints.plain_config import read_plain_config
 from slotcon_mm.checkpoints.run_facts import FACTS, batch_size_of, check_facts, facts_of
 from slotcon_mm.checkpoints.safe_loading import load_from_safe_local, state_dict_of
 from slotcon_mm.checkpoints.view_size import views_of_config
+from slotcon_mm.config_nodes import dicts_within, short_type
 from slotcon_mm.datasets.orientations import turned_images
 from slotcon_mm.engine.hooks.fill_backbone_hook import FillBackboneHook
 from slotcon_mm.engine.hooks.rank_agreement_hook import expect_same_on_all_ranks
 from slotcon_mm.engine.hooks.resumed_settings_hook import ResumedSettingsHook
 from slotcon_mm.engine.model_of import model_of
 from slotcon_mm.engine.optimizers.schedule import expect_warmup_within
-from slotcon_mm.launch.backbone_checks import try_backbone
+from slotcon_mm.launch.backbone_checks import expect_masks_that_fit, expect_strides_of_patches, try_backbone
 from slotcon_mm.launch.compiled_operators import expect_operators, expect_precision
 from slotcon_mm.launch.configs import HOSTS, is_pretraining
 from slotcon_mm.launch.evaluation_while_training import LOOP, evaluation_changes
@@ -46,6 +47,7 @@ def check_start(runner: Runner, given: GivenWeights | None = None) -> None:
         for note in filling.describe():
             runner.logger.info(note)
         runner.register_hook(FillBackboneHook(filling))
+    expect_strides_of_patches(model)
     wrapper = runner.cfg.get("model_wrapper_cfg") or runner.cfg
     finds_unused = bool(wrapper.get("find_unused_parameters"))
     for note in try_backbone(model, views_of_config(runner.cfg), finds_unused=finds_unused):
@@ -57,11 +59,6 @@ def check_start(runner: Runner, given: GivenWeights | None = None) -> None:
         raise ValueError(
             f"expected at least a batch of images, {batch_size_of(loader)} on each of {get_world_size()} processes, "
             f"got {len(loader.dataset)}: lower train_dataloader.batch_size or add images"
-        )
-    if is_pretraining(runner.cfg) and not isinstance(runner.train_loop, EpochBasedTrainLoop):
-        raise ValueError(
-            "expected train_cfg.by_epoch=True for pretraining, got a loop by iterations: the draws of a sample "
-            "depend on the epoch"
         )
     if is_pretraining(runner.cfg) and runner.cfg.get("sync_bn"):
         # MMEngine puts torch's layers in place of ours, which know of the two views and of rows that do not count
@@ -84,6 +81,7 @@ def check_start(runner: Runner, given: GivenWeights | None = None) -> None:
                 f"expected {key} below the run's {runner.max_epochs} epochs, got {epochs}: the prototypes would never "
                 f"learn; lower it by --cfg-options {key}={runner.max_epochs // 4}, or raise train_cfg.max_epochs"
             )
+    expect_masks_that_fit(model, *views_step(runner.cfg))
     try_labeled_samples(loader.dataset)
     if runner.cfg.get("default_scope") == "mmseg" and runner.cfg.get("val_dataloader"):
         try_labeled_samples(runner.val_loop.dataloader.dataset)
@@ -158,6 +156,12 @@ def open_training_images(runner: Runner) -> Any:
             "expected images for train_dataloader.dataset, got none: correct its data_root, data_prefix or ann_file, "
             "or what its files' names end in (of mmseg's datasets img_suffix='.jpg' and seg_map_suffix='.png')"
         ) from None
+
+
+def views_step(config: Any) -> tuple[str, Any]:
+    """Where a config draws paired views, as a key of ``--cfg-options``, and the step itself; empty if nowhere."""
+    steps = dicts_within(config.get("train_dataloader"), "train_dataloader")
+    return next(((place, step) for place, step in steps if short_type(step) == "PairedViews"), ("", {}))
 
 
 def say_what_is_turned(runner: Runner, dataset: Any) -> None:

@@ -146,9 +146,11 @@ def make_config(
         # some for each class, as on the scenes
         wanted = PROTOTYPES_A_CLASS * len(material.classes)
         config.model.neck.num_prototypes = max(FEWEST_PROTOTYPES, min(wanted, MOST_PROTOTYPES))
+        count = max(1, len(list_images(data)))
+        config.train_dataloader.batch_size = min(config.train_dataloader.batch_size, count)
         if epochs is None:
             # as many steps as on the scenes, whatever the number of images
-            epochs = max(1, round(config.train_cfg.max_epochs * NUM_TRAIN / max(1, len(list_images(data)))))
+            epochs = max(1, round(config.train_cfg.max_epochs * NUM_TRAIN / count))
     config.train_cfg.max_epochs = epochs or config.train_cfg.max_epochs
     config.merge_from_dict(length_options(str(file), config.train_cfg.max_epochs))
     if lr is not None:

@@ -36,6 +36,15 @@ def test_the_config_is_that_of_the_weights_network(tmp_path, name, config):
     assert config_for(saved(tmp_path, name)).stem == config
 
 
+def test_options_that_change_the_network_count(tmp_path):
+    given = saved(tmp_path, "vit_small_patch14_reg4_dinov2")
+    with pytest.raises(ValueError, match="pass --config"):
+        config_for(given)
+    assert (
+        config_for(given, ["model.backbone.type=slotcon_mm.RegisterVisionTransformer"]).stem == "slotcon_vit-s14_folder"
+    )
+
+
 def test_the_start_holds_the_weights_bit_for_bit_by_the_names_of_the_config(tmp_path):
     given = saved(tmp_path, "resnet50")
     config = Config.fromfile(config_for(given))

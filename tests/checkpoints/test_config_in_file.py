@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import pickle
 import sys
 from collections.abc import Callable
@@ -85,6 +84,7 @@ def test_a_trap_in_a_config_is_refused(trap, reader, folder):
     assert "strange_module" not in sys.modules
 
 
+@pytest.mark.hosts
 def test_a_trap_among_noted_facts_is_refused(folder):
     backbone = dict(type="mmseg.CrossEntropyLoss", class_weight=f"{folder}/evil.pkl")
     facts = dict(layers={}, strides=[], pixels=dict(mean=[0.0] * 3, std=[1.0] * 3, channels="RGB"), backbone=backbone)
@@ -94,6 +94,7 @@ def test_a_trap_among_noted_facts_is_refused(folder):
     assert not (folder / RAN).exists()
 
 
+@pytest.mark.hosts
 def test_a_trap_in_a_pretrainings_model_is_refused(folder):
     loss = f"type='mmseg.CrossEntropyLoss', class_weight='{folder}/evil.pkl'"
     text = f"model = dict(type='slotcon_mm.SlotCon', backbone=dict({NARROW}), group_head=dict({loss}))"
@@ -103,7 +104,7 @@ def test_a_trap_in_a_pretrainings_model_is_refused(folder):
     assert not (folder / RAN).exists()
 
 
-@pytest.mark.skipif(importlib.util.find_spec("mmseg") is None, reason="needs mmseg")
+@pytest.mark.hosts
 def test_the_traps_are_real(folder):
     """Negative control: where MMEngine builds the config, the pickle runs."""
     MODELS.build(dict(type="mmseg.CrossEntropyLoss", class_weight="evil.pkl"))
@@ -128,6 +129,7 @@ def test_files_without_a_network_in_their_config_have_none(meta):
     assert config_in_file(dict(meta=meta)) is None
 
 
+@pytest.mark.hosts
 def test_backbones_layers_and_preprocessors_of_all_packages_pass():
     for kind, scope in (("ResNet", "mmpretrain"), ("mmdet.SwinTransformer", "mmpretrain"), ("BEiT", "mmseg")):
         assert harmless(dict(type=kind, norm_cfg=dict(type="LN"), act_cfg=dict(type="GELU")), scope)["type"] == kind

@@ -185,6 +185,17 @@ def test_vision_transformers_of_self_supervised_methods(method, tmp_path):
     expect_same_features(network, lambda images: as_map(teacher.forward_features(images), 1, (4, 4)))
 
 
+def test_a_student_of_ibot_leaves_its_masks_token_over():
+    timm = pytest.importorskip("timm")
+    student = timm.models.VisionTransformer(
+        img_size=64, patch_size=16, embed_dim=12, depth=2, num_heads=2, num_classes=0
+    ).state_dict()
+    network = VisionTransformer(ARCH, img_size=64)
+    found = backbone_for(network.state_dict(), transformers_of_methods()["iBOT"](student, student), "student")
+    assert found.source == "student"
+    assert found.tensors.keys() == network.state_dict().keys()
+
+
 def dinov3_by_its_authors(state: State, bias: float) -> State:
     """timm's names to Meta's, with biases whose middle third is masked, as those files have them."""
     found = {}

@@ -12,6 +12,7 @@ from slotcon_mm.checkpoints.network_facts import facts_in
 from slotcon_mm.checkpoints.publish import write_weights
 from slotcon_mm.checkpoints.safe_loading import load_from_safe_local
 from slotcon_mm.checkpoints.standard_resnet import standard_facts
+from slotcon_mm.models import MaskedVisionTransformer
 
 
 def resnet(name: str = "resnet50") -> dict[str, torch.Tensor]:
@@ -58,6 +59,15 @@ def test_other_backbones_are_refused_where_names_are_a_resnets(file_format):
     assert not is_plain_resnet(strange)
     with pytest.raises(ValueError, match=f"torchvision's stem for the format {file_format}, got stem.0.weight"):
         export_backbone(strange, source="teacher", step=0, file_format=file_format)
+
+
+def test_what_a_library_has_no_place_for_in_its_vit_is_named():
+    arch = dict(embed_dims=12, num_layers=1, num_heads=2, feedforward_channels=24)
+    state = MaskedVisionTransformer(arch, img_size=32, layer_scale_init_value=1e-5).state_dict()
+    with pytest.raises(
+        ValueError, match=r"got layers\.0\.attn\.gamma1\.weight, layers\.0\.ffn\.gamma2\.weight; timm has more"
+    ):
+        export_backbone(state, source="teacher", step=0, file_format="torchvision")
 
 
 @pytest.mark.parametrize("file_format", FORMATS)

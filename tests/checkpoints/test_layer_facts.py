@@ -24,6 +24,7 @@ def test_windows_are_told_in_pixels_of_the_image():
     assert "layer2.0.downsample.0" not in layers  # one pixel has no distance
 
 
+@pytest.mark.hosts
 def test_a_shared_head_goes_on_where_the_backbone_ends():
     three = dict(RESNET, num_stages=3, strides=(1, 2, 2), dilations=(1, 1, 1), out_indices=(2,))
     head = dict(type="mmdet.ResLayer", depth=50, stage=3, stride=2)

@@ -51,6 +51,7 @@ def features(model: nn.Module) -> Tensor:
 
 
 @pytest.mark.parametrize("options", SAME, ids=str)
+@pytest.mark.hosts
 def test_no_change_is_found_where_features_are_the_same_on_their_grid(options):
     first, second = built(), built(**options)
     assert changes_in_network(facts(first), facts(second)) == []
@@ -58,6 +59,7 @@ def test_no_change_is_found_where_features_are_the_same_on_their_grid(options):
 
 
 @pytest.mark.parametrize(("options", "what"), OTHER, ids=str)
+@pytest.mark.hosts
 def test_changes_are_found_where_features_differ(options, what):
     first, second = built(), built(**options)
     assert [*first.state_dict()] == [*second.state_dict()]  # tensors do not show it
@@ -67,6 +69,7 @@ def test_changes_are_found_where_features_differ(options, what):
     assert not torch.allclose(features(second), features(first), rtol=1e-3)
 
 
+@pytest.mark.hosts
 def test_a_dilated_pretraining_is_compared_the_same_way():
     then = facts(built(**D8))
     assert changes_in_network(then, facts(built())) == []

@@ -6,7 +6,10 @@ import pytest
 import torch
 
 from slotcon_mm.checkpoints.build import build_from_checkpoint
+from slotcon_mm.checkpoints.network_facts import facts_of_checkpoint, facts_of_config
 from slotcon_mm.checkpoints.official import from_official, to_official
+from slotcon_mm.evaluation.frozen.weights import network_of_weights
+from slotcon_mm.registry import MODELS
 
 C, K, D, HIDDEN, LAYERS = 128, 5, 8, 12, 2
 
@@ -70,6 +73,55 @@ def test_the_heads_that_a_file_notes_are_taken():
     noted = dict(layers=layers, strides=[4], pixels=pixels, backbone={})
     back = from_official(to_official(from_official(official()), noted))
     assert [layer.attn.num_heads for layer in build_from_checkpoint(back).backbone.layers] == [4] * LAYERS
+
+
+ARCH = dict(embed_dims=32, num_layers=1, num_heads=2, feedforward_channels=16)
+
+
+@pytest.mark.parametrize(
+    ("backbone", "layers"),
+    [
+        (dict(img_size=16, layer_scale_init_value=1e-5), 2),
+        (dict(img_size=16, num_registers=4), 2),
+        (dict(img_size=(4, 64)), 2),  # as many patches as 16 x 16 pixels
+        (dict(img_size=16), 3),
+    ],
+    ids=["layer scales", "registers", "an oblong grid", "a deeper predictor"],
+)
+def test_a_network_of_ours_that_shapes_do_not_tell_comes_back_as_it_went(backbone, layers):
+    torch.manual_seed(0)
+    full = dict(type="slotcon_mm.MaskedVisionTransformer", arch=ARCH, patch_size=4, out_type="featmap", **backbone)
+    config = dict(
+        type="slotcon_mm.SlotMIM",
+        backbone=full,
+        neck=dict(type="slotcon_mm.GroupingNeck", in_channels=32, hidden_channels=HIDDEN, out_channels=D,
+                  num_prototypes=K, norm=False, epsilon=1e-12),
+        group_head=dict(type="slotcon_mm.GroupLossHead"),
+        slot_head=dict(type="slotcon_mm.SlotLossHead", channels=D, hidden_channels=HIDDEN, num_layers=layers,
+                       norm=False),
+    )  # fmt: skip
+    model = MODELS.build(config).eval()
+    facts = facts_of_config(dict(model=config, default_scope="mmpretrain"))
+    back = from_official(to_official(dict(state_dict=model.state_dict()), facts))
+    images = torch.rand(1, 3, 8, 32)
+    torch.testing.assert_close(build_from_checkpoint(back).teacher(images).scores, model.teacher(images).scores)
+
+
+def test_a_converted_file_notes_timms_vit_and_is_scored_with_its_prototypes(tmp_path):
+    converted = from_official(official())
+    noted = facts_of_checkpoint(converted)
+    assert (noted["backbone"]["patch_size"], noted["pixels"]["channels"]) == (4, "RGB")
+    assert noted["layers"]["layers.0.ln1"]["eps"] == 1e-6
+    torch.save(converted, tmp_path / "converted.pth")
+    network = network_of_weights(str(tmp_path / "converted.pth"))
+    assert network.neck.prototypes.equal(official()["model"]["grouping_k.prototypes_patch.weight"])
+
+
+def test_a_slotmim_on_another_network_has_no_place_there():
+    state = from_official(official())["state_dict"]
+    without = {name: value for name, value in state.items() if not name.endswith("mask_token")}
+    with pytest.raises(ValueError, match="the authors' code has no place for it"):
+        to_official(dict(state_dict=without))
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,7 @@ def config(preprocessor: Any, pipeline: list[dict], model: str = "X", **more: An
     ],
     ids=str,
 )  # fmt: skip
+@pytest.mark.hosts
 def test_a_preprocessor_is_tried_on_pure_colors(scope, preprocessor, pipeline, channels):
     found = read_pixels(config(preprocessor, pipeline), scope)
     assert found["mean"] == pytest.approx(MEAN, abs=1e-3)
@@ -42,11 +43,13 @@ def test_a_preprocessor_is_tried_on_pure_colors(scope, preprocessor, pipeline, c
     assert found["channels"] == channels
 
 
+@pytest.mark.hosts
 def test_pixels_of_another_scale_are_told_on_0_to_255():
     unit = dict(type="DetDataPreprocessor", mean=[0.485, 0.456, 0.406], std=[0.229, 0.224, 0.225], bgr_to_rgb=True)
     assert read_pixels(config(unit, MM), "mmdet")["std"] == pytest.approx([0.229, 0.224, 0.225], abs=1e-4)
 
 
+@pytest.mark.hosts
 def test_a_normalization_in_the_pipeline_counts():
     steps = [*MM, dict(type="Normalize", mean=MEAN, std=STD, to_rgb=True)]
     found = read_pixels(config(dict(type="mmdet.DetDataPreprocessor"), steps), "mmdet")

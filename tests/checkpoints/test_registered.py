@@ -14,6 +14,7 @@ NARROW = dict(type="ResNet", depth=18, base_channels=8, stem_channels=8)
 
 
 @pytest.mark.parametrize(("scope", "package"), [("mmpretrain", "mmpretrain"), ("mmseg", "mmseg"), ("mmdet", "mmdet")])
+@pytest.mark.hosts
 def test_a_backbone_is_that_of_the_configs_package(scope, package):
     assert type(build_registered(NARROW, scope)).__module__.startswith(package)
     assert class_of(NARROW, scope).__module__.startswith(package)

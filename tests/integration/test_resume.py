@@ -13,6 +13,7 @@ from helpers import run_on_two_processes
 from mmengine.config import Config
 from runs import build_run, differences, interrupted_at, log_of, pretraining_options, run_state, train
 
+from slotcon_mm.checks import RunStoppedError
 from slotcon_mm.datasets.sampling.sample_clock import SampleClock
 from slotcon_mm.engine.optimizers.schedule import warmup_cosine
 
@@ -207,6 +208,13 @@ def test_every_changed_number_is_said_and_the_config_holds(scenes, tmp_path):
     (group,) = runner.optim_wrapper.optimizer.param_groups
     assert (group["weight_decay"], group["initial_lr"]) == (0.25, 0.5)
     assert runner.model.group_weight == 0.75
+
+
+def test_another_split_of_the_parameters_is_refused_with_what_to_do(scenes, tmp_path):
+    train(build_run(QUICKSTART, tmp_path, options=pretraining_options(scenes, epochs=1)))
+    options = pretraining_options(scenes, epochs=2, **{"optim_wrapper.paramwise_cfg": dict(norm_decay_mult=0.0)})
+    with pytest.raises(RunStoppedError, match=r"paramwise_cfg has changed.*new run from its weights with --pretrained"):
+        train(build_run(QUICKSTART, tmp_path, options=options, resume="latest"))
 
 
 def test_an_unchanged_config_says_nothing(uninterrupted, scenes, tmp_path):

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
 from helpers import run_on_two_processes
 from mmengine.config import Config
+from mmpretrain.models import VisionTransformer
 from runs import CONFIGS, build_run, pretraining_options
 from torch import nn
 
-from slotcon_mm.launch.backbone_checks import try_backbone
+from slotcon_mm.launch.backbone_checks import expect_masks_that_fit, expect_strides_of_patches, try_backbone
+from slotcon_mm.launch.overrides import merge_overrides
 from slotcon_mm.models.algorithms.linear_probe import LinearProbe
+from slotcon_mm.models.necks.simple_feature_pyramid import SimpleFeaturePyramid
 from slotcon_mm.registry import MODELS
 
 VIEW = (64, 64)
@@ -118,6 +122,66 @@ def test_models_of_the_hosts_are_theirs_to_check():
 def test_rectangular_views_are_tried_in_their_shape():
     with pytest.raises(ValueError, match=r"512 x 3 x 6 for a view of 96 x 192"):
         try_backbone(slotcon(100, type="ResNet", depth=18), (96, 192))
+
+
+# Masks and strides ----------------------------------------------------------------------------------------------------
+
+VIEWS = "train_dataloader.dataset.pipeline.1"
+
+
+def slotmim(**options: Any) -> tuple[nn.Module, Any]:
+    config = Config.fromfile(CONFIGS / "slotmim_vit-t16_quickstart.py")
+    merge_overrides(config, options)
+    return MODELS.build(config.model), config.train_dataloader.dataset.pipeline[1]
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (
+            {"model.backbone.patch_size": 32},
+            rf"patches of 32 x 32 pixels, got 16 x 16: set {VIEWS}\.mask\.patch_size=32",
+        ),
+        ({f"{VIEWS}.mask": None}, rf"got none: set {VIEWS}\.mask\.patch_size=16, or .*model\.within_view_weight=0"),
+        (
+            {"model.backbone": dict(type="ResNet", depth=18, _delete_=True), "model.neck.in_channels": 512},
+            rf"takes masks, got ResNet.*MaskedVisionTransformer, or do without masks by {VIEWS}\.mask=None",
+        ),
+    ],
+)
+def test_masks_that_do_not_fit_the_backbone_are_named_with_their_key(options, said):
+    model, views = slotmim(**options)
+    with pytest.raises(ValueError, match=said):
+        expect_masks_that_fit(model, VIEWS, views)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"model.backbone.patch_size": 32, f"{VIEWS}.mask.patch_size": 32},
+        {f"{VIEWS}.mask": None, "model.within_view_weight": 0},
+    ],
+)
+def test_masks_that_fit_pass(options):
+    model, views = slotmim(**options)
+    expect_masks_that_fit(model, VIEWS, views)
+    expect_masks_that_fit(slotcon(512, type="ResNet", depth=18), VIEWS, views)
+
+
+@pytest.mark.parametrize("patch", [16, 14])
+def test_a_detector_takes_the_patches_that_its_strides_belong_to(patch):
+    detector = nn.Module()
+    detector.backbone = VisionTransformer("deit-tiny", img_size=224, patch_size=patch)
+    detector.neck = SimpleFeaturePyramid(192, 16)
+    detector.rpn_head = SimpleNamespace(prior_generator=SimpleNamespace(strides=[(s, s) for s in (4, 8, 16, 32, 64)]))
+    if patch == 16:
+        expect_strides_of_patches(detector)
+        return
+    with pytest.raises(
+        ValueError, match=r"expected patches of 16 x 16 pixels.*\[4, 8, 16, 32, 64\].*patch_size=14: take"
+    ):
+        expect_strides_of_patches(detector)
 
 
 def on_rank(rank: int, scenes: str, work_dir: str) -> list[str]:

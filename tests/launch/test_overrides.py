@@ -85,6 +85,8 @@ def test_no_overrides_are_fine():
         ("train_dataloader.dataset.scale=0.2,1.0", [0.2, 1.0]),
         ("train_dataloader.dataset.scale=(0.2, 1.0)", (0.2, 1.0)),
         ("model.backbone.norm_cfg={'type': 'BN'}", dict(type="BN")),
+        ("model.backbone=dict(type='ResNet', depth=18)", dict(type="ResNet", depth=18)),
+        ("model.backbone.norm_cfg=dict(type='BN', a=dict(b=[1, 2]))", dict(type="BN", a=dict(b=[1, 2]))),
         ("compile.mode=reduce-overhead", "reduce-overhead"),
         ("train_dataloader.dataset.folders=[train 2017,unlabeled 2017]", ["train 2017", "unlabeled 2017"]),
         ("train_dataloader.dataset.folders=[2017,2018]", ["2017", "2018"]),
@@ -105,6 +107,12 @@ def test_what_a_shell_passes_is_taken_as_the_config_would_hold_it(argument, valu
     found = value_at(cfg, argument.partition("=")[0])
     assert found == value
     assert type(found) is type(value) or isinstance(found, dict)
+
+
+@pytest.mark.parametrize("text", ["dict(distance=features)", "f(a,b)", "[(a,b]"])
+def test_a_value_that_cannot_be_read_is_refused_with_what_to_write(text):
+    with pytest.raises(ValueError, match=r"a list or dict\(\.\.\.\) for --cfg-options, got .*quote texts"):
+        merge_overrides(config(), [f"optim_wrapper.optimizer={text}"])
 
 
 def test_an_argument_without_a_value_is_refused():
@@ -129,6 +137,15 @@ def test_another_optimizer_begins_with_its_own_defaults_and_what_goes_is_said():
         "optim_wrapper.optimizer: AdamW in place of slotcon_mm.LARS, without its lr=2.0, momentum=0.9, "
         "weight_decay=1e-05, trust_coefficient=0.001; AdamW's defaults hold: lr=0.001, weight_decay=0.01"
     )
+
+
+def test_a_schedule_of_the_weight_decay_that_another_optimizer_keeps_is_said():
+    cfg = Config.fromfile(CONFIGS / "slotmim_vit-s16_coco.py")
+    _, note = merge_overrides(cfg, ["optim_wrapper.optimizer.type=slotcon_mm.LARS"])
+    assert note.startswith("param_scheduler.1 still leads the weight decay to 0.4: set param_scheduler.1.final ")
+    cfg = Config.fromfile(CONFIGS / "slotmim_vit-s16_coco.py")
+    options = ["optim_wrapper.optimizer.type=slotcon_mm.LARS", "param_scheduler.1.final=1e-5"]
+    assert len(merge_overrides(cfg, options)) == 1
 
 
 @pytest.mark.parametrize("kind", ["Adam", "AdamW", "SGD", "RMSprop", "Adagrad", "mmpretrain.Lamb", "mmpretrain.LARS"])
@@ -204,6 +221,8 @@ def test_schedules_keep_what_both_take():
             dict(model=dict(backbone=dict(type="ConvNeXt"))),
             r"of ConvNeXt in model.backbone, got depth, zero_init_residual: ",
         ),
+        (dict(model=dict(group_wieght=0.3)), r"of slotcon_mm.SlotCon in model, got group_wieght: "),
+        (dict(model=dict(neck=dict(temp=0.3))), r"of slotcon_mm.GroupingNeck in model.neck, got temp: "),
     ],
 )
 def test_a_config_that_inherits_arguments_of_another_type_is_refused_with_what_to_write(change, message):

@@ -35,6 +35,16 @@ def test_an_endless_sampler_begins_at_the_resumed_iteration():
     assert config.train_dataloader.dataset == dict(type="slotcon_mm.SeededDataset", dataset=dict(type="Any"))
 
 
+@pytest.mark.parametrize(
+    "loop", [dict(by_epoch=False, max_iters=10), dict(type="IterBasedTrainLoop", max_iters=10), dict(by_epoch=False)]
+)
+def test_a_pretraining_by_iterations_is_refused(loop):
+    config = downstream(default_scope="mmpretrain")
+    config.model.type, config.train_cfg = "slotcon_mm.SlotCon", loop
+    with pytest.raises(ValueError, match=r"expected train_cfg\.by_epoch=True for pretraining"):
+        make_resumable(config)
+
+
 def test_iterations_by_the_older_spelling_are_placed_too():
     config = downstream()
     config.train_cfg = dict(by_epoch=False, max_iters=10)

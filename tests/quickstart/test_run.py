@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 
 from slotcon_mm.datasets.scenes import CLASSES, write_scenes
 from slotcon_mm.quickstart import material, run
@@ -77,6 +78,15 @@ def test_there_are_prototypes_for_each_class(scenes, tmp_path):
         )
         counts[number] = config.model.neck.num_prototypes
     assert counts == {0: 32, 5: 32, 19: 57, 200: 256}
+
+
+def test_a_batch_holds_no_more_images_than_there_are(tmp_path):
+    for number in range(3):
+        Image.new("RGB", (40, 30)).save(tmp_path / f"{number}.png")
+    images = own_images(tmp_path, None)
+    file = run.CONFIGS / "slotcon_r18_quickstart.py"
+    config = run.make_config(file, tmp_path, images, tmp_path, seed=0, epochs=None, lr=None)
+    assert config.train_dataloader.batch_size == 3
 
 
 def test_labels_without_images_are_refused(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -24,7 +25,7 @@ class GridMask:
     def __init__(self, size: tuple[int, int], patch_size: int = 16, share: tuple[float, float] = (0.1, 0.5)) -> None:
         if patch_size < 1 or any(side % patch_size for side in size):
             raise ValueError(f"expected views of whole patches, got size {size} and mask.patch_size {patch_size}")
-        if len(share) != 2 or not 0 <= share[0] <= share[1] <= 1:
+        if not isinstance(share, Sequence) or len(share) != 2 or not 0 <= share[0] <= share[1] <= 1:
             raise ValueError(f"expected mask.share as (low, high) with 0 <= low <= high <= 1, got {share}")
         self.grid = (size[0] // patch_size, size[1] // patch_size)
         self.share = share

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from slotcon_mm.checkpoints.backbone import backbone_of, noted_source
 from slotcon_mm.checkpoints.bounded_memory import network_of_file
-from slotcon_mm.checkpoints.build import build_from_checkpoint
+from slotcon_mm.checkpoints.build import build_from_checkpoint, config_of_weights
 from slotcon_mm.checkpoints.candidates import find_known
 from slotcon_mm.checkpoints.config_in_file import config_in_file, harmless, without_weights
 from slotcon_mm.checkpoints.contents import flat_tensors, side_of
@@ -107,10 +107,12 @@ def network_of_pretraining(
     checkpoint: Mapping[str, Any], config: Mapping[str, Any] | None, source: str | None
 ) -> FrozenNetwork:
     """With its projector and prototypes."""
+    facts = facts_in(checkpoint) if config is None else None
     if config is None:  # an official file, converted
-        kind = Kind(partial(fresh, backbone_of_shapes(state_dict_of(checkpoint), "backbone."), "mmpretrain"))
-    else:
-        kind = kind_of_config(config)
+        config = dict(model=config_of_weights(state_dict_of(checkpoint), facts), default_scope="mmpretrain")
+    kind = kind_of_config(config)
+    if facts is not None:
+        kind = kind._replace(pixels=with_channels(facts["pixels"]))
     origin = backbone_of(checkpoint, source).describe()
     return network_of_grouping(build_from_checkpoint(checkpoint), kind, source)._replace(origin=origin)
 

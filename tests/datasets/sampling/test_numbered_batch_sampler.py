@@ -34,6 +34,7 @@ def test_a_later_start_gives_the_same_batches_from_there(size, batch_size, start
 
 
 @pytest.mark.parametrize("start", [0, 1, 5])
+@pytest.mark.hosts
 def test_mmdets_grouping_by_aspect_goes_on_at_its_place_too(start):
     import mmdet.datasets  # noqa: F401 - registers the sampler
 

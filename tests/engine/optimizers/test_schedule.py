@@ -72,6 +72,16 @@ def test_groups_with_lower_rates_end_lower_too_and_keep_their_share():
     assert resting == [0.0] * TOTAL
 
 
+def test_the_settings_that_mmengine_keeps_for_the_log_count_for_no_rate():
+    """They hold the config's rate, which the batch has scaled down for all groups."""
+    optim_wrapper = OptimWrapper(torch.optim.SGD([torch.ones(1, requires_grad=True)], lr=1e-3))
+    optim_wrapper.base_param_settings = dict(params=torch.zeros(1), lr=1.0, initial_lr=1.0)
+    scheduler = build(optim_wrapper, eta_min=2e-6)
+    optim_wrapper.optimizer.param_groups[0]["initial_lr"] = 1e-3
+    scheduler.last_step = TOTAL
+    assert scheduler._get_value()[0] == pytest.approx(2e-6)
+
+
 def test_no_rate_rises_after_the_warm_up():
     (rates,) = rates_of_groups(1e-6, eta_min=2e-6)
     assert rates[W:] == pytest.approx([1e-6] * (TOTAL - W))

@@ -177,6 +177,7 @@ DILATED = dict(strides=(1, 2, 1, 1), dilations=(1, 1, 2, 4), contract_dilation=T
         ("mmdet", dict(type="DetDataPreprocessor"), dict(type="ResNet", frozen_stages=1, norm_eval=True), 2),
     ],
 )  # fmt: skip
+@pytest.mark.hosts
 def test_a_fine_tuned_model_is_measured_by_its_backbone_alone(tmp_path, scope, preprocessor, backbone, cells, images):
     backbone = dict(backbone, depth=18, base_channels=8, stem_channels=8, out_indices=(0, 1, 2, 3))
     network = build_registered(backbone, scope)
