@@ -211,8 +211,8 @@ def test_every_changed_number_is_said_and_the_config_holds(scenes, tmp_path):
 
 
 def test_another_split_of_the_parameters_is_refused_with_what_to_do(scenes, tmp_path):
-    train(build_run(QUICKSTART, tmp_path, options=pretraining_options(scenes, epochs=1)))
-    options = pretraining_options(scenes, epochs=2, **{"optim_wrapper.paramwise_cfg": dict(norm_decay_mult=0.0)})
+    train(build_run(QUICKSTART, tmp_path, options=pretraining_options(scenes, epochs=2)))
+    options = pretraining_options(scenes, epochs=3, **{"optim_wrapper.paramwise_cfg": dict(norm_decay_mult=0.0)})
     with pytest.raises(RunStoppedError, match=r"paramwise_cfg has changed.*new run from its weights with --pretrained"):
         train(build_run(QUICKSTART, tmp_path, options=options, resume="latest"))
 
