@@ -34,6 +34,14 @@ class ConsoleRunner(Runner):
         self.user_lines = show_user_lines(logger)
         return logger
 
+    def scale_lr(self, optim_wrapper: Any, auto_scale_lr: dict[str, Any] | None = None) -> None:
+        """Also of the settings that MMEngine keeps beside the groups, which the log shows as ``base_lr``."""
+        aside = getattr(optim_wrapper, "base_param_settings", None)
+        before = optim_wrapper.optimizer.param_groups[0]["lr"] if aside else 0.0
+        super().scale_lr(optim_wrapper, auto_scale_lr)
+        if before:
+            aside["lr"] *= optim_wrapper.optimizer.param_groups[0]["lr"] / before
+
     def resume(self, *args: Any, **kwargs: Any) -> None:
         try:
             super().resume(*args, **kwargs)

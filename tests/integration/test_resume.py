@@ -184,6 +184,13 @@ def test_the_learning_rate_of_an_accumulated_run_is_that_of_its_effective_batch(
     assert runner.optim_wrapper.optimizer.param_groups[0]["initial_lr"] == pytest.approx(2.0 * 4 / 512)
 
 
+def test_the_rate_that_the_log_shows_as_the_base_follows_the_batch_too(scenes, tmp_path):
+    options = {**pretraining_options(scenes, epochs=2), "auto_scale_lr.enable": True}
+    options["optim_wrapper.paramwise_cfg"] = dict(norm_decay_mult=0.0)  # with which MMEngine shows one
+    rates = train(build_run(QUICKSTART, tmp_path, options=options)).optim_wrapper.get_lr()
+    assert rates["base_lr"] == pytest.approx(rates["lr"][:1])
+
+
 # Another config -----------------------------------------------------------------------------------------------------
 
 
