@@ -13,6 +13,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from PIL import Image
 from runs import pretraining_options
 
 REPOSITORY = Path(__file__).parents[2]
@@ -163,3 +164,16 @@ def test_its_train_script_pretrains_as_mim_calls_it(installed, scenes, tmp_path)
         "--cfg-options", *options, cwd=tmp_path,
     )  # fmt: skip
     assert (tmp_path / "run/epoch_2.pth").is_file()
+
+
+@pytest.mark.slow
+def test_its_quickstart_ends_with_a_report(installed, tmp_path):
+    images = tmp_path / "images"
+    images.mkdir()
+    for number in range(4):
+        Image.effect_noise((160, 120), 60 + number).convert("RGB").save(images / f"{number}.png")
+    run(
+        installed, "-m", "slotcon_mm.quickstart", "--data", images, "--epochs", "2", "--device", "cpu", cwd=tmp_path
+    )  # fmt: skip
+    [report] = tmp_path.rglob("report.html")
+    assert report.is_relative_to(tmp_path / "work_dirs")
