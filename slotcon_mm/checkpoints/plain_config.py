@@ -23,11 +23,16 @@ def read_plain_config(text: str) -> dict[str, Any]:
     if len(text) > MOST_CHARACTERS:
         raise ValueError(f"expected a config of at most {MOST_CHARACTERS:,} characters, got {len(text):,}")
     try:
-        return with_new_names(assignments(ast.parse(text).body))
-    except SyntaxError as error:
-        raise ValueError(f"expected a config, got text that is none: {error}") from None
+        return with_new_names(assignments(parsed(text)))
     except (RecursionError, MemoryError):
         raise ValueError("expected a config, got text that is nested too deep") from None
+
+
+def parsed(text: str) -> list[ast.stmt]:
+    try:
+        return ast.parse(text).body
+    except (SyntaxError, ValueError) as error:  # ValueError: of a null byte, before Python 3.12
+        raise ValueError(f"expected a config, got text that is none: {error}") from None
 
 
 def assignments(statements: list[ast.stmt]) -> dict[str, Any]:

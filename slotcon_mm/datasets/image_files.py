@@ -43,6 +43,8 @@ __all__ = [
     "read_image",
 ]
 
+LOGGING: Any = getattr(cv2.utils, "logging", cv2)  # of OpenCV 5, and of 4
+SILENT = 0
 READ_RGB = getattr(cv2, "IMREAD_COLOR_RGB", cv2.IMREAD_COLOR)  # OpenCV before 4.10 has BGR only
 MOST_PIXELS = 178_956_970  # above it Pillow speaks of a decompression bomb and refuses (2 x Image.MAX_IMAGE_PIXELS)
 COMMANDS = (
@@ -136,11 +138,11 @@ def decode_values(content: bytes, path: str, *, exif: bool = True) -> tuple[np.n
 @contextmanager
 def opencv_silenced() -> Iterator[None]:
     """OpenCV prints a line for each tag of a TIFF that it does not know: many for each image of a map or microscope."""
-    level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    level = LOGGING.setLogLevel(SILENT)
     try:
         yield
     finally:
-        cv2.utils.logging.setLogLevel(level)
+        LOGGING.setLogLevel(level)
 
 
 def expect_sane_size(content: bytes, path: str) -> None:

@@ -39,7 +39,7 @@ class ConsoleRunner(Runner):
         aside = getattr(optim_wrapper, "base_param_settings", None)
         before = optim_wrapper.optimizer.param_groups[0]["lr"] if aside else 0.0
         super().scale_lr(optim_wrapper, auto_scale_lr)
-        if before:
+        if aside and before:
             aside["lr"] *= optim_wrapper.optimizer.param_groups[0]["lr"] / before
 
     def resume(self, *args: Any, **kwargs: Any) -> None:

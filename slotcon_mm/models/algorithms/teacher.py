@@ -85,6 +85,6 @@ def follow(teacher: list[Tensor], student: list[Tensor], share: Tensor, moves: T
             maximize=True, is_first_step=False, grad_scale=None, found_inf=(~moves).float(),
         )  # fmt: skip
         return
-    kept = torch.where(moves, 1 - share, 1).to(teacher[0].dtype)
-    torch._foreach_mul_(teacher, kept)
-    torch._foreach_add_(teacher, torch._foreach_mul(student, 1 - kept))
+    ways = torch._foreach_sub(student, teacher)  # of nothing where both are alike: such a teacher rests to the bit
+    torch._foreach_mul_(ways, torch.where(moves, share, 0).to(teacher[0].dtype))
+    torch._foreach_add_(teacher, ways)

@@ -78,6 +78,17 @@ def test_the_average_in_float32_is_that_of_float64(fused, moves, monkeypatch):
     assert all(torch.equal(a, b) for a, b in zip(student, before, strict=True))
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("fused", [True, False])
+def test_a_teacher_that_is_like_its_student_rests_to_the_bit(fused, dtype, monkeypatch):
+    """As backbones do while heads learn alone."""
+    monkeypatch.setattr(fused_sgd, "HAS_FUSED_SGD", fused and fused_sgd.HAS_FUSED_SGD)
+    student = [torch.randn(1000, dtype=dtype)]
+    teacher = [student[0].clone()]
+    follow(teacher, student, torch.tensor(0.03, dtype=torch.float64), torch.tensor(True))
+    assert teacher[0].equal(student[0])
+
+
 def test_a_teacher_drops_no_path():
     torch.manual_seed(0)
     arch = dict(embed_dims=8, num_layers=3, num_heads=2, feedforward_channels=16)
