@@ -24,6 +24,7 @@ import stat
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from typing import Any
 
 import cv2
 import numpy as np
