@@ -133,7 +133,7 @@ def test_files_that_tell_their_white_are_read_alike_with_any_bit_depth():
 
 def test_tags_of_a_tiff_that_opencv_does_not_know_are_no_news(capfd):
     content = encoded(Image.new("RGB", (8, 8)), "TIFF", tiffinfo={42113: "nodata", 65000: 3})
-    level = cv2.utils.logging.getLogLevel()
+    level = image_files.LOGGING.getLogLevel()
     assert decode_image(content, "a.tif").shape == (8, 8, 3)
     assert capfd.readouterr().err == ""
-    assert cv2.utils.logging.getLogLevel() == level
+    assert image_files.LOGGING.getLogLevel() == level
