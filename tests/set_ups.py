@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 from pathlib import Path
 
@@ -54,8 +55,15 @@ def start_set_up(checkout: Path, *arguments: str, free_gb: int = 100, **environm
     env["PIP_CONFIG_FILE"] = "/dev/null"
     command = ["bash", str(checkout / "tools/setup_env.sh"), *arguments]
     return subprocess.Popen(
-        command, env={**env, **environment}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+        command, env={**env, **environment}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+        preexec_fn=heed_signals,
+    )  # fmt: skip
+
+
+def heed_signals() -> None:
+    """bash traps none that was ignored where it was started, as under nohup."""
+    for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
 
 
 def python_of(version: str, then: str = "exit 1") -> str:

@@ -88,6 +88,7 @@ find_uv() {
 # whether the environment's pip is told where packages are or which to take: in files, variables or an environment's own
 # settings, which uv does not read
 pip_has_settings_of_its_own() {
-    "$python" -m pip --disable-pip-version-check config list 2>/dev/null |
-        grep -qE '\.(extra-index-url|index-url|find-links|no-index|constraint|proxy|trusted-host|cert|client-cert)='
+    local settings  # as a whole: a grep that leaves early would end pip, and with pipefail say no
+    settings=$("$python" -m pip --disable-pip-version-check config list 2>/dev/null || true)
+    grep -qE '\.(extra-index-url|index-url|find-links|no-index|constraint|proxy|trusted-host|cert|client-cert)=' <<<"$settings"
 }

@@ -50,26 +50,26 @@ python=$environment/bin/python
 version=""
 if [ -d "$environment" ] && [ -n "$(ls -A "$environment")" ]; then
     version=$(version_of "$python")
-    [ -n "$version" ] || fail "expected a Python that runs in $environment, got none: remove that folder and run this again"
-    "$python" -c 'import pip' 2>/dev/null || fail "expected pip in $environment, got none: run  $python -m ensurepip  or" \
-        "remove that folder, and run this again"
-    if [ -z "$active" ] && [ -n "${PYTHON:-}" ] && [ "$(version_of "$PYTHON")" != "$version" ]; then
+    [ -n "$version$active" ] || fail "expected a Python that runs in $environment, got none: remove that folder and run this again"
+    if [ -z "$active$python_from_uv" ] && [ -n "${PYTHON:-}" ] && [ "$(version_of "$PYTHON")" != "$version" ]; then
         fail "expected an environment of PYTHON=$PYTHON ($(version_of "$PYTHON")) in $environment, got one of Python" \
             "$version: remove that folder, or leave PYTHON out"
     fi
-elif [ -n "$active" ]; then
+fi
+if [ -n "$active" ] && [ -z "$version" ]; then
     fail "expected a Python in $environment, got none: make that environment anew"
 fi
 
 # a stamp names what was set up: .slotcon_mm-FINGERPRINT-TIER-ARCHITECTURES of compiled operators
 scripts="tools/setup_env.sh tools/stacks.sh tools/mmcv_wheel.sh tools/gpu_support.sh setup.py"
 stamp() { echo "$environment/.slotcon_mm-$(cat "$constraints" $scripts | cksum | tr ' ' '-')"; }
-# what is named can be imported, and slotcon_mm is this checkout, which may have moved
+# what is named can be imported, and slotcon_mm is installed there or is this checkout, which may have moved
 is_whole() {
     [ -n "$version" ] && "$python" -I -c 'import importlib.util as found, os, sys
 names = "torch", "torchvision", "mmcv", "mmengine", "mmpretrain", "slotcon_mm"
 there = [found.find_spec(name) for name in names]
-sys.exit(not all(there) or not os.path.samefile(os.path.dirname(os.path.dirname(there[-1].origin)), sys.argv[1]))' "$PWD" 2>/dev/null
+root = os.path.dirname(os.path.dirname(there[-1].origin)) if all(there) else None
+sys.exit(not root or not (root.startswith(sys.prefix) or os.path.samefile(root, sys.argv[1])))' "$PWD" 2>/dev/null
 }
 for candidate in ${wanted_stack:-original onedl}; do
     use_stack "$candidate"
@@ -102,20 +102,22 @@ case "$torch" in "$torch_pin" | "$torch_pin"+*) ;; *) torch=$torch_pin ;; esac  
 architectures=$(wanted_architectures "$torch")
 problem=$(check_gpus "$torch")
 [ -z "$problem" ] || fail "$problem"
-needed_gb=$([ "$tier" = base ] && echo 7 || echo 9) place=$PWD
+needed_gb=7 place=$PWD
 if [ -n "$version" ]; then place=$environment; fi
 if [ -n "$(version_in "$environment" torch)" ]; then needed_gb=$((needed_gb - 6)); fi
 free_gb=$(($(df -Pk "$place" | awk 'NR == 2 {print $4}') / 1048576))
 [ "$free_gb" -ge "$needed_gb" ] || fail "expected $needed_gb GB of free disk in $place, got $free_gb: make room first"
-{ mkdir -p "$cache" && [ -w "$cache" ]; } 2>/dev/null || fail "expected a folder for mmcv's wheel that can be written, got" \
-    "$cache: set SLOTCON_CACHE to another"
+if ! ls "$cache"/*/*.whl >/dev/null 2>&1; then
+    { mkdir -p "$cache" && [ -w "$cache" ]; } 2>/dev/null || fail "expected a folder for mmcv's wheel that can be" \
+        "written, got $cache: set SLOTCON_CACHE to another"
+fi
 
 if [ -z "$version" ]; then
     unfinished=.venv
     if [ -n "$python_from_uv" ]; then
         step "making .venv with uv's Python 3.12 (downloaded if this system has none; some 35 MB)" "$uv" venv --seed --python 3.12 .venv
     elif [ -n "$uv" ]; then
-        step "making .venv with $("$base_python" --version), by uv" "$uv" venv --seed --python "$base_python" .venv
+        step "making .venv with $("$base_python" --version), by uv" "$uv" venv --seed --python "$(command -v "$base_python")" .venv
     else
         step "making .venv with $("$base_python" --version)" "$base_python" -m venv .venv
     fi
@@ -123,6 +125,9 @@ if [ -z "$version" ]; then
     version=$(version_of "$python")
 fi
 rm -f "$environment"/.slotcon_mm-*  # from here on it is not whole
+if ! "$python" -c 'import pip' 2>/dev/null; then  # as uv makes them
+    if command -v uv >/dev/null 2>&1; then step "pip" uv pip install --python "$python" pip; else step "pip" "$python" -m ensurepip; fi
+fi
 if pip_has_settings_of_its_own; then uv=""; else uv=${uv:-$(command -v uv || true)}; fi
 pip() { "$python" -m pip --disable-pip-version-check --no-input "$@"; }
 install() {

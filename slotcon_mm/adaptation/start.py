@@ -45,7 +45,7 @@ def config_for(weights: str, options: Sequence[str] | None = None) -> Path:
         try:
             backbone = build_registered(config.model.backbone.to_dict(), "mmpretrain")
             backbone_for(backbone.state_dict(), checkpoint, None, grid_of(backbone))
-        except (ValueError, TypeError):  # TypeError: options of another network
+        except (ValueError, TypeError, AssertionError, KeyError):  # the last three: options of another network
             continue
         return path
     raise ValueError(

@@ -95,14 +95,12 @@ def facts_in(checkpoint: Mapping[str, Any]) -> dict[str, Any] | None:
 def grid_noted(checkpoint: Mapping[str, Any]) -> tuple[int, int] | None:
     """H, W of the position embeddings of a file that notes its network's images and patches."""
     noted = facts_in(checkpoint)
+    backbone: Mapping[str, Any] = noted["backbone"] if noted else {}
     try:
-        config = config_in_file(checkpoint) if noted is None else None
-    except ValueError:
+        if noted is None and (config := config_in_file(checkpoint)) is not None:
+            backbone = with_defaults(config["model"]["backbone"], str(config.get("default_scope") or "mmpretrain"))
+    except (ValueError, KeyError):  # of a config whose network is not known here
         return None
-    if config is not None:
-        backbone = with_defaults(config["model"]["backbone"], str(config.get("default_scope") or "mmpretrain"))
-    else:
-        backbone = noted["backbone"] if noted else {}
     sizes = [sides_of(backbone.get(name)) for name in ("img_size", "patch_size")]
     if None in sizes:
         return None

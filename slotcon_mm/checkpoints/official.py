@@ -155,13 +155,13 @@ def to_official(checkpoint: Mapping[str, Any], network: dict[str, Any] | None = 
     noted = {} if network is None else {NETWORK: network}
     if is_slotmim(weights):
         model = as_rows(by_names_of(rename(weights, SLOTMIM_RULES), to_ours=False))
-    elif not any(re.fullmatch(r"neck\.projector\.\d+\.weight", name) and w.dim() == 1 for name, w in weights.items()):
-        raise ValueError(
-            "expected a SlotCon, whose projector has BN, or a SlotMIM of a ViT that takes masks, got neither: the "
-            "authors' code has no place for it"
-        )
     else:
         model = {WRAPPER + name: value for name, value in rename(weights, RULES).items()}
+        if not any(re.fullmatch(r"neck\.projector\.\d+\.weight", name) and w.dim() == 1 for name, w in weights.items()):
+            raise ValueError(
+                "expected a SlotCon, whose projector has BN, or a SlotMIM of a ViT that takes masks, got neither: the "
+                "authors' code has no place for it"
+            )
     return dict(model=model, epoch=count_of(meta_of(checkpoint).get("epoch")) or 0, step=step, meta=noted)
 
 

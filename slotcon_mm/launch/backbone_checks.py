@@ -119,10 +119,11 @@ def expect_masks_that_fit(model: nn.Module, place: str, views: Mapping[str, Any]
 
 def expect_strides_of_patches(model: Any) -> None:
     """ValueError for a detector whose anchors lie elsewhere than the cells of its ViT's pyramid."""
-    head = getattr(model, "rpn_head", None)
-    if not isinstance(getattr(model, "neck", None), SimpleFeaturePyramid) or head is None:
+    anchors = getattr(getattr(model, "rpn_head", None), "prior_generator", None)
+    with_patches = isinstance(getattr(model, "backbone", None), VisionTransformer)
+    if not with_patches or not isinstance(getattr(model, "neck", None), SimpleFeaturePyramid) or anchors is None:
         return
-    patch, strides = patch_of(model.backbone), [stride[0] for stride in head.prior_generator.strides]
+    patch, strides = patch_of(model.backbone), [stride[0] for stride in anchors.strides]
     if strides[:3] != [patch / 4, patch / 2, patch]:
         raise ValueError(
             f"expected patches of {4 * strides[0]} x {4 * strides[0]} pixels, to which the detector's strides "

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -124,11 +125,13 @@ def expect_known_arguments(config: Config) -> None:
     for place, known in READ_KEYS.items():
         if strange := sorted(set(config.get(place) or {}) - known):
             raise ValueError(f"expected the keys {', '.join(sorted(known))} in {place}, got {', '.join(strange)}")
-    heads = ("model.neck", "model.group_head", "model.slot_head") if "slot_head" in config.get("model", {}) else ()
-    for place in ("optim_wrapper.optimizer", "model.backbone", "model", *heads):
+    own = ("model", "model.neck", "model.group_head", "model.slot_head")  # of others, **kwargs may mean anything
+    for place in ("optim_wrapper.optimizer", "model.backbone", *own):
         node = value_at(config, place)
         kind = node.get("type") if isinstance(node, dict) else None
-        if isinstance(kind, str) and (strange := strange_arguments(node, config.get("default_scope"))):
+        if not isinstance(kind, str) or (place in own and not kind.startswith("slotcon_mm.")):
+            continue
+        if strange := strange_arguments(node, config.get("default_scope")):
             raise ValueError(
                 f"expected arguments of {kind} in {place}, got {', '.join(strange)}: leave them out, or in a config "
                 f"that inherits them write {place.rpartition('.')[2]}=dict(_delete_=True, type={kind!r}, ...)"
@@ -164,7 +167,7 @@ def parse_value(text: str, present: Any, *, is_path: bool = False) -> Any:
         present = ""  # a text, whatever it looks like
     if isinstance(present, list | tuple) and present and all(isinstance(one, str) for one in present):
         return parse_texts(text)
-    is_bracketed = text[:1] + text[-1:] in ("[]", "()", "{}")
+    is_bracketed = text[:1] + text[-1:] in ("[]", "()", "{}") or (text.startswith("dict(") and text.endswith(")"))
     literal = literal_in(text)
     if literal is NO_LITERAL:
         if not is_bracketed and (isinstance(present, str) or os.sep in text):
@@ -218,7 +221,7 @@ def parse_as_mmengine(text: str) -> Any:
         return parts if text[0] == "[" else tuple(parts)
     is_list = "," in text or text.startswith(("[", "("))
     try:
-        if not text.startswith("dict("):
+        if not re.search(r"\bdict\(", text):
             return DictAction._parse_iterable(text) if is_list else DictAction._parse_int_float_bool(text)
     except (RecursionError, AssertionError):  # brackets that do not fit together, or calls
         pass

@@ -45,6 +45,12 @@ def test_options_that_change_the_network_count(tmp_path):
     )
 
 
+def test_options_that_other_networks_do_not_know_leave_them_out(tmp_path):
+    given = saved(tmp_path, "vit_tiny_patch16_224")
+    options = ["model.backbone.arch=deit-tiny", "model.neck.in_channels=192"]
+    assert config_for(given, options).stem == "slotcon_vit-s16_folder"
+
+
 def test_the_start_holds_the_weights_bit_for_bit_by_the_names_of_the_config(tmp_path):
     given = saved(tmp_path, "resnet50")
     config = Config.fromfile(config_for(given))

@@ -106,7 +106,16 @@ def test_the_grid_of_a_vision_transformer_is_noted_by_its_config_and_its_export(
         assert grid_noted(dict(meta={NETWORK: facts_of_config(config)})) == grid
 
 
-@pytest.mark.parametrize("checkpoint", [{}, dict(meta=dict(cfg="a = (")), dict(meta={NETWORK: noted()})])
+@pytest.mark.parametrize(
+    "checkpoint",
+    [
+        {},
+        dict(meta=dict(cfg="a = (")),
+        dict(meta={NETWORK: noted()}),
+        dict(meta=dict(cfg="model = dict(backbone=dict(type='Unknown'))")),
+        dict(meta=dict(cfg="model = dict(backbone=dict(a=1))")),
+    ],
+)
 def test_other_files_note_no_grid(checkpoint):
     assert grid_noted(checkpoint) is None
 

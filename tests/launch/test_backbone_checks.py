@@ -184,6 +184,15 @@ def test_a_detector_takes_the_patches_that_its_strides_belong_to(patch):
         expect_strides_of_patches(detector)
 
 
+def test_detectors_of_other_networks_are_left_alone():
+    detector = nn.Module()
+    detector.backbone, detector.neck = nn.Identity(), SimpleFeaturePyramid(192, 16)
+    detector.rpn_head = SimpleNamespace(prior_generator=SimpleNamespace(strides=[(4, 4), (8, 8), (16, 16)]))
+    expect_strides_of_patches(detector)
+    detector.backbone, detector.rpn_head = VisionTransformer("deit-tiny"), SimpleNamespace()
+    expect_strides_of_patches(detector)
+
+
 def on_rank(rank: int, scenes: str, work_dir: str) -> list[str]:
     said = []
     for finds_unused in (False, True):

@@ -85,6 +85,7 @@ def test_no_overrides_are_fine():
         ("train_dataloader.dataset.scale=0.2,1.0", [0.2, 1.0]),
         ("train_dataloader.dataset.scale=(0.2, 1.0)", (0.2, 1.0)),
         ("model.backbone.norm_cfg={'type': 'BN'}", dict(type="BN")),
+        ("train_dataloader.dataset.data_root=dict(a='/x/y')", dict(a="/x/y")),
         ("model.backbone=dict(type='ResNet', depth=18)", dict(type="ResNet", depth=18)),
         ("model.backbone.norm_cfg=dict(type='BN', a=dict(b=[1, 2]))", dict(type="BN", a=dict(b=[1, 2]))),
         ("compile.mode=reduce-overhead", "reduce-overhead"),
@@ -109,7 +110,7 @@ def test_what_a_shell_passes_is_taken_as_the_config_would_hold_it(argument, valu
     assert type(found) is type(value) or isinstance(found, dict)
 
 
-@pytest.mark.parametrize("text", ["dict(distance=features)", "f(a,b)", "[(a,b]"])
+@pytest.mark.parametrize("text", ["dict(distance=features)", "f(a,b)", "[(a,b]", "[dict(a=1),dict(a=b)]"])
 def test_a_value_that_cannot_be_read_is_refused_with_what_to_write(text):
     with pytest.raises(ValueError, match=r"a list or dict\(\.\.\.\) for --cfg-options, got .*quote texts"):
         merge_overrides(config(), [f"optim_wrapper.optimizer={text}"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -162,13 +163,15 @@ def test_a_stack_that_the_environment_cannot_hold_is_refused(checkout):
         ("", True),
         ("global.timeout='60'", True),
         ("global.index-url='https://example.org/simple'", False),
+        ("global.index-url='https://example.org'\nglobal.timeout='60'\n" + "global.retries='3'\n" * 20_000, False),
         ("install.find-links='/wheels'", False),
         (":env:.cert='/etc/company.pem'", False),
     ],
 )
 def test_uv_installs_the_same_pins_unless_pip_has_an_index_of_its_own(checkout, settings, used):
     """As pip itself tells, of all its files, sections, spellings and variables."""
-    tells = f'case "$*" in *" config list") printf "%s\\n" "{settings}"; exit ;; esac'
+    (checkout / "settings").write_text(settings)
+    tells = 'case "$*" in *" config list") cat settings; exit ;; esac'
     python = environment_of(checkout)
     python.write_text(python.read_text().replace("#!/bin/bash\n", f"#!/bin/bash\n{tells}\n"))
     stand_in(checkout.parent / "bin", "uv", f'printf "%s\\n" "$*" >>"{checkout}/uv-calls"')
@@ -182,9 +185,11 @@ def test_uv_installs_the_same_pins_unless_pip_has_an_index_of_its_own(checkout, 
 
 def test_pip_names_its_settings_as_they_are_looked_for(monkeypatch, tmp_path):
     (tmp_path / "pip.conf").write_text("[install]\n\textra_index_url = https://example.org/simple\n")
-    monkeypatch.setenv("PIP_CONFIG_FILE", str(tmp_path / "pip.conf"))
-    script = f'python={sys.executable}; . "{REPOSITORY}/tools/base_python.sh"; pip_has_settings_of_its_own'
-    assert subprocess.run(["bash", "-c", script]).returncode == 0
+    monkeypatch.setattr(os, "environ", {name: v for name, v in os.environ.items() if not name.startswith("PIP_")})
+    given = dict(PIP_CONFIG_FILE=str(tmp_path / "pip.conf"))
+    sourced = f'. "{REPOSITORY}/tools/base_python.sh"'
+    script = f"set -euo pipefail; python={sys.executable}; {sourced}; pip_has_settings_of_its_own"
+    assert subprocess.run(["bash", "-c", script], env={**os.environ, **given}).returncode == 0
 
 
 # Python without its venv module, as Debian has it ------------------------------------------------------------------
@@ -217,7 +222,7 @@ def test_uv_needs_no_venv_module(checkout):
     without_venv(checkout, "3.13")
     stand_in(checkout.parent / "bin", "uv", f'echo "$@" >>"{checkout}/asked"; exit 1')
     assert "making .venv with Python 3.13.1, by uv" in set_up(checkout, **environment).stdout
-    assert (checkout / "asked").read_text() == "venv --seed --python python3 .venv\n"
+    assert (checkout / "asked").read_text() == f"venv --seed --python {checkout.parent}/bin/python3 .venv\n"
 
 
 def test_uv_is_offered_where_it_can_be_had_only(checkout):

@@ -63,7 +63,7 @@ class WarmupCosineLR(_ParamScheduler):
         continue_at(self, state_dict["_global_step"])
 
     def _get_value(self) -> list[float]:
-        # MMEngine's copy of the optimizer's settings, for the log, does not follow the batch
+        # MMEngine's copy of the optimizer's settings, for the log: no group of parameters
         aside = getattr(self.optimizer, "base_param_settings", None)
         groups = zip(self.optimizer.param_groups, self.base_values, strict=True)
         highest = max(base for group, base in groups if group is not aside)
