@@ -176,7 +176,7 @@ has_ops() { "$python" -c 'import mmcv._ext' 2>/dev/null; }
 
 if [ "$tier" = det,seg ] && ! wheel_in "$with_ops" >/dev/null; then
     prepare_build
-    minutes=$([ "$cuda" = cpu ] && echo "8 to 10" || echo 20)
+    minutes=$([ "$cuda" = cpu ] && echo "8 to 12" || echo 20)
     step "building mmcv with operators for $(basename "${with_ops#*"$mmcv$mmcv_pin-"}") (once; about $minutes minutes on two cores)" build_mmcv "$with_ops" "$mmcv"
 elif [ "$tier" = base ] && ! wheel_in "$with_ops" >/dev/null && ! wheel_in "$without_ops" >/dev/null; then
     prepare_build
