@@ -6,6 +6,7 @@ import argparse
 import errno
 import os
 import re
+import time
 from pathlib import Path
 from traceback import walk_tb
 from typing import IO, NamedTuple
@@ -31,6 +32,8 @@ from slotcon_mm.launch.work_dir_lock import lock_work_dir
 from slotcon_mm.launch.worker_memory import objects_shared_with_workers
 
 __all__ = ["Start", "lock_for_training", "prepare_training", "train"]
+
+NEWS_SECONDS = 5.0  # in which the system tells of a process's end
 
 
 class Start(NamedTuple):
@@ -141,8 +144,12 @@ def train(runner: Runner) -> None:
             runner.train()
     except (RuntimeError, OSError, EOFError) as error:
         try:
+            if tells_of_a_lost_worker(error) and "DataLoader" not in str(error):
+                # a worker that died broke its batch off; torch's handler of SIGCHLD, which knows more, raises wherever
+                # this process is once the worker's end is known: it is to be here
+                time.sleep(NEWS_SECONDS)
             stopped = stopped_by(error, runner)
-        except RuntimeError as told:  # torch's handler of SIGCHLD raises wherever this process is, here too
+        except RuntimeError as told:
             stopped = stopped_by(told, runner)
         if stopped is None:
             raise

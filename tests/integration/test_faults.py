@@ -351,7 +351,7 @@ def test_a_killed_worker_ends_the_run_with_a_message(scenes, tmp_path):
     runner = build_run(QUICKSTART, tmp_path, options=pretraining_options(scenes, **{"train_dataloader.num_workers": 1}))
     runner.register_hook(KillWorker())
     with pytest.raises(
-        RunStoppedError, match=r"expected batches from the loader's workers, got: .*Continue with --resume"
+        RunStoppedError, match=r"the loader's workers, got: DataLoader worker .* is killed by signal: Killed.*--resume"
     ):
         train(runner)
 

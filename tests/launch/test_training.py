@@ -28,7 +28,9 @@ OF_ANOTHER_MODEL = Config(dict(model=dict(type="MaskRCNN")))
         (EOFError(), "EOFError"),
     ],
 )
-def test_a_lost_worker_is_said_with_what_to_do(error, said):
+def test_a_lost_worker_is_said_with_what_to_do(error, said, monkeypatch):
+    monkeypatch.setattr(training, "NEWS_SECONDS", 0)
+
     def fail() -> None:
         raise error
 
@@ -38,23 +40,26 @@ def test_a_lost_worker_is_said_with_what_to_do(error, said):
         training.train(SimpleNamespace(cfg=OF_ANOTHER_MODEL, train=fail))
 
 
-def test_a_worker_whose_end_is_told_while_its_broken_batch_is_handled_is_said_too(monkeypatch):
+@pytest.mark.parametrize("place", ["sleep", "stopped_by"])
+def test_a_worker_whose_end_is_told_while_its_broken_batch_is_handled_is_said_too(monkeypatch, place):
+    """torch's handler of SIGCHLD raises between any two lines."""
     told = RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed.")
-    look, calls = training.tells_of_a_lost_worker, []
+    owner = training.time if place == "sleep" else training
+    call, calls = getattr(owner, place), []
 
-    def interrupted(error: Exception) -> bool:
-        calls.append(error)
-        if len(calls) == 1:  # torch's handler of SIGCHLD
+    def interrupted(*given: object) -> object:
+        calls.append(given)
+        if len(calls) == 1:
             raise told
-        return look(error)
+        return call(*given)
 
     def fail() -> None:
         raise ConnectionResetError(104, "Connection reset by peer")
 
-    monkeypatch.setattr(training, "tells_of_a_lost_worker", interrupted)
+    monkeypatch.setattr(training, "NEWS_SECONDS", 0)
+    monkeypatch.setattr(owner, place, interrupted)
     with pytest.raises(RunStoppedError, match=r"got: DataLoader worker \(pid 7\) is killed.*Continue with --resume"):
         training.train(SimpleNamespace(cfg=OF_ANOTHER_MODEL, train=fail))
-    assert calls[1] is told
 
 
 def test_a_resumed_run_keeps_its_seed_and_says_so():
