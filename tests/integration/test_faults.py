@@ -351,7 +351,8 @@ def test_a_killed_worker_ends_the_run_with_a_message(scenes, tmp_path):
     runner = build_run(QUICKSTART, tmp_path, options=pretraining_options(scenes, **{"train_dataloader.num_workers": 1}))
     runner.register_hook(KillWorker())
     with pytest.raises(
-        RunStoppedError, match=r"got: DataLoader worker.*(is killed by signal: Killed|exited unexpectedly).*with --resume"
+        RunStoppedError,
+        match=r"got: DataLoader worker.*(is killed by signal: Killed|exited unexpectedly).*with --resume",
     ):
         train(runner)
 
