@@ -60,6 +60,12 @@ def start_set_up(checkout: Path, *arguments: str, free_gb: int = 100, **environm
     )  # fmt: skip
 
 
+def gpus(checkout: Path, *, driver: str, capabilities: list[str]) -> None:
+    """A driver that shows these GPUs."""
+    answers = f'*driver*) echo {driver} ;; *cap*) printf "%s\\n" {" ".join(capabilities)} ;; *) echo NVIDIA X ;;'
+    stand_in(checkout.parent / "bin", "nvidia-smi", f'case "$1" in {answers} esac')
+
+
 def heed_signals() -> None:
     """bash traps none that was ignored where it was started, as under nohup."""
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):

@@ -97,14 +97,14 @@ else
     fi
 fi
 use_stack "$stack"
-torch=$(version_in "$environment" torch)
-case "$torch" in "$torch_pin" | "$torch_pin"+*) ;; *) torch=$torch_pin ;; esac  # a build of the pin's version stays
+torch_there=$(version_in "$environment" torch)
+case "$torch_there" in "$torch_pin" | "$torch_pin"+*) torch=$torch_there ;; *) torch=$torch_pin ;; esac  # a build of the pin's version stays
 architectures=$(wanted_architectures "$torch")
 problem=$(check_gpus "$torch")
 [ -z "$problem" ] || fail "$problem"
 needed_gb=7 place=$PWD
 if [ -n "$version" ]; then place=$environment; fi
-if [ -n "$(version_in "$environment" torch)" ]; then needed_gb=$((needed_gb - 6)); fi
+if [ -n "$torch_there" ]; then needed_gb=1; fi
 free_gb=$(($(df -Pk "$place" | awk 'NR == 2 {print $4}') / 1048576))
 [ "$free_gb" -ge "$needed_gb" ] || fail "expected $needed_gb GB of free disk in $place, got $free_gb: make room first"
 if ! ls "$cache"/*/*.whl >/dev/null 2>&1; then

@@ -56,15 +56,15 @@ def config_of_weights(weights: Mapping[str, Tensor], noted: Mapping[str, Any] | 
             published ones have, on a square grid.
     """
     noted = noted or dict(backbone={}, layers={})
+    of_slotmim = is_slotmim(weights)
     if "type" in noted["backbone"]:
         backbone = harmless(noted["backbone"], "mmpretrain")
-    elif is_slotmim(weights):
+    elif of_slotmim:
         backbone = vit_of_shapes(weights, noted["layers"].get("layers.0.attn", {}).get("heads"))
     else:
         backbone = backbone_of_shapes(weights, "backbone.")
     K, D = weights["neck.prototypes"].shape
     hidden, in_channels = weights["neck.projector.0.weight"].shape[:2]
-    of_slotmim = is_slotmim(weights)
     neck = dict(
         type="slotcon_mm.GroupingNeck", in_channels=in_channels, hidden_channels=hidden, out_channels=D,
         num_prototypes=K, **(dict(norm=False, epsilon=1e-12) if of_slotmim else {}),

@@ -14,6 +14,7 @@ __all__ = [
     "VIEWS",
     "bit_depth_of_checkpoint",
     "bit_depth_of_config",
+    "find_step",
     "views_noted",
     "views_of_checkpoint",
     "views_of_config",
@@ -31,7 +32,7 @@ def views_of_checkpoint(checkpoint: Mapping[str, Any]) -> tuple[int, int]:
 
 def views_of_config(config: Mapping[str, Any]) -> tuple[int, int]:
     """Height and width of a view, or of a linear probe's training images; ``USUAL`` where there is neither."""
-    size = (find_step(config.get("train_dataloader"), "PairedViews", "CenterCrop") or {}).get("size") or USUAL
+    size = find_step(config.get("train_dataloader"), "PairedViews", "CenterCrop")[1].get("size") or USUAL
     return expect_sides(tuple(size) if isinstance(size, list | tuple) else (size, size))
 
 
@@ -54,7 +55,7 @@ def bit_depth_of_checkpoint(checkpoint: Mapping[str, Any]) -> int | None:
 
 def bit_depth_of_config(config: Mapping[str, Any]) -> int | None:
     """``bit_depth`` of the ``LoadImage`` of a training's pipeline; None where it is not set."""
-    return (find_step(config.get("train_dataloader"), "LoadImage") or {}).get("bit_depth")
+    return find_step(config.get("train_dataloader"), "LoadImage")[1].get("bit_depth")
 
 
 def config_of(checkpoint: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -62,6 +63,9 @@ def config_of(checkpoint: Mapping[str, Any]) -> Mapping[str, Any]:
     return read_plain_config(text) if isinstance(text, str) else {}
 
 
-def find_step(node: Any, *names: str) -> Mapping[str, Any] | None:
-    """The first config of one of these types, whatever its prefix, at any depth."""
-    return next((found for _, found in dicts_within(node) if short_type(found) in names), None)
+def find_step(node: Any, *names: str, place: str = "") -> tuple[str, Mapping[str, Any]]:
+    """The first config of one of these types, whatever its prefix, at any depth; and before it, its place.
+
+    Both are empty where there is none. ``place`` is that of ``node``.
+    """
+    return next((found for found in dicts_within(node, place) if short_type(found[1]) in names), ("", {}))

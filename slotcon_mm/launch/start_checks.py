@@ -14,8 +14,7 @@ from slotcon_mm.checkpoints.fit import check_fit, fitting_names
 from slotcon_mm.checkpoints.plain_config import read_plain_config
 from slotcon_mm.checkpoints.run_facts import FACTS, batch_size_of, check_facts, facts_of
 from slotcon_mm.checkpoints.safe_loading import load_from_safe_local, state_dict_of
-from slotcon_mm.checkpoints.view_size import views_of_config
-from slotcon_mm.config_nodes import dicts_within, short_type
+from slotcon_mm.checkpoints.view_size import find_step, views_of_config
 from slotcon_mm.datasets.orientations import turned_images
 from slotcon_mm.engine.hooks.fill_backbone_hook import FillBackboneHook
 from slotcon_mm.engine.hooks.rank_agreement_hook import expect_same_on_all_ranks
@@ -81,7 +80,8 @@ def check_start(runner: Runner, given: GivenWeights | None = None) -> None:
                 f"expected {key} below the run's {runner.max_epochs} epochs, got {epochs}: the prototypes would never "
                 f"learn; lower it by --cfg-options {key}={runner.max_epochs // 4}, or raise train_cfg.max_epochs"
             )
-    expect_masks_that_fit(model, *views_step(runner.cfg))
+    loading = runner.cfg.get("train_dataloader")
+    expect_masks_that_fit(model, *find_step(loading, "PairedViews", place="train_dataloader"))
     try_labeled_samples(loader.dataset)
     if runner.cfg.get("default_scope") == "mmseg" and runner.cfg.get("val_dataloader"):
         try_labeled_samples(runner.val_loop.dataloader.dataset)
@@ -156,12 +156,6 @@ def open_training_images(runner: Runner) -> Any:
             "expected images for train_dataloader.dataset, got none: correct its data_root, data_prefix or ann_file, "
             "or what its files' names end in (of mmseg's datasets img_suffix='.jpg' and seg_map_suffix='.png')"
         ) from None
-
-
-def views_step(config: Any) -> tuple[str, Any]:
-    """Where a config draws paired views, as a key of ``--cfg-options``, and the step itself; empty if nowhere."""
-    steps = dicts_within(config.get("train_dataloader"), "train_dataloader")
-    return next(((place, step) for place, step in steps if short_type(step) == "PairedViews"), ("", {}))
 
 
 def say_what_is_turned(runner: Runner, dataset: Any) -> None:
