@@ -10,7 +10,8 @@ class Parent:
 
 
 class Child(Parent):
-    def __init__(self, b: int = 5, **kwargs: int) -> None: ...
+    def __init__(self, b: int = 5, **kwargs: int) -> None:
+        super().__init__(b=b, **kwargs)
 
 
 class Heir(Child):
@@ -19,6 +20,20 @@ class Heir(Child):
 
 class Closed(Child):
     def __init__(self, d: int) -> None: ...
+
+
+def made_elsewhere(**settings: int) -> dict[str, int]:
+    return settings
+
+
+class Wrapper(Parent):
+    def __init__(self, name: str, **kwargs: int) -> None:
+        super().__init__(1)
+        self.wrapped = made_elsewhere(**kwargs)
+
+
+class Unreadable(Parent):
+    exec("def __init__(self, name, **kwargs): super().__init__(**kwargs)")
 
 
 def test_keywords_that_go_on_are_those_of_the_classes_above():
@@ -31,6 +46,14 @@ def test_keywords_that_go_on_are_those_of_the_classes_above():
 
 def test_a_class_that_passes_nothing_on_has_its_own_only():
     assert set(parameters_of(Closed)) - {"self"} == {"d"}
+
+
+def test_keywords_for_another_library_stay_open():
+    assert set(parameters_of(Wrapper)) - {"self"} == {"name", "kwargs"}
+
+
+def test_where_the_source_cannot_be_read_keywords_are_taken_to_go_on():
+    assert set(parameters_of(Unreadable)) - {"self"} == {"name", "a", "b", "c"}
 
 
 def test_a_function_has_its_own():

@@ -233,6 +233,13 @@ def test_a_config_that_inherits_arguments_of_another_type_is_refused_with_what_t
         expect_known_arguments(cfg)
 
 
+def test_arguments_that_a_backbone_hands_to_another_library_pass():
+    cfg = pretraining()
+    wrapped = dict(type="mmpretrain.TIMMBackbone", model_name="resnet18", features_only=True, out_indices=(1, 4))
+    cfg.merge_from_dict(dict(model=dict(backbone=dict(_delete_=True, **wrapped))))
+    expect_known_arguments(cfg)
+
+
 @pytest.mark.parametrize("path", sorted(CONFIGS.glob("**/*.py")), ids=lambda path: path.stem)
 def test_the_shipped_configs_pass(path):
     if path.parent.name != "_base_":
