@@ -52,6 +52,11 @@ class UnlabeledImageDataset(BaseDataset):
     ) -> None:
         if unreadable not in ("stop", "skip"):
             raise ValueError(f"expected unreadable='stop' or 'skip', got {unreadable!r}")
+        if unheeded := sorted({"data_prefix", "filter_cfg"} & kwargs.keys()):
+            raise ValueError(
+                f"expected folders or ann_file to say which images below data_root to take, got {unheeded[0]}="
+                f"{kwargs[unheeded[0]]!r}: write folders=('train2017',), say"
+            )
         expect_share(max_unreadable=max_unreadable)
         self.folders = [folders] if isinstance(folders, str) else list(folders)
         self.unreadable, self.max_unreadable = unreadable, max_unreadable

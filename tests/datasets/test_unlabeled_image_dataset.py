@@ -98,6 +98,12 @@ def test_a_folder_that_may_not_be_read_is_named(tree):
         os.seteuid(user)
 
 
+@pytest.mark.parametrize("option", [dict(data_prefix="a"), dict(data_prefix=dict(img_path="a")), dict(filter_cfg={})])
+def test_options_of_mmengine_that_would_be_passed_over_are_refused(tree, option):
+    with pytest.raises(ValueError, match=rf"expected folders or ann_file .*, got {next(iter(option))}="):
+        UnlabeledImageDataset(str(tree), **option)
+
+
 def test_a_list_gives_its_images_in_its_order(tree):
     (tree / "mine.txt").write_bytes(b"c/4.jpg\r\na/0.webp\n\ncaf\xe9.jpg\n")
     dataset = UnlabeledImageDataset(str(tree), ann_file="mine.txt")
