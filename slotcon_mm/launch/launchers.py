@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from zlib import crc32
 
 import torch
 from torch import distributed
@@ -39,18 +40,23 @@ def prepare_process(launcher: str, local_rank: int) -> int:
 
 
 def prepare_slurm_task() -> None:
-    """MMEngine takes SLURM_LOCALID for the device. Jobs that share a machine get ports of their own."""
+    """MMEngine takes SLURM_LOCALID for the device. Jobs that share a machine, and the steps of a job, get ports of their
+    own: the steps lie apart, since jobs are numbered one after another."""
     os.environ["SLURM_LOCALID"] = os.environ["LOCAL_RANK"] = own_device(os.environ.get("SLURM_LOCALID", "0"))
-    os.environ.setdefault("MASTER_PORT", str(20_000 + int(os.environ.get("SLURM_JOB_ID", 0)) % 10_000))
+    job, step = (int(os.environ.get(name, 0)) for name in ("SLURM_JOB_ID", "SLURM_STEP_ID"))
+    os.environ.setdefault("MASTER_PORT", port_of(job + 1009 * step))
 
 
 def prepare_mpi_process() -> None:
     """MMEngine takes OMPI_COMM_WORLD_LOCAL_RANK for the device, and LOCAL_RANK, which Open MPI does not set, for DDP's.
 
-    On one machine the address of the first process is known; MMEngine wants it in any case.
+    On one machine the address of the first process is known; MMEngine wants it in any case. Jobs that share a machine
+    get ports of their own, by PMIx's name of the job, which all its processes have.
     """
     name = OPEN_MPI + "LOCAL_RANK"
     os.environ[name] = os.environ["LOCAL_RANK"] = own_device(os.environ[name])
+    if "PMIX_NAMESPACE" in os.environ:
+        os.environ.setdefault("MASTER_PORT", port_of(crc32(os.environ["PMIX_NAMESPACE"].encode())))
     if "MASTER_ADDR" not in os.environ:
         here, everywhere = (os.environ.get(OPEN_MPI + size) for size in ("LOCAL_SIZE", "SIZE"))
         if here != everywhere:
@@ -59,6 +65,10 @@ def prepare_mpi_process() -> None:
                 "this one), got none: pass the first machine's name by  mpirun -x MASTER_ADDR=NAME"
             )
         os.environ["MASTER_ADDR"] = "127.0.0.1"
+
+
+def port_of(job: int) -> str:
+    return str(20_000 + job % 10_000)
 
 
 def own_device(local_rank: str) -> str:

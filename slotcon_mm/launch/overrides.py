@@ -20,7 +20,7 @@ from slotcon_mm.launch.schedules import schedules_of_config
 __all__ = ["expect_known_arguments", "keys_of", "merge_overrides"]
 
 NO_LITERAL = object()
-PATHS = ("ann_file", "data_root", "load_from", "work_dir")  # last parts of keys
+PATHS = ("ann_file", "checkpoint", "data_root", "load_from", "work_dir")  # last parts of keys
 # what MMEngine (0.10.7) reads of parts of a config that nothing builds
 READ_KEYS = {
     "auto_scale_lr": {"base_batch_size", "enable"},
@@ -50,10 +50,11 @@ def merge_overrides(config: Config, given: Sequence[str] | dict[str, Any] | None
         Lines for the log: what another ``type`` replaced.
 
     Raises:
-        ValueError: One has no ``=``, or sets a helper variable of the config file (``data_root``, say), which nothing
-            reads once the file has been parsed.
+        ValueError: One has no ``=``, leads through what is no dict and no list, or sets a helper variable of the config
+            file (``data_root``, say), which nothing reads once the file has been parsed.
     """
     overrides = given if isinstance(given, dict) else parse_overrides(config, given or [])
+    overrides = dict(sorted(overrides.items(), key=lambda item: item[0].count(".")))  # a whole before its parts
     for name in overrides:
         top = name.partition(".")[0]
         if top not in keys_that_are_read():
@@ -64,6 +65,12 @@ def merge_overrides(config: Config, given: Sequence[str] | dict[str, Any] | None
                 else f"nothing in {config.filename} is called so"
             )
             raise ValueError(f"expected an override that reaches something, got {name}, which nothing reads: {hint}")
+    for name, value in overrides.items():
+        wholes = [other for other in overrides if name.startswith(f"{other}.")]
+        if any(not isinstance(overrides[whole], dict) for whole in wholes):
+            raise ValueError(f"expected {wholes[0]} or {name}, got both: set {wholes[0]} whole")
+        if not wholes:
+            expect_way_to(config, name, value)
     notes = replace_types(config, overrides)
     config.merge_from_dict({key: whole_value(config, key, value) for key, value in overrides.items()})
     return notes
@@ -72,6 +79,31 @@ def merge_overrides(config: Config, given: Sequence[str] | dict[str, Any] | None
 def keys_of(given: Sequence[str] | Mapping[str, Any] | None) -> set[str]:
     """The keys that ``--cfg-options`` sets, in the form of ``merge_overrides``."""
     return {item.partition("=")[0] for item in given or ()}
+
+
+def expect_way_to(config: Config, key: str, value: Any) -> None:
+    """ValueError where a dotted key leads through what is no dict and no list, or past the end of a list.
+
+    MMEngine (0.10.7) changes a list's dicts alone; other entries are set with their list.
+    """
+    place, node = "", config
+    names = key.split(".")
+    for i, name in enumerate(names):
+        if isinstance(node, list):
+            if not (name.isdigit() and int(name) < len(node)):
+                known = f"0 to {len(node) - 1}" if node else "none, since the list is empty"
+                raise ValueError(f"expected an entry of {place} in {key}, {known}, got {name!r}")
+            node = node[int(name)]
+            is_last = i == len(names) - 1
+            if not isinstance(node, dict) or (is_last and not isinstance(value, dict)):
+                raise ValueError(f"expected {place}=[...], the whole list, got {key}: its entry {name} is {node!r}")
+        elif isinstance(node, dict | Config):
+            if name not in node:
+                return
+            node = node[name]
+        else:
+            raise ValueError(f"expected {place}=..., the whole value, got {key}: {place} is {node!r}, no dict or list")
+        place = f"{place}.{name}" if place else name
 
 
 def whole_value(config: Config, key: str, value: Any) -> Any:
@@ -164,7 +196,8 @@ def parse_value(text: str, present: Any, *, is_path: bool = False) -> Any:
     if present == AUTO:  # in place of a number
         present = None
     if is_path and not isinstance(present, list | tuple):
-        present = ""  # a text, whatever it looks like
+        literal = literal_in(text)
+        return text if literal is NO_LITERAL or isinstance(literal, int | float) else literal
     if isinstance(present, list | tuple) and present and all(isinstance(one, str) for one in present):
         return parse_texts(text)
     is_bracketed = text[:1] + text[-1:] in ("[]", "()", "{}") or (text.startswith("dict(") and text.endswith(")"))
@@ -206,7 +239,8 @@ def parse_texts(text: str) -> list[str] | None:
         return [*literal]
     if isinstance(literal, str):
         return [literal]
-    return cut(text[1:-1] if text[:1] + text[-1:] in ("[]", "()") else text)
+    parts = cut(text[1:-1] if text[:1] + text[-1:] in ("[]", "()") else text)
+    return [literal if isinstance(literal := literal_in(part), str) else part for part in parts]
 
 
 def cut(text: str) -> list[str]:
@@ -215,11 +249,12 @@ def cut(text: str) -> list[str]:
 
 def parse_as_mmengine(text: str) -> Any:
     """``[a, b]`` and ``true`` and the like, in the spelling that MMEngine's own option takes; spaces within stay."""
-    is_plain_list = text[:1] + text[-1:] in ("[]", "()") and not set(text[1:-1]) & set("[](){}")
-    if is_plain_list:
-        parts = [DictAction._parse_int_float_bool(part) for part in cut(text[1:-1]) if part]
-        return parts if text[0] == "[" else tuple(parts)
     is_list = "," in text or text.startswith(("[", "("))
+    is_in_brackets = text[:1] + text[-1:] in ("[]", "()")
+    entries = text[1:-1] if is_in_brackets else text
+    if is_list and not set(entries) & set("[](){}"):
+        parts = [parse_entry(part) for part in cut(entries) if part]
+        return tuple(parts) if text[0] == "(" else parts
     try:
         if not re.search(r"\bdict\(", text):
             return DictAction._parse_iterable(text) if is_list else DictAction._parse_int_float_bool(text)
@@ -228,6 +263,12 @@ def parse_as_mmengine(text: str) -> Any:
     raise ValueError(
         f"expected a number, a text, a list or dict(...) for --cfg-options, got {text}: quote texts within brackets"
     )
+
+
+def parse_entry(text: str) -> Any:
+    """Of a list: a text in quotes, a number or a bool, or a text without quotes."""
+    literal = literal_in(text)
+    return literal if isinstance(literal, str) else DictAction._parse_int_float_bool(text)
 
 
 def value_at(config: Any, key: str) -> Any:

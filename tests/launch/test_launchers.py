@@ -9,8 +9,8 @@ import torch
 
 from slotcon_mm.launch.launchers import LAUNCHERS, number_of_processes, prepare_process
 
-NAMES = ("LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT", "SLURM_LOCALID", "SLURM_JOB_ID", *LAUNCHERS["pytorch"][0],
-         *LAUNCHERS["slurm"][0])  # fmt: skip
+NAMES = ("LOCAL_RANK", "MASTER_ADDR", "MASTER_PORT", "SLURM_LOCALID", "SLURM_JOB_ID", "SLURM_STEP_ID",
+         "PMIX_NAMESPACE", *LAUNCHERS["pytorch"][0], *LAUNCHERS["slurm"][0])  # fmt: skip
 MPI_NAMES = tuple(f"OMPI_COMM_WORLD_{name}" for name in ("LOCAL_RANK", "LOCAL_SIZE", "SIZE", "RANK"))
 
 
@@ -41,6 +41,30 @@ def test_a_slurm_task_that_sees_one_gpu_takes_it(monkeypatch, visible, local_ran
     assert prepare_process("slurm", 0) == local_rank
     assert os.environ["SLURM_LOCALID"] == os.environ["LOCAL_RANK"] == str(local_rank)
     assert os.environ["MASTER_PORT"] == "24567"
+
+
+def port(monkeypatch: pytest.MonkeyPatch, launcher: str, **environment: str) -> str:
+    os.environ.pop("MASTER_PORT", None)
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    prepare_process(launcher, 0)
+    return os.environ["MASTER_PORT"]
+
+
+def test_jobs_and_steps_of_a_job_have_ports_of_their_own(monkeypatch):
+    in_slurm(monkeypatch, local_rank=0)
+    tasks = [(str(job), str(step)) for job in range(500, 600) for step in range(9)]
+    ports = {port(monkeypatch, "slurm", SLURM_JOB_ID=job, SLURM_STEP_ID=step) for job, step in tasks}
+    assert len(ports) == len(tasks)
+    assert all(20_000 <= int(number) < 30_000 for number in ports)
+
+
+def test_mpi_jobs_have_ports_of_their_own_which_their_processes_share(monkeypatch):
+    in_mpi(monkeypatch, local_rank=0)
+    first = port(monkeypatch, "mpi", PMIX_NAMESPACE="prterun-node1-4711@1")
+    assert first == port(monkeypatch, "mpi", PMIX_NAMESPACE="prterun-node1-4711@1", OMPI_COMM_WORLD_RANK="3")
+    assert first != port(monkeypatch, "mpi", PMIX_NAMESPACE="prterun-node1-4712@1")
+    assert port(monkeypatch, "mpi", MASTER_PORT="29999") == "29999"
 
 
 def test_a_port_that_is_given_stays(monkeypatch):

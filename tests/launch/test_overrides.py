@@ -100,6 +100,14 @@ def test_no_overrides_are_fine():
         ("load_from=None", None),
         ("val_evaluator.metric=[bbox,segm]", ["bbox", "segm"]),
         ("train_dataloader.dataset.img_suffix=[/a b/c,1]", ["/a b/c", 1]),
+        ("train_dataloader.dataset.data_root=(1)", "(1)"),
+        ("train_dataloader.dataset.data_root=[x]", "[x]"),
+        ("model.backbone.init_cfg.checkpoint=my weights,v2.pth", "my weights,v2.pth"),
+        ("model.backbone.init_cfg.checkpoint=123", "123"),
+        ("train_dataloader.dataset.metainfo.classes=traffic light,person", ["traffic light", "person"]),
+        ("train_dataloader.dataset.metainfo.classes='traffic light', \"stop, sign\"", ["traffic light", "stop, sign"]),
+        ('train_dataloader.dataset.folders=[2017,"a b"]', ["2017", "a b"]),
+        ('train_dataloader.dataset.scale=[2017,"a b",c d]', [2017, "a b", "c d"]),
     ],
 )
 def test_what_a_shell_passes_is_taken_as_the_config_would_hold_it(argument, value):
@@ -108,6 +116,42 @@ def test_what_a_shell_passes_is_taken_as_the_config_would_hold_it(argument, valu
     found = value_at(cfg, argument.partition("=")[0])
     assert found == value
     assert type(found) is type(value) or isinstance(found, dict)
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("custom_hooks.7.priority=1", r"expected an entry of custom_hooks in custom_hooks.7.priority, 0 to 0, got '7'"),
+        ("custom_hooks.-1.priority=1", r"0 to 0, got '-1'"),
+        ("val_evaluator.metrics.0=1", r"none, since the list is empty, got '0'"),
+        (
+            "model.backbone.strides.0=2",
+            r"expected model.backbone.strides=..., the whole value, got .*is \(1, 2\), no dict",
+        ),
+        (
+            "model.backbone.init_cfg.type=Pretrained",
+            r"expected model.backbone.init_cfg=..., the whole value, .* is None",
+        ),
+        ("work_dir.x=1", r"expected work_dir=..., the whole value, got work_dir.x: work_dir is 'a'"),
+        ("model.backbone.names.1=x", r"expected model.backbone.names=\[...\], the whole list, .*its entry 1 is 'b'"),
+        ("custom_hooks.0=x", r"expected custom_hooks=\[...\], the whole list"),
+    ],
+)
+def test_a_key_that_leads_nowhere_is_refused_with_what_to_set(option, message):
+    backbone = dict(strides=(1, 2), names=["a", "b"], init_cfg=None)
+    cfg = Config(dict(model=dict(backbone=backbone), custom_hooks=[dict(type="A")], work_dir="a"))
+    cfg.val_evaluator = dict(metrics=[])
+    with pytest.raises(ValueError, match=message):
+        merge_overrides(cfg, [option])
+
+
+def test_what_is_set_whole_may_be_entered_beside_it():
+    cfg = Config(dict(model=dict(backbone=dict(init_cfg=None)), custom_hooks=[dict(type="A")]))
+    merge_overrides(cfg, ["custom_hooks.0.b.c=1", "custom_hooks.0=dict(d=2)", "model.backbone.new.deep=3"])
+    assert cfg.custom_hooks[0].to_dict() == dict(type="A", b=dict(c=1), d=2)
+    assert cfg.model.backbone.new.deep == 3
+    with pytest.raises(ValueError, match=r"expected custom_hooks or custom_hooks.0.b, got both"):
+        merge_overrides(cfg, ["custom_hooks.0.b=1", "custom_hooks=[]"])
 
 
 @pytest.mark.parametrize("text", ["dict(distance=features)", "f(a,b)", "[(a,b]", "[dict(a=1),dict(a=b)]"])
