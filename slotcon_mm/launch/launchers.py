@@ -40,8 +40,11 @@ def prepare_process(launcher: str, local_rank: int) -> int:
 
 
 def prepare_slurm_task() -> None:
-    """MMEngine takes SLURM_LOCALID for the device. Jobs that share a machine, and the steps of a job, get ports of their
-    own: the steps lie apart, since jobs are numbered one after another."""
+    """MMEngine takes SLURM_LOCALID for the device.
+
+    Jobs that share a machine, and the steps of a job, get ports of their own: those of steps lie apart, since jobs are
+    numbered one after another.
+    """
     os.environ["SLURM_LOCALID"] = os.environ["LOCAL_RANK"] = own_device(os.environ.get("SLURM_LOCALID", "0"))
     job, step = (int(os.environ.get(name, 0)) for name in ("SLURM_JOB_ID", "SLURM_STEP_ID"))
     os.environ.setdefault("MASTER_PORT", port_of(job + 1009 * step))

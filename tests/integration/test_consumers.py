@@ -32,6 +32,7 @@ SEGMENTATION = [
     "train_dataloader.batch_size=2", "train_dataloader.num_workers=0", "train_dataloader.persistent_workers=False",
     "val_dataloader.num_workers=0", "val_dataloader.persistent_workers=False",
     "train_dataloader.dataset.pipeline.2.scale=(96,64)", "val_dataloader.dataset.pipeline.1.scale=(96,64)",
+    "train_dataloader.dataset.pipeline.3.crop_size=(65,65)", "model.data_preprocessor.size=(65,65)",
 ]  # fmt: skip
 
 

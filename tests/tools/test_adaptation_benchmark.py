@@ -1,4 +1,4 @@
-"""The benchmark of training on from weights, at a size that takes a minute."""
+"""The benchmark of training on from weights, at a size that takes half a minute."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import torch
 from slotcon_mm.checkpoints.backbone import backbone_of
 from slotcon_mm.checkpoints.safe_loading import load_from_safe_local
 
-VARIANTS = ("scratch", "whole", "adapted", "without_heads_first", "continued")
+VARIANTS = ("scratch", "whole", "adapted")
 SMALL = dict(NUM_IMAGES=16, NUM_LABELED=8, BATCH=8, SOURCE_STEPS=4, SUPERVISED_STEPS=2)
 
 
@@ -61,7 +61,7 @@ def test_all_but_one_start_from_the_sources_backbone(out):
         logs = "".join(log.read_text() for log in (out / f"runs/{variant}/steps-4-seed-0").glob("*/*.log"))
         config = (out / f"runs/{variant}/steps-4-seed-0/slotcon_r18_scenes.py").read_text()
         assert "Traceback" not in logs
-        assert ("PrototypeStartHook" in config) == (variant in ("adapted", "without_heads_first"))
+        assert ("PrototypeStartHook" in config) == (variant == "adapted")
     scratch, adapted = (start_of(out / f"runs/{variant}/steps-4-seed-0") for variant in ("scratch", "adapted"))
     source = start_of(out / "source")
     distance = [float((weights["layer4.1.conv2.weight"] - source["layer4.1.conv2.weight"]).norm())
