@@ -21,6 +21,8 @@ STEP = re.compile(r"^(?:epoch|iter)_(\d+)\.pth$")
 def latest_checkpoint(work_dir: str | Path) -> Path | None:
     """The newest whole checkpoint of a work dir, which may have been moved since (MMEngine notes an absolute path).
 
+    Where a hook's ``out_dir`` led its checkpoints elsewhere, they are found by that note.
+
     One that is damaged is named in a warning, and the one before it taken.
 
     Raises:
@@ -41,10 +43,14 @@ def latest_checkpoint(work_dir: str | Path) -> Path | None:
 def candidates(folder: Path) -> Iterator[Path]:
     """The one that was noted as the last, then the others from the newest on."""
     note = folder / "last_checkpoint"
-    noted = folder / Path(note.read_text(errors="replace").strip()).name if note.is_file() else None
+    named = Path(note.read_text(errors="replace").strip()) if note.is_file() else None
+    here = folder / named.name if named else None
+    noted = here if here and here.is_file() else named
     if noted and noted.is_file():
         yield noted
-    numbered = [(int(match[1]), path) for path in folder.glob("*.pth") if (match := STEP.search(path.name))]
+    folders = {folder, noted.parent} if noted else {folder}
+    files = (path for place in folders for path in place.glob("*.pth"))
+    numbered = [(int(match[1]), path) for path in files if (match := STEP.search(path.name))]
     for _, path in sorted(numbered, reverse=True):
         if path != noted:
             yield path

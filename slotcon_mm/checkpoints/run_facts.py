@@ -58,6 +58,11 @@ def add_listing(dataset: Any, found: Any) -> None:
     found.update(str(len(dataset)).encode())
 
 
+def in_micro_batches(facts: dict[str, Any]) -> str:
+    count = facts.get("micro_batches", 1)
+    return f" (a step takes {count} of them, by accumulative_counts)" if count > 1 else ""
+
+
 def check_facts(saved: dict[str, Any] | None, now: dict[str, Any], *, by_epoch: bool) -> list[str]:
     """Compares the run of a checkpoint with the one that resumes it.
 
@@ -75,8 +80,8 @@ def check_facts(saved: dict[str, Any] | None, now: dict[str, Any], *, by_epoch: 
         raise ValueError(
             f"expected the whole batch of the run that is resumed, {whole_then} = {saved['world_size']} processes x "
             f"{saved['batch_size']}, got {whole_now} = {now['world_size']} x {now['batch_size']}: set "
-            f"train_dataloader.batch_size={whole_then // now['world_size'] or 1}, or start a new run from its weights "
-            "by --pretrained"
+            f"train_dataloader.batch_size={whole_then // (now['world_size'] * now.get('micro_batches', 1)) or 1}"
+            f"{in_micro_batches(now)}, or start a new run from its weights by --pretrained"
         )
     notes = []
     if saved["world_size"] != now["world_size"]:
@@ -85,7 +90,10 @@ def check_facts(saved: dict[str, Any] | None, now: dict[str, Any], *, by_epoch: 
             "each step sees the same images, but the run is not the same bit for bit"
         )
     length = "max_epochs" if by_epoch else "max_iters"
-    if saved[length] != now[length]:
+    done = now.get("epoch" if by_epoch else "iter", 0)
+    if done >= now[length]:
+        notes.append(f"--resume: the run is at its end: {length} is {now[length]}, and {done} are done")
+    elif saved[length] != now[length]:
         notes.append(
             f"--resume: {length} is {now[length]} instead of {saved[length]}: slotcon_mm's schedules of learning rate, "
             "weight decay and teacher follow the new length from here on, MMEngine's keep the numbers of the config. "
@@ -95,5 +103,12 @@ def check_facts(saved: dict[str, Any] | None, now: dict[str, Any], *, by_epoch: 
         notes.append(
             f"--resume: the training images are not those of the checkpoint ({now['images']} now, "
             f"{saved['images']} then): their order and draws change, and so may the length of an epoch"
+        )
+    then, here = (facts["max_iters"] // max(facts["max_epochs"], 1) for facts in (saved, now))
+    if by_epoch and then != here:
+        notes.append(
+            f"--resume: an epoch has {here} steps now and had {then}: steps are counted from here as if all epochs had "
+            "had the new length, and schedules that go by steps follow that count. The result is not that of a run "
+            "with these images from the start"
         )
     return notes

@@ -107,21 +107,38 @@ def place_loop(config: Config) -> list[str]:
 
 
 def accumulate_in_steps(config: Config) -> list[str]:
-    """Makes an iteration an optimizer step: the loader's batch becomes that of all its micro-batches."""
+    """Makes an iteration an optimizer step: the loader's batch becomes that of all its micro-batches.
+
+    Raises:
+        ValueError: The number of micro-batches is no whole number of at least 1, or the loop cannot count them.
+    """
     parts = (config.get("optim_wrapper") or {}).get("accumulative_counts", 1)
+    if type(parts) is not int or parts < 1:
+        raise ValueError(f"expected optim_wrapper.accumulative_counts as a whole number above 0, got {parts!r}")
     train_cfg, loader = config.train_cfg, config.train_dataloader
-    is_done = train_cfg.get("micro_batches") == parts  # in the config that a run left in its work dir
-    if parts == 1 or is_done:
+    former = train_cfg.get("micro_batches", 1)  # in the config that a run left in its work dir
+    if parts == former:
         return []
     if train_cfg.get("type") not in LOOPS:
         raise ValueError(
             f"expected a training loop by epochs or iterations with accumulative_counts={parts}, got {train_cfg.type}"
         )
-    each = loader.batch_size
+    if loader.batch_size % former:
+        raise ValueError(
+            f"expected train_dataloader.batch_size as a multiple of train_cfg.micro_batches={former}, got "
+            f"{loader.batch_size}: in a config that a run left in its work dir it is that of all micro-batches"
+        )
+    each = loader.batch_size // former
     train_cfg.micro_batches, loader.batch_size = parts, each * parts
-    loader.drop_last = True  # the step's batch is cut into equal parts
-    if loader.get("batch_sampler"):
-        loader.batch_sampler.drop_last = True
+    if parts == 1:
+        return [f"no accumulation: a step takes {each} images on each process"]
+    # the step's batch is cut into equal parts
+    batches = loader.get("batch_sampler")
+    if not (batches and batches.get("type") == "slotcon_mm.NumberedBatchSampler"):
+        loader.drop_last = True
+    while batches:
+        batches.drop_last = True
+        batches = batches.get("batch_sampler")
     return [
         f"accumulative_counts={parts}: a step takes {parts} micro-batches of {each} images on each process. Steps, "
         "epochs, schedules and intervals count optimizer steps; each micro-batch has its own BN statistics, keys and "

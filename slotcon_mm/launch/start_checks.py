@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 from mmengine.dist import get_world_size
@@ -15,6 +16,7 @@ from slotcon_mm.checkpoints.plain_config import read_plain_config
 from slotcon_mm.checkpoints.run_facts import FACTS, batch_size_of, check_facts, facts_of
 from slotcon_mm.checkpoints.safe_loading import load_from_safe_local, state_dict_of
 from slotcon_mm.checkpoints.view_size import find_step, views_of_config
+from slotcon_mm.config_nodes import short_type
 from slotcon_mm.datasets.orientations import turned_images
 from slotcon_mm.engine.hooks.fill_backbone_hook import FillBackboneHook
 from slotcon_mm.engine.hooks.rank_agreement_hook import expect_same_on_all_ranks
@@ -100,9 +102,12 @@ def check_start(runner: Runner, given: GivenWeights | None = None) -> None:
     if resume:
         by_epoch = isinstance(runner.train_loop, EpochBasedTrainLoop)
         meta = checkpoint.get("meta", {})
-        for note in check_facts(meta.get(FACTS), facts_of(runner), by_epoch=by_epoch):
+        saved, now = meta.get(FACTS) or {}, facts_of(runner)
+        for note in check_facts(saved, {**now, **places_of(meta)}, by_epoch=by_epoch):
             runner.logger.warning(note)
-        follow_config(runner, meta.get("cfg"))
+        # a schedule without numbers of its own takes the run's length for them
+        has_other_length = bool(saved) and any(saved.get(key) != now[key] for key in ("max_epochs", "max_iters"))
+        follow_config(runner, meta.get("cfg"), replayed=has_other_length)
     weights, wanted = state_dict_of(checkpoint), model.state_dict()
     if resume:
         check_fit(wanted, weights, every=True)
@@ -118,17 +123,25 @@ def check_start(runner: Runner, given: GivenWeights | None = None) -> None:
         raise ValueError(f"expected weights of this model in load_from, got {path}: none of its tensors fits")
 
 
-def follow_config(runner: Runner, saved: str | None) -> None:
+def places_of(meta: Mapping[str, Any]) -> dict[str, int]:
+    """Epochs and steps that a checkpoint's run has done."""
+    return {name: meta[name] for name in ("epoch", "iter") if name in meta}
+
+
+def follow_config(runner: Runner, saved: str | None, *, replayed: bool = False) -> None:
     """Says what the config has changed since the checkpoint, all of which holds from here on.
 
     Args:
         runner: It resumes the checkpoint.
         saved: The config in the checkpoint.
+        replayed: Whether schedules are to be replayed though none of their numbers has changed.
 
     Raises:
         ValueError: The optimizer is another one, whose state is not that of the checkpoint.
     """
     if not saved:
+        if replayed:
+            runner.register_hook(ResumedSettingsHook())
         return
     then, now = read_plain_config(saved), read_plain_config(runner.cfg.pretty_text)
     changes = changes_between(then, now)
@@ -141,7 +154,7 @@ def follow_config(runner: Runner, saved: str | None) -> None:
         runner.logger.warning(f"--resume: {change.describe()}; the run continues with what the config says now")
     if note := evaluation_changes(then, now):
         runner.logger.warning(note)
-    if any(change.is_of_optimizer() for change in changes):
+    if replayed or any(change.is_of_optimizer() for change in changes):
         runner.register_hook(ResumedSettingsHook())
 
 
@@ -169,18 +182,35 @@ def say_what_is_turned(runner: Runner, dataset: Any) -> None:
 def say_what_schedules_miss(runner: Runner) -> None:
     """Warns of a schedule whose milestones, beginning or end lie beyond the end of the run."""
     lengths = {True: runner.max_epochs, False: runner.max_iters}
-    for number, schedule in enumerate(schedules_of_config(runner.cfg).values()):
+    for place, schedule in schedules_of_config(runner.cfg).items():
         by_epoch = schedule.get("by_epoch", True)
         length, unit = lengths[by_epoch], "epochs" if by_epoch else "iterations"
-        late = [step for step in schedule.get("milestones") or [] if step >= length]
-        late += [step for step in [schedule.get("begin") or 0] if step >= length]
-        late += [step for step in [schedule.get("end"), schedule.get("T_max")] if step and length < step < UNBOUNDED]
-        if late:
+        if late := late_places(schedule, length):
             runner.logger.warning(
-                f"param_scheduler {number} ({schedule.get('type')}) reaches {', '.join(map(str, late))} {unit}, and "
-                f"the run ends after {length}: the learning rate will not come down as the config says. Set its "
-                "numbers for this length (--cfg-options param_scheduler...=...)"
+                f"{place} ({schedule.get('type')}) reaches {', '.join(map(str, late))} {unit}, and the run ends after "
+                f"{length}: {quantity_of(schedule)} will not take the course that the config says. Set its numbers "
+                f"for this length (--cfg-options {place}...=...)"
             )
+
+
+def late_places(schedule: Mapping[str, Any], length: int) -> list[int]:
+    """Where a schedule acts, as its numbers say, that a run of this ``length`` does not reach."""
+    begin = schedule.get("begin") or 0
+    acts = [*(schedule.get("milestones") or []), *([begin] if begin else [])]
+    if step_size := schedule.get("step_size"):
+        acts.append(begin + step_size)
+    if periods := schedule.get("periods"):
+        acts += [begin + sum(periods[: i + 1]) for i in range(len(periods) - 1)]  # restarts
+    ends = [schedule.get("end"), schedule.get("total_steps"), begin + sum(periods or [])]
+    if schedule.get("T_max"):
+        ends.append(begin + schedule["T_max"])
+    late = {act for act in acts if act >= length} | {end for end in ends if end and length < end < UNBOUNDED}
+    return sorted(late)
+
+
+def quantity_of(schedule: Mapping[str, Any]) -> str:
+    kind = short_type(schedule)
+    return "the momentum" if "Momentum" in kind else "weight decay" if "WeightDecay" in kind else "the learning rate"
 
 
 def check_test(runner: Runner) -> None:

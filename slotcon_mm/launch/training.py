@@ -17,7 +17,7 @@ from mmengine.runner import Runner
 from slotcon_mm.checkpoints.filling import GivenWeights
 from slotcon_mm.checkpoints.latest import latest_checkpoint, resolve_checkpoint
 from slotcon_mm.checkpoints.safe_loading import load_from_safe_local
-from slotcon_mm.checks import RunStoppedError
+from slotcon_mm.checks import RunStoppedError, expect_positive
 from slotcon_mm.engine.hooks.interim_checkpoint_hook import signals_noted
 from slotcon_mm.launch.adaptation import adapt_gently
 from slotcon_mm.launch.auto_config import choose_auto, keep_auto, keep_prototypes
@@ -46,6 +46,8 @@ class Start(NamedTuple):
 
 def prepare_training(args: argparse.Namespace) -> Start:
     """As ``prepare``, with the options of train.py."""
+    if args.checkpoint_minutes is not None:
+        expect_positive(**{"--checkpoint-minutes": args.checkpoint_minutes})
     config, said = prepare(args)
     if args.amp:
         turn_on_amp(config)
@@ -58,6 +60,11 @@ def prepare_training(args: argparse.Namespace) -> Start:
         notes.append(set_resume(config, args.resume))
     if args.resume and config.resume:
         checkpoint = load_from_safe_local(config.load_from, "meta")  # leaves tensors unread
+        if missing := [part for part in ("optimizer", "message_hub") if part not in checkpoint]:
+            raise ValueError(
+                f"expected a checkpoint of a training for --resume, got {config.load_from}, which holds no "
+                f"{missing[0]}: to start from its weights, pass --pretrained {config.load_from}"
+            )
         meta = checkpoint.get("meta", {})
         iteration = meta.get("iter", 0)
         notes.append(set_seed(config, meta.get("seed")))
@@ -172,8 +179,11 @@ def stopped_by(error: Exception, runner: Runner) -> RunStoppedError | None:
 
 
 def tells_of_a_lost_worker(error: Exception) -> bool:
-    """Whether torch says so, or a batch broke off while a worker handed it over."""
-    if re.search("DataLoader (worker|timed out)", str(error)):
+    """Whether torch says so, or a batch broke off while a worker handed it over.
+
+    Not of an error that a worker caught and passed on: it is one of the data or of the code that reads them.
+    """
+    if re.search(r"DataLoader (worker \(pid|timed out)", str(error)):
         return True
     passed = {Path(frame.f_code.co_filename).parent.name for frame, _ in walk_tb(error.__traceback__)}
     return isinstance(error, ConnectionError | EOFError) or "multiprocessing" in passed

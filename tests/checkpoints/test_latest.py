@@ -23,6 +23,19 @@ def test_the_noted_checkpoint_is_taken_even_after_the_work_dir_was_moved(tmp_pat
     assert latest_checkpoint(tmp_path) == tmp_path / "epoch_1.pth"
 
 
+def test_checkpoints_that_a_hook_wrote_elsewhere_are_found_by_the_note(tmp_path):
+    work_dir, elsewhere = tmp_path / "run", tmp_path / "out/run"
+    for folder in (work_dir, elsewhere):
+        folder.mkdir(parents=True)
+    save(elsewhere, "epoch_1.pth", "epoch_2.pth")
+    (work_dir / "last_checkpoint").write_text(str(elsewhere / "epoch_2.pth"))
+    assert latest_checkpoint(work_dir) == elsewhere / "epoch_2.pth"
+    (elsewhere / "epoch_2.pth").write_bytes(b"cut")
+    assert latest_checkpoint(work_dir) == elsewhere / "epoch_1.pth"
+    save(work_dir, "epoch_2.pth")  # a moved one goes before what it was moved from
+    assert latest_checkpoint(work_dir) == work_dir / "epoch_2.pth"
+
+
 def test_without_a_note_the_highest_number_is_the_newest(tmp_path):
     save(tmp_path, "epoch_9.pth", "epoch_10.pth", "other.pth")
     (tmp_path / "last_checkpoint").write_text("/old/place/epoch_77.pth")

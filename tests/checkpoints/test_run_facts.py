@@ -29,6 +29,25 @@ def test_the_whole_batch_must_be_the_same_and_the_fix_is_named():
         check(batch_size=9)
 
 
+def test_the_batch_that_is_named_is_that_of_a_micro_batch():
+    with pytest.raises(
+        ValueError, match=r"got 64 = 2 x 32: set train_dataloader.batch_size=2 \(a step takes 4 of them"
+    ):
+        check(batch_size=32, micro_batches=4)
+
+
+def test_other_images_that_change_an_epochs_length_are_said_with_what_comes_of_it():
+    _, note = check(fingerprint="cd", images=320, max_iters=80)
+    assert "an epoch has 20 steps now and had 10: steps are counted from here as if all epochs had had the new" in note
+
+
+def test_a_run_that_is_over_is_said_to_be():
+    (note,) = check(epoch=4)
+    assert note == "--resume: the run is at its end: max_epochs is 4, and 4 are done"
+    (note,) = check(epoch=4, max_epochs=2, max_iters=20)
+    assert "at its end: max_epochs is 2, and 4 are done" in note
+
+
 def test_another_split_of_the_same_batch_goes_on_and_is_said():
     (note,) = check(world_size=4, batch_size=4)
     assert "4 processes instead of 2, with the same whole batch" in note
@@ -36,7 +55,7 @@ def test_another_split_of_the_same_batch_goes_on_and_is_said():
 
 
 def test_another_length_and_other_images_are_said():
-    length, images = check(max_epochs=5, fingerprint="cd", images=161)
+    length, images = check(max_epochs=5, max_iters=50, fingerprint="cd", images=161)
     assert "max_epochs is 5 instead of 4" in length
     assert "(161 now, 160 then)" in images
     assert "max_iters is 50 instead of 40" in check_facts(FACTS, {**FACTS, "max_iters": 50}, by_epoch=False)[0]

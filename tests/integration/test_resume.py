@@ -269,7 +269,7 @@ def test_a_schedule_that_the_run_is_too_short_for_is_said(scenes, tmp_path, sche
         config.param_scheduler = [schedule]
 
     build_run(QUICKSTART, tmp_path, options=pretraining_options(scenes, epochs=2), change=change)
-    assert f"reaches {late}: the learning rate will not come down" in log_of(tmp_path)
+    assert f"reaches {late}: the learning rate will not take the course that the config says" in log_of(tmp_path)
 
 
 # Fine-tuning --------------------------------------------------------------------------------------------------------

@@ -123,6 +123,32 @@ def test_with_accumulated_gradients_the_loader_brings_the_effective_batch():
     assert config.train_cfg.to_dict() == before["train_cfg"]
 
 
+@pytest.mark.parametrize("sampler", [None, dict(type="AspectRatioBatchSampler")])
+@pytest.mark.parametrize(("then", "now"), [(1, 2), (2, 1), (2, 4), (4, 2)])
+def test_a_config_that_a_run_left_takes_another_accumulation(sampler, then, now):
+    left, fresh = (downstream(optim_wrapper=dict(accumulative_counts=parts)) for parts in (then, now))
+    for config in (left, fresh):
+        if sampler:
+            config.train_dataloader.batch_sampler = dict(sampler)
+        make_resumable(config)
+    left.optim_wrapper.accumulative_counts = now
+    (note,) = make_resumable(left)
+    assert note.startswith(
+        "no accumulation: a step takes 2 images" if now == 1 else f"accumulative_counts={now}: a step"
+    )
+    assert left.train_dataloader.batch_size == fresh.train_dataloader.batch_size == 2 * now
+    assert left.train_cfg.get("micro_batches", 1) == now
+    batches = left.train_dataloader.batch_sampler
+    assert batches.drop_last or now == 1
+    assert "drop_last" not in left.train_dataloader  # torch takes it beside no batch sampler
+
+
+@pytest.mark.parametrize("parts", [0, -2, 2.0, "x", True])
+def test_what_is_no_number_of_micro_batches_is_refused_by_its_key(parts):
+    with pytest.raises(ValueError, match=r"expected optim_wrapper.accumulative_counts as a whole number above 0, got"):
+        make_resumable(downstream(optim_wrapper=dict(accumulative_counts=parts)))
+
+
 def test_hooks_are_added_once_behind_the_configs_own():
     config = downstream(custom_hooks=[dict(type="Mine"), dict(type="slotcon_mm.StepSeedHook")])
     make_resumable(config)

@@ -40,6 +40,20 @@ def test_a_lost_worker_is_said_with_what_to_do(error, said, monkeypatch):
         training.train(SimpleNamespace(cfg=OF_ANOTHER_MODEL, train=fail))
 
 
+def test_an_error_that_a_worker_passed_on_is_no_lost_worker():
+    """torch names the worker in the error that it raises again."""
+    passed_on = OSError(
+        "Caught OSError in DataLoader worker process 0.\nOriginal Traceback ...\nOSError: image file cut"
+    )
+
+    def fail() -> None:
+        raise passed_on
+
+    with pytest.raises(OSError, match="Caught OSError") as raised:
+        training.train(SimpleNamespace(cfg=OF_ANOTHER_MODEL, train=fail))
+    assert raised.value is passed_on
+
+
 @pytest.mark.parametrize("place", ["sleep", "stopped_by"])
 def test_a_worker_whose_end_is_told_while_its_broken_batch_is_handled_is_said_too(monkeypatch, place):
     """torch's handler of SIGCHLD raises between any two lines."""
@@ -70,6 +84,20 @@ def test_a_resumed_run_keeps_its_seed_and_says_so():
     config = Config({})
     assert training.set_seed(config, None) is None
     assert "randomness" not in config
+
+
+def test_weights_without_an_optimizer_are_not_resumed_but_started_from(tmp_path):
+    torch.save(dict(state_dict=dict(a=torch.ones(1)), meta=dict(epoch=2, iter=9)), tmp_path / "published.pth")
+    args = training_arguments(CONFIGS / QUICKSTART, "--resume", str(tmp_path / "published.pth"))
+    with pytest.raises(
+        ValueError, match=r"which holds no optimizer: to start from its weights, pass --pretrained .*pub"
+    ):
+        training.prepare_training(args)
+
+
+def test_minutes_that_are_none_are_refused_by_the_options_name():
+    with pytest.raises(ValueError, match=r"expected --checkpoint-minutes above 0, got 0"):
+        training.prepare_training(training_arguments(CONFIGS / QUICKSTART, "--checkpoint-minutes", "0"))
 
 
 def test_a_full_disk_is_said_with_what_to_do():
@@ -133,7 +161,7 @@ def test_a_resumed_run_keeps_its_weights_whatever_is_pretrained(tmp_path):
     args.resume, args.pretrained = "auto", str(tmp_path / "other.pth")
     torch.save(dict(state_dict={"neck.prototypes": torch.ones(1)}), tmp_path / "other.pth")
     assert training.prepare_training(args).config.load_from == args.pretrained
-    torch.save({}, tmp_path / "epoch_1.pth")
+    torch.save(dict(optimizer={}, message_hub={}), tmp_path / "epoch_1.pth")
     start = training.prepare_training(args)
     assert start.config.resume
     assert start.config.load_from == str(tmp_path / "epoch_1.pth")

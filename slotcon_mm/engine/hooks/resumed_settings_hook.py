@@ -18,7 +18,7 @@ class ResumedSettingsHook(Hook):
 
     MMEngine (0.10.7) loads an optimizer's numbers with its state and a schedule's milestones with its place. Here the
     state and the place are those of the checkpoint, the numbers those of the config: each schedule is stepped from its
-    beginning to the run's place. It is registered only where the config has changed.
+    beginning to the run's place. It is registered only where the config or the run's length has changed.
     """
 
     priority = "VERY_HIGH"
@@ -45,13 +45,18 @@ class ResumedSettingsHook(Hook):
 
 
 def replay(schedules: list[Any], runner: Runner) -> None:
-    """Steps schedules as MMEngine's ParamSchedulerHook does from the beginning of a run to its present place."""
-    length = len(runner.train_dataloader) if isinstance(runner.train_loop, EpochBasedTrainLoop) else 0
-    epochs = 0
+    """Steps schedules as MMEngine's ParamSchedulerHook does from the beginning of a run to its present place.
+
+    The epochs that are done had the length of the run that made them, which other images may have changed since.
+    """
+    loop: Any = runner.train_loop
+    epochs = runner.epoch if isinstance(loop, EpochBasedTrainLoop) else 0
+    length = (runner.iter - getattr(loop, "place", 0)) // epochs if epochs else 0
+    done = 0
     for iteration in range(1, runner.iter + 1):
         step([schedule for schedule in schedules if not schedule.by_epoch])
-        if length and iteration % length == 0 and epochs < runner.epoch:
-            epochs += 1
+        if length and iteration % length == 0 and done < epochs:
+            done += 1
             step([schedule for schedule in schedules if schedule.by_epoch])
 
 

@@ -89,7 +89,9 @@ class StartGuardHook(Hook):
             self.note(runner)
             return
         found = paired_difference(self.start, score)
-        self.differences.append(dict(epoch=runner.epoch, difference=found.value, error=found.error))
+        # a resumed run may validate again what it has validated before
+        before = [noted for noted in self.differences if noted["epoch"] < runner.epoch]
+        self.differences = [*before, dict(epoch=runner.epoch, difference=found.value, error=found.error)]
         self.note(runner)
         if found.is_below(self.errors):
             runner.train_loop.stop_training = True

@@ -20,7 +20,10 @@ class PlacedEpochTrainLoop(EpochBasedTrainLoop):
     """MMEngine's EpochBasedTrainLoop, whose iterations are optimizer steps and which can begin within an epoch.
 
     MMEngine (0.10.7) starts an epoch again if it resumes from a checkpoint that was written within it. Here
-    ``NumberedBatchSampler.start`` leaves out as numbers the batches that the epoch has had.
+    ``NumberedBatchSampler.start`` leaves out as numbers the batches that the epoch has had. A checkpoint of an epoch's
+    end is written before that epoch's validation, which a resumed run therefore begins with, where one is due. Where
+    other images have changed the length of an epoch, steps are counted as if all epochs had had the new one, so that
+    what goes by steps ends with the run.
 
     Args:
         micro_batches: Forward passes of an optimizer step: ``optim_wrapper.accumulative_counts``.
@@ -37,7 +40,22 @@ class PlacedEpochTrainLoop(EpochBasedTrainLoop):
 
     def run(self) -> nn.Module:
         count_micro_batches(self.runner, self.micro_batches)
-        return super().run()
+        length = len(self.dataloader)
+        self._iter = self._epoch * length + min(self.place, length)
+        self.runner.call_hook("before_train")
+        if self._epoch and not self.place:
+            self.validate_if_due()
+        while self._epoch < self._max_epochs and not self.stop_training:
+            self.run_epoch()
+            self.validate_if_due()
+        self.runner.call_hook("after_train")
+        return self.runner.model
+
+    def validate_if_due(self) -> None:
+        self._decide_current_val_interval()
+        due = self._epoch % self.val_interval == 0 or self._epoch == self._max_epochs
+        if self.runner.val_loop is not None and self._epoch >= self.val_begin and due:
+            self.runner.val_loop.run()
 
     def run_epoch(self) -> None:
         self.runner.call_hook("before_train_epoch")
@@ -51,6 +69,8 @@ class PlacedEpochTrainLoop(EpochBasedTrainLoop):
         for idx, data_batch in enumerate(batches, self.place):
             self.run_iter(idx, data_batch)
         self.place = 0
+        if hasattr(sampler, "start"):
+            sampler.start = 0  # for a hook that reads the epoch again
         self.runner.call_hook("after_train_epoch")
         self._epoch += 1
 

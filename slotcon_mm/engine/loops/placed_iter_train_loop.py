@@ -19,7 +19,8 @@ class PlacedIterTrainLoop(IterBasedTrainLoop):
     """MMEngine's IterBasedTrainLoop, whose iterations are optimizer steps and whose loader begins at the right place.
 
     MMEngine (0.10.7) reads and discards every batch up to the iteration that it resumes, for hours on a long run. Here
-    ``NumberedBatchSampler.start`` leaves them out as numbers; only what it does not leave out is discarded.
+    ``NumberedBatchSampler.start`` leaves them out as numbers; only what it does not leave out is discarded. A step's
+    checkpoint is written before its validation, which a resumed run therefore begins with, where one is due.
 
     Args:
         micro_batches: Forward passes of an optimizer step: ``optim_wrapper.accumulative_counts``.
@@ -37,12 +38,12 @@ class PlacedIterTrainLoop(IterBasedTrainLoop):
         sampler: Any = self.dataloader.batch_sampler
         for _ in range(self._iter - getattr(sampler, "start", 0)):
             next(self.dataloader_iterator)
+        if self._iter:
+            self.validate_if_due()
         while self._iter < self._max_iters and not self.stop_training:
             self.runner.model.train()
             self.run_iter(next(self.dataloader_iterator))
-            self._decide_current_val_interval()
-            if self._validates():
-                self.runner.val_loop.run()
+            self.validate_if_due()
         self.runner.call_hook("after_train_epoch")
         self.runner.call_hook("after_train")
         return self.runner.model
@@ -51,6 +52,8 @@ class PlacedIterTrainLoop(IterBasedTrainLoop):
         optimizer_step(self.runner, self._iter, data_batch, self.micro_batches)
         self._iter += 1
 
-    def _validates(self) -> bool:
+    def validate_if_due(self) -> None:
+        self._decide_current_val_interval()
         due = self._iter % self.val_interval == 0 or self._iter == self._max_iters
-        return self.runner.val_loop is not None and self._iter >= self.val_begin and due
+        if self.runner.val_loop is not None and self._iter >= self.val_begin and due:
+            self.runner.val_loop.run()

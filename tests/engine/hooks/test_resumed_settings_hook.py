@@ -40,9 +40,15 @@ class RatesHook(Hook):
 
 
 def run(
-    work_dir: Path, epochs: int, optimizer: dict, schedules: list[dict], *, resume: bool = False
+    work_dir: Path,
+    epochs: int,
+    optimizer: dict,
+    schedules: list[dict],
+    *,
+    resume: bool = False,
+    length: int = ITERATIONS,
 ) -> tuple[Runner, list[float]]:
-    data = [dict(inputs=torch.full((2,), float(i))) for i in range(ITERATIONS)]
+    data = [dict(inputs=torch.full((2,), float(i))) for i in range(length)]
     loader = dict(
         batch_size=1,
         dataset=data,
@@ -89,6 +95,22 @@ def test_the_rate_is_that_of_a_run_with_this_config_from_the_start(tmp_path, opt
     _, expected = run(tmp_path / "a", 4, optimizer, schedules)
     run(tmp_path / "b", 2, *OLD)
     _, found = run(tmp_path / "b", 4, optimizer, schedules, resume=True)
+    assert found == pytest.approx(expected[2 * ITERATIONS :], rel=1e-12)
+
+
+@pytest.mark.parametrize("length", [2 * ITERATIONS, ITERATIONS - 1])
+def test_epochs_that_other_images_have_made_longer_or_shorter_count_as_epochs(tmp_path, length):
+    by_epoch = [dict(type="MultiStepLR", milestones=[1, 3], by_epoch=True)]
+    run(tmp_path, 2, *OLD)
+    _, found = run(tmp_path, 4, OLD[0], by_epoch, resume=True, length=length)
+    assert found == pytest.approx([0.01] * length + [0.001] * length, rel=1e-12)
+
+
+def test_a_schedule_whose_length_the_config_leaves_open_follows_a_longer_run(tmp_path):
+    cosine = [dict(type="CosineAnnealingLR", by_epoch=True)]
+    _, expected = run(tmp_path / "a", 4, OLD[0], cosine)
+    run(tmp_path / "b", 2, OLD[0], cosine)
+    _, found = run(tmp_path / "b", 4, OLD[0], cosine, resume=True)
     assert found == pytest.approx(expected[2 * ITERATIONS :], rel=1e-12)
 
 

@@ -46,7 +46,9 @@ def run(kind: Callable, *, iteration: int, start: int, **options: Any) -> list[A
 
 @pytest.mark.parametrize("iteration", [0, 3, 5, 6])
 @pytest.mark.parametrize("options", [{}, dict(val_begin=4), dict(dynamic_intervals=[(0, 2), (4, 1)])])
-def test_it_does_what_mmengines_loop_does_from_there(iteration, options):
+def test_it_does_what_mmengines_loop_does_from_there_and_first_the_validation_that_is_due(iteration, options):
     expected = run(IterBasedTrainLoop, iteration=iteration, start=0, **options)
+    if iteration == 6 or (iteration > 0 and "dynamic_intervals" in options):
+        expected.insert(2, "val")  # behind before_train and before_train_epoch
     assert run(PlacedIterTrainLoop, iteration=iteration, start=iteration, **options) == expected
     assert run(PlacedIterTrainLoop, iteration=iteration, start=0, **options) == expected
