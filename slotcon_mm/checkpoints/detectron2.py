@@ -9,9 +9,8 @@ import yaml
 from torch import Tensor
 
 from slotcon_mm.checkpoints.pixel_facts import IMAGENET
-from slotcon_mm.checkpoints.plain_config import read_plain_config
 from slotcon_mm.checkpoints.resnet_depth import resnet_depth
-from slotcon_mm.checkpoints.safe_loading import meta_of
+from slotcon_mm.checkpoints.standard_resnet import departures
 
 __all__ = ["describe_use_in_detectron2"]
 
@@ -19,41 +18,46 @@ __all__ = ["describe_use_in_detectron2"]
 LAYOUTS = {((1, 2, 2, 2), (1, 1, 1, 1)): 1, ((1, 2, 2, 1), (1, 1, 1, 2)): 2}
 
 
-def describe_use_in_detectron2(tensors: Mapping[str, Tensor], checkpoint: Mapping[str, Any], file: str) -> str:
+def describe_use_in_detectron2(tensors: Mapping[str, Tensor], network: Mapping[str, Any] | None, file: str) -> str:
     """Lines to print: Detectron2's config in YAML, and what of the pretraining it cannot express.
 
     Args:
         tensors: Of a ResNet, by the names of its ``state_dict()``.
-        checkpoint: Where they come from; the config in its ``meta`` says how pixels were normalized.
+        network: Facts of the network they come from (``network_facts.py``); None where they are not known.
         file: The export.
     """
-    text = meta_of(checkpoint).get("cfg")
-    model = read_plain_config(text).get("model") or {} if isinstance(text, str) else {}
-    backbone, pixels = model.get("backbone") or {}, model.get("data_preprocessor") or {}
-    layout = tuple(backbone.get("strides", (1, 2, 2, 2))), tuple(backbone.get("dilations", (1, 1, 1, 1)))
+    backbone, pixels = (network["backbone"], network["pixels"]) if network else ({}, IMAGENET)
+    told = expressible(backbone)
     resnet = dict(
         DEPTH=backbone.get("depth") or resnet_depth(tensors),
         NORM="SyncBN",
-        STRIDE_IN_1X1=backbone.get("style", "pytorch") == "caffe",
+        STRIDE_IN_1X1=told["style"] == "caffe",
         **widths(tensors),
     )
-    if LAYOUTS.get(layout, 1) != 1:
-        resnet["RES5_DILATION"] = LAYOUTS[layout]
+    if (dilation := LAYOUTS[told["strides"], told["dilations"]]) != 1:
+        resnet["RES5_DILATION"] = dilation
     config = dict(
-        INPUT=dict(FORMAT="RGB"),
+        INPUT=dict(FORMAT=pixels["channels"] or "RGB"),
         MODEL=dict(
             WEIGHTS=file,
-            PIXEL_MEAN=[float(value) for value in pixels.get("mean", IMAGENET["mean"])],
-            PIXEL_STD=[float(value) for value in pixels.get("std", IMAGENET["std"])],
+            PIXEL_MEAN=[float(value) for value in pixels["mean"]],
+            PIXEL_STD=[float(value) for value in pixels["std"]],
             BACKBONE=dict(FREEZE_AT=0),
             RESNETS=resnet,
         ),
     )
     lines = ["Detectron2 must be told (configs/detection/README.md has a whole config; NORM is BN on one GPU):"]
-    if not text:
-        lines[0] = "This file holds no config: the pretraining is taken to be the published one. " + lines[0]
+    if network is None:
+        lines[0] = "The pretraining is taken to be the published one. " + lines[0]
     lines.append(yaml.safe_dump(config, sort_keys=False, default_flow_style=None, width=120).rstrip())
-    return "\n".join([*lines, *beyond_detectron2(resnet, layout, backbone)])
+    return "\n".join([*lines, *beyond_detectron2(tensors, resnet, network, told)])
+
+
+def expressible(backbone: Mapping[str, Any]) -> dict[str, Any]:
+    """Strides, dilations and style of the ResNet of Detectron2 that comes nearest."""
+    layout = tuple(backbone.get("strides") or ()), tuple(backbone.get("dilations") or ())
+    strides, dilations = layout if layout in LAYOUTS else next(iter(LAYOUTS))
+    return dict(strides=strides, dilations=dilations, style="caffe" if backbone.get("style") == "caffe" else "pytorch")
 
 
 def widths(tensors: Mapping[str, Tensor]) -> dict[str, int]:
@@ -70,19 +74,20 @@ def widths(tensors: Mapping[str, Tensor]) -> dict[str, int]:
     return {key: int(value) for key, value in found.items() if value != usual[key]}
 
 
-def beyond_detectron2(resnet: Mapping[str, Any], layout: tuple[Any, Any], backbone: Mapping[str, Any]) -> list[str]:
+def beyond_detectron2(
+    tensors: Mapping[str, Tensor], resnet: Mapping[str, Any], network: Mapping[str, Any] | None, told: dict[str, Any]
+) -> list[str]:
     """Lines that warn of what Detectron2's ResNet cannot be told."""
     lines = []
-    if layout not in LAYOUTS:
-        lines.append(
-            f"warning: the pretraining's strides {layout[0]} and dilations {layout[1]} are none of Detectron2's "
-            "ResNet: its features will not be those of the pretraining"
-        )
+    # pixels are told in full
+    others = departures({**network, "pixels": IMAGENET}, tensors, **told) if network else []
+    if others:
+        lines.append(f"warning: Detectron2 makes other features of these weights: {'; '.join(others)}")
+    if network and not network["pixels"]["channels"]:
+        lines.append("warning: the order of channels is not known: INPUT.FORMAT has to be that of the pretraining")
     if resnet["DEPTH"] < 50 and resnet.get("RES2_OUT_CHANNELS") != 64:
         lines.append(
             f"warning: Detectron2 builds a ResNet-{resnet['DEPTH']} with 64 channels in its first stage only, this one "
             f"has {resnet.get('RES2_OUT_CHANNELS', 256)}"
         )
-    if backbone.get("avg_down"):
-        lines.append("warning: the pretraining's avg_down=True is not in Detectron2's ResNet: features will differ")
     return lines

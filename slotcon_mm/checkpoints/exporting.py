@@ -47,7 +47,7 @@ def export_file(given: str | Path, target: Path, file_format: str = "mm", source
         views=views_in(checkpoint),
     )  # fmt: skip
     if file_format == "detectron2":
-        notes.insert(0, describe_use_in_detectron2(backbone.tensors, checkpoint, str(target)))
+        notes.append(describe_use_in_detectron2(backbone.tensors, network, str(target)))
     elif file_format != "mm":
         notes += other_features(network, exported, file_format)
         left_out = in_library(backbone.tensors, file_format)[1]

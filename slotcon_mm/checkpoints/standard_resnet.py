@@ -25,12 +25,18 @@ def backbone_of_shapes(weights: Mapping[str, Tensor], prefix: str = "") -> dict[
     return dict(type="ResNet", depth=depth, stem_channels=stem, base_channels=stem)
 
 
-def standard_facts(weights: Mapping[str, Tensor], prefix: str = "") -> dict[str, Any]:
-    """Of torchvision's network of that depth, and of ImageNet's mean and std, RGB, as the authors trained theirs."""
-    model = dict(type="slotcon_mm.SlotCon", backbone=backbone_of_shapes(weights, prefix))
+def standard_facts(weights: Mapping[str, Tensor], prefix: str = "", **told: Any) -> dict[str, Any]:
+    """Of torchvision's network of that depth, and of ImageNet's mean and std, RGB, as the authors trained theirs.
+
+    Args:
+        weights: By the names of a ResNet.
+        prefix: What stands before them.
+        told: Arguments of mmpretrain's ResNet that are not the standard's.
+    """
+    model = dict(type="slotcon_mm.SlotCon", backbone={**backbone_of_shapes(weights, prefix), **told})
     return facts_of_config(dict(model=model, default_scope="mmpretrain"))
 
 
-def departures(network: Mapping[str, Any], weights: Mapping[str, Tensor]) -> list[str]:
-    """What a library that builds the standard ResNet would compute differently, a line each."""
-    return describe_changes(changes_in_network(network, standard_facts(weights)))
+def departures(network: Mapping[str, Any], weights: Mapping[str, Tensor], **told: Any) -> list[str]:
+    """What a library that builds the standard ResNet, but for what it is ``told``, computes otherwise, a line each."""
+    return describe_changes(changes_in_network(network, standard_facts(weights, **told)))
