@@ -6,13 +6,14 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from slotcon_mm.checkpoints.old_config import in_todays_places, old_config_text
 from slotcon_mm.checkpoints.plain_config import read_plain_config
 from slotcon_mm.checkpoints.registered import expect_known, expect_registered, registered_as
 from slotcon_mm.checkpoints.safe_loading import meta_of
 from slotcon_mm.checks import printable
 from slotcon_mm.config_nodes import dicts_within, short_type
 
-__all__ = ["config_in_file", "harmless", "without_weights"]
+__all__ = ["config_in_file", "config_text", "harmless", "without_weights"]
 
 HOSTS = ("torch", "torchvision", "timm", "transformers", "mmengine", "mmcv", "mmpretrain", "mmdet", "mmseg")
 # where layers, backbones and preprocessors are; elsewhere the hosts have classes that unpickle (mmseg's losses), fetch
@@ -35,11 +36,14 @@ def config_in_file(checkpoint: Mapping[str, Any]) -> dict[str, Any] | None:
     Raises:
         ValueError: It is no config, or what is built of it names more than it may.
     """
-    text = meta_of(checkpoint).get("cfg")
-    config = read_plain_config(text) if isinstance(text, str) else {}
+    meta = meta_of(checkpoint)
+    text = config_text(meta)
+    config = {} if text is None else read_plain_config(text)
     model = config.get("model")
     if not isinstance(model, dict) or not model.get("backbone"):
         return None
+    if not isinstance(meta.get("cfg"), str):
+        config = in_todays_places(config, meta)
     scope = str(config.get("default_scope") or "mmpretrain")
     model["backbone"] = harmless(model["backbone"], scope)
     preprocessor = "data_preprocessor"
@@ -49,6 +53,12 @@ def config_in_file(checkpoint: Mapping[str, Any]) -> dict[str, Any] | None:
     for step in normalizations(config):
         step.update(harmless(step, scope))
     return config
+
+
+def config_text(meta: Mapping[str, Any]) -> str | None:
+    """Of MMEngine's checkpoints, or of those before it; None where there is none."""
+    text = meta.get("cfg")
+    return text if isinstance(text, str) else old_config_text(meta)
 
 
 def normalizations(config: Mapping[str, Any]) -> Iterator[dict[str, Any]]:

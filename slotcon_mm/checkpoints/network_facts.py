@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from slotcon_mm.checkpoints.bounded_memory import first_line, network_of_file
-from slotcon_mm.checkpoints.config_in_file import config_in_file, without_weights
+from slotcon_mm.checkpoints.config_in_file import config_in_file, config_text, without_weights
 from slotcon_mm.checkpoints.layer_facts import read_layers
 from slotcon_mm.checkpoints.pixel_facts import read_pixels
 from slotcon_mm.checkpoints.plain_values import plain_values
@@ -76,7 +76,7 @@ def facts_of_checkpoint(checkpoint: Mapping[str, Any]) -> dict[str, Any]:
         return noted
     config = config_in_file(checkpoint)
     if config is None:
-        said = isinstance(meta_of(checkpoint).get("cfg"), str)
+        said = config_text(meta_of(checkpoint)) is not None
         raise ValueError("its config has no model with a backbone" if said else NO_FACTS)
     with network_of_file(checkpoint):
         return facts_of_config(config)

@@ -52,8 +52,9 @@ def class_of(config: Mapping[str, Any], scope: str) -> type[nn.Module]:
 def registered_as(name: str, scope: str) -> list[Any]:
     """All that a type's name means to any of ``ROOTS``, in a config of the default scope ``scope``."""
     package, _, short = name.rpartition(".")
-    if package in PACKAGES and find_spec(package):
-        import_module(f"{package}.registry")
+    for owner in (package, scope):
+        if owner in PACKAGES and find_spec(owner):
+            import_module(f"{owner}.registry")
     found = []
     for root in ROOTS:
         scopes = (package,) if package else (scope, root.scope)
