@@ -47,7 +47,7 @@ def test_a_network_suits_its_weights_and_has_an_end():
     weights = dict(state_dict=dict(w=torch.ones(10)))
     with pytest.raises(ValueError, match="takes far more memory than its weights"), network_of_file(weights):
         bytearray(MUCH)
-    with pytest.raises(ValueError, match="at most 100,000 modules"), network_of_file(weights):
+    with pytest.raises(ValueError, match="at most 10,000 modules"), network_of_file(weights):
         nn.Sequential(*[nn.Identity()] * (MOST_MODULES + 1))
     with pytest.raises(ValueError, match=r"cannot be built here \(TypeError: Linear"), network_of_file(weights):
         nn.Linear(size=3)
