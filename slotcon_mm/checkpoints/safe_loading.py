@@ -15,6 +15,7 @@ from mmengine.runner.checkpoint import CheckpointLoader
 from torch import Tensor
 
 from slotcon_mm.checkpoints.archives import UnsafeArchiveError, expect_plain_archive
+from slotcon_mm.checkpoints.bare_pickles import describe_bare_pickle, is_bare_pickle
 from slotcon_mm.checkpoints.bounded_memory import bounded_memory
 from slotcon_mm.checkpoints.codecs import latin1_only
 from slotcon_mm.checkpoints.inert import inert_classes
@@ -58,6 +59,8 @@ def load_safely(filename: str, map_location: Any, passed_over: list[type] | None
     try:
         loaded = read_pickle(path, map_location, passed_over)
     except pickle.UnpicklingError as error:
+        if is_bare_pickle(path):
+            raise ValueError(describe_bare_pickle(filename)) from None
         raise ValueError(
             f"expected tensors and plain Python values in {filename}, got other objects, which loading would run as "
             "code. Checkpoints that this package writes hold none. For the authors' files run "
@@ -72,6 +75,8 @@ def load_safely(filename: str, map_location: Any, passed_over: list[type] | None
             f"expected a checkpoint, got {filename}, which asks for far more memory than its {size:,} bytes"
         ) from None
     except Exception as error:  # a damaged file can stumble anywhere in the unpickler
+        if is_bare_pickle(path):
+            raise ValueError(describe_bare_pickle(filename)) from None
         raise ValueError(
             f"expected a checkpoint, got {filename}, which torch cannot read (cut off?): {first_sentence(error)}"
         ) from error
