@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from slotcon_mm.checkpoints.backbone import Backbone
-from slotcon_mm.checkpoints.foreign import backbone_for
+from slotcon_mm.checkpoints.fit import check_finite
+from slotcon_mm.checkpoints.foreign import ADDED, backbone_for
 from slotcon_mm.checks import listing
 from slotcon_mm.models.backbones.windowed_vision_transformer import WindowedVisionTransformer
 
@@ -46,8 +47,8 @@ class GivenWeights(NamedTuple):
         """What fills this model.
 
         Raises:
-            ValueError: With the list, unless every tensor of the model's backbone is in the file in its shape, and
-                nothing but heads is left over.
+            ValueError: With the list, unless every tensor of the model's backbone is in the file in its shape and
+                finite, and nothing but heads is left over.
         """
         network = backbone_tensors(model)
         try:
@@ -56,6 +57,7 @@ class GivenWeights(NamedTuple):
             raise ValueError(
                 f"--pretrained {self.file} does not fill the backbone: {error}{fixes(str(error), model.backbone)}"
             ) from None
+        check_finite(backbone.tensors, self.file)
         return Filling(self.file, backbone)
 
 
@@ -82,7 +84,7 @@ class Filling(NamedTuple):
         counts = []
         for title, part in parts_of(model).items():
             found, wanted = backbone_tensors(part), self.backbone.tensors
-            found = {name: value for name, value in found.items() if name in wanted or not name.endswith(CONSTANT)}
+            found = {name: value for name, value in found.items() if name in wanted or not stays(name)}
             filled = [
                 name for name, value in found.items()
                 if name in wanted and value.cpu().equal(wanted[name].to(value.dtype))
@@ -95,6 +97,11 @@ class Filling(NamedTuple):
             counts.append(f"{len(filled)} of {len(found)} {title}backbone tensors")
         rest = "; all other parts start from random weights" if len(counts) > 1 else ""
         return f"--pretrained: {' and '.join(counts)} filled from {self.file} ({self.backbone.describe()}){rest}"
+
+
+def stays(name: str) -> bool:
+    """Whether a backbone keeps a tensor of its own where the file has none; a note for the log names it."""
+    return name.endswith(CONSTANT) or ADDED.fullmatch(name) is not None
 
 
 def parts_of(model: Any) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from slotcon_mm.checks import listing
 
-__all__ = ["check_fit", "fitting_names"]
+__all__ = ["check_finite", "check_fit", "fitting_names"]
 
 
 def fitting_names(model: Mapping[str, Tensor], loaded: Mapping[str, Tensor]) -> set[str]:
@@ -32,4 +32,14 @@ def check_fit(model: Mapping[str, Tensor], loaded: Mapping[str, Tensor], *, ever
             "expected a checkpoint of this model, got one of a different model: "
             f"{len(fitting)} of {len(model)} tensors fit; of another shape: {listing(shapes)}; "
             f"missing: {listing(missing)}; unexpected: {listing(unexpected)}"
+        )
+
+
+def check_finite(weights: Mapping[str, Tensor], file: str) -> None:
+    """ValueError that names the file and its tensors that hold NaN or infinity."""
+    broken = [name for name, value in weights.items() if isinstance(value, Tensor) and not value.isfinite().all()]
+    if broken:
+        raise ValueError(
+            f"expected finite weights in {file}, got NaN or infinity in {listing(sorted(broken))}: take a checkpoint "
+            "of before that training broke"
         )

@@ -19,13 +19,17 @@ from slotcon_mm.checkpoints.positions import fit_positions
 from slotcon_mm.checkpoints.safe_loading import meta_of
 from slotcon_mm.checks import listing
 
-__all__ = ["backbone_for"]
+__all__ = ["ADDED", "backbone_for"]
 
 WRAPPERS = ("network.", "timm_model.")  # in which networks of timm stand in our backbones: TimmFeatures, TIMMBackbone
 # what networks of any library have behind their features, or for their training only; and what is no weight
 BEHIND = re.compile(
     r"((fc|classifier|heads?|head_dist|fc_norm|pooler|projection_head|projector|predictor|prototypes|decoder|"
     r"pre_logits|local_cls_norm|norms|lm_head)\.|decoder_|mask_token$|masked_embed$|embeddings\.mask_token$).*"
+)
+# what detectors add to a backbone that no pretraining has: offsets of deformable convolutions, and mmdet's plugins
+ADDED = re.compile(
+    r".*\.conv_offset\.(weight|bias)|(.*\.)?layer\d+\.\d+\.(context|gen_attention|nonlocal|conv)_block\w*\..+"
 )
 CONSTANT = re.compile(r".*(\.relative_position_index|\.attn_mask|\.bias_mask)|rope_embed\..*")
 
@@ -47,13 +51,13 @@ def backbone_for(
         grid: H, W of the network's position embeddings; None where they are square.
 
     Raises:
-        ValueError: A tensor of the network is missing in the file, or has another shape there; or one of the file is
-            left over that is no head; or the file lacks whom ``source`` asks for.
+        ValueError: A tensor of the network is missing in the file and not of ``ADDED`` parts, or has another shape
+            there; or one of the file is left over that is no head; or the file lacks whom ``source`` asks for.
     """
     everything = flat_tensors(checkpoint)
     wrapper = next((one for one in WRAPPERS if all(name.startswith(one) for name in network)), "")
     inner = {name.removeprefix(wrapper): value for name, value in network.items()}
-    target = naming_of(inner)
+    target = naming_of([name for name in inner if not ADDED.fullmatch(name)])
     found = [one for one in candidates(inner, everything, target) if one.tensors]
     if not found:
         check_fit(inner, everything, every=True)  # which names both
@@ -63,7 +67,9 @@ def backbone_for(
     # MAE's mask token is its decoder's: of three dimensions, or of another width
     tensors = {k: v for k, v in tensors.items() if v.shape == inner[k].shape or not is_own(k, target)}
     tensors = {name: in_shape(value, inner[name]) for name, value in tensors.items()}
-    unfilled = {name for name in inner if name not in tensors and is_own(name, target)}
+    unfilled = {
+        name for name in inner if name not in tensors and (is_own(name, target) or ADDED.fullmatch(name) is not None)
+    }
     strange = {name: value for name, value in chosen.surplus.items() if not is_harmless(name, value, target)}
     strange.update({name: everything[chosen.prefix + name] for name in chosen.unknown if not is_behind(name, target)})
     check_fit({name: inner[name] for name in inner if name not in unfilled}, {**tensors, **strange}, every=True)

@@ -82,7 +82,7 @@ def compare_networks(
         return notes
     text = "\n  ".join(
         [
-            f"{start}: the weights fit, but the config makes another network of them than they were trained in:",
+            f"{start}: the config makes another network of these weights than they were trained in:",
             *describe_changes(grave),
             advice(config, then, now, grave),
         ]

@@ -10,6 +10,7 @@ from mmengine.config import Config
 from slotcon_mm.checkpoints.backbone import backbone_of
 from slotcon_mm.checkpoints.contents import flat_tensors, side_of
 from slotcon_mm.checkpoints.filling import GivenWeights
+from slotcon_mm.checkpoints.fit import check_finite
 from slotcon_mm.checkpoints.formats import is_plain_resnet
 from slotcon_mm.checkpoints.safe_loading import state_dict_of
 from slotcon_mm.checkpoints.weight_files import read_weights
@@ -49,6 +50,7 @@ def use_pretrained(
                 "expected no --pretrained-source where a pretraining starts from another's checkpoint, which fills "
                 f"both: for the backbone alone run tools/convert_checkpoint.py backbone {given} FILE --source {source}"
             )
+        check_finite(state_dict_of(checkpoint), file)
         config.load_from, config.resume = file, False
         note = f"--pretrained: student and teacher start from {file}, at step 0"
         return [note, *compare_networks(config, start, file, checkpoint=checkpoint, strict=strict)], None

@@ -181,3 +181,53 @@ def test_a_mask_token_is_said_to_be_left_out():
     target = downstream(VisionTransformer(ARCH, out_type="featmap"))
     filling = GivenWeights("f.pth", as_our_pretraining(weights)).fit(target)
     assert "--pretrained f.pth: left over: mask_token" in filling.describe()
+
+
+DEFORMED = dict(
+    dcn=dict(type="DCNv2", deform_groups=1, fallback_on_stride=False), stage_with_dcn=(False, True, True, True)
+)
+PLUGGED = dict(
+    plugins=[
+        dict(cfg=dict(type="ContextBlock", ratio=1 / 4), stages=(False, True, True, True), position="after_conv3"),
+        dict(cfg=dict(type="NonLocal2d"), stages=(False, False, False, True), position="after_conv2"),
+    ]
+)
+
+
+@pytest.mark.hosts
+@pytest.mark.parametrize(
+    ("added", "said"), [(DEFORMED, "conv2.conv_offset.bias"), (PLUGGED, "context_block.channel_add_conv.0.bias")]
+)
+def test_what_a_detector_adds_starts_from_its_own_values_and_all_else_is_filled(added, said):
+    from mmdet.models import ResNet as DetectorsResNet
+
+    source = ResNet(depth=50, **SMALL)
+    model = downstream(DetectorsResNet(depth=50, **SMALL, **added))
+    own = {name: value.clone() for name, value in model.backbone.state_dict().items()}
+    filling = given(source).fit(model)
+    filling.fill(model)
+    assert filling.verify(model).startswith("--pretrained: 318 of 318 backbone tensors filled from weights.pth")
+    (note,) = [note for note in filling.describe() if "as initialized" in note]
+    assert said in note
+    added_names = own.keys() - source.state_dict().keys()
+    assert added_names
+    assert all(model.backbone.state_dict()[name].equal(own[name]) for name in added_names)
+
+
+@pytest.mark.hosts
+def test_what_a_detector_added_is_no_part_of_a_network_without():
+    from mmdet.models import ResNet as DetectorsResNet
+
+    with pytest.raises(ValueError, match=r"unexpected: layer2.0.conv2.conv_offset.bias"):
+        given(DetectorsResNet(depth=50, **SMALL, **DEFORMED)).fit(downstream(ResNet(depth=50, **SMALL)))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_tensor_that_is_not_finite_is_named_with_its_file(value):
+    source = ResNet(depth=18, **SMALL)
+    with torch.no_grad():
+        source.layer1[0].conv1.weight[0, 0] = value
+    with pytest.raises(
+        ValueError, match=r"finite weights in weights\.pth, got NaN or infinity in layer1\.0\.conv1\.wei"
+    ):
+        given(source).fit(downstream(ResNet(depth=18, **SMALL)))

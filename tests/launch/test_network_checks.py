@@ -90,12 +90,12 @@ def test_another_network_is_one_warning_whose_options_restore_it(name, then, now
     before = config.pretty_text
     (note,) = compare(config, checkpoint)
     assert isinstance(note, Caution)
-    assert note.startswith("--pretrained run: the weights fit, but")
+    assert note.startswith("--pretrained run: the config makes another network of these weights")
     assert said in note
     options = shlex.split(note.partition("restore it by --cfg-options ")[2])
     assert {option.partition("=")[0].rpartition(".")[2] for option in options} == set(restored)
     assert config.pretty_text == before
-    with pytest.raises(ValueError, match="the weights fit, but"):
+    with pytest.raises(ValueError, match="makes another network of these weights"):
         compare(config, checkpoint, strict=True)
     merge_overrides(config, options)
     assert compare(config, checkpoint, strict=True) == []

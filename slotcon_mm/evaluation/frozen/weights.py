@@ -17,6 +17,7 @@ from slotcon_mm.checkpoints.candidates import find_known
 from slotcon_mm.checkpoints.config_in_file import config_in_file, harmless, without_weights
 from slotcon_mm.checkpoints.contents import flat_tensors, side_of
 from slotcon_mm.checkpoints.filling import grid_of
+from slotcon_mm.checkpoints.fit import check_finite
 from slotcon_mm.checkpoints.foreign import backbone_for
 from slotcon_mm.checkpoints.formats import is_plain_resnet
 from slotcon_mm.checkpoints.network_facts import facts_in
@@ -64,6 +65,7 @@ def network_of_weights(given: str | Path, *, backbone: str | None = None, source
     file, checkpoint = read_weights(given, "WEIGHTS")
     config = config_of(file, checkpoint, backbone)
     if "teacher.neck.prototypes" in state_dict_of(checkpoint):
+        check_finite(state_dict_of(checkpoint), file)
         return network_of_pretraining(checkpoint, config, source)
     if backbone is None and file.startswith(ADDRESSES):
         backbone = named_in(file)
@@ -99,7 +101,7 @@ def config_of(file: str, checkpoint: Mapping[str, Any], backbone: str | None) ->
         return config_in_file(checkpoint)
     except ValueError as error:
         if backbone is None:
-            raise ValueError(f"{file}: {error}") from None
+            raise ValueError(f"{file}: {error}; --backbone can name the network instead") from None
         return None
 
 
@@ -214,5 +216,6 @@ def fill(network: nn.Module, checkpoint: Mapping[str, Any], source: str | None, 
         raise ValueError(
             f"{file}: {error}. Is it a file of another network? Pass --backbone with the right one"
         ) from None
+    check_finite(found.tensors, file)
     network.load_state_dict(found.tensors, strict=False)  # what no file has stays as it was built
     return found.describe()
