@@ -17,6 +17,7 @@ from pathlib import Path
 
 import slotcon_mm  # noqa: F401
 from slotcon_mm.checkpoints.backbone import SOURCES, backbone_of
+from slotcon_mm.checkpoints.beyond_official import beyond_official
 from slotcon_mm.checkpoints.exporting import export_file, network_in, other_features
 from slotcon_mm.checkpoints.formats import FORMATS
 from slotcon_mm.checkpoints.latest import resolve_checkpoint
@@ -66,6 +67,7 @@ def convert(args: argparse.Namespace) -> str:
     if args.command == "to-official":
         official = to_official(checkpoint, network)
         notes += other_features(network, backbone_of(checkpoint).tensors, "the authors' code")
+        notes += beyond_official(official["model"], network)
         sha256 = write_weights(official, args.target_file)
         done = f"{args.target_file}: {len(official['model'])} tensors, sha256 {sha256}"
     else:

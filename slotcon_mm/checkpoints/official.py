@@ -143,12 +143,14 @@ def facts_by_shapes(weights: Mapping[str, Tensor], prefix: str) -> dict[str, Any
 def to_official(checkpoint: Mapping[str, Any], network: dict[str, Any] | None = None) -> dict[str, Any]:
     """``model``, ``epoch`` and ``step``, as the authors' evaluation and transfer scripts read them; and ``meta``.
 
+    Their names go further than their networks: ``beyond_official`` says what of the model they pass over.
+
     Args:
         checkpoint: Of a pretraining.
         network: Facts of its network, if they are known.
 
     Raises:
-        ValueError: A name on either side has no counterpart, or the authors' code no such model.
+        ValueError: A name has no counterpart there, or the model is neither a SlotCon nor a SlotMIM of theirs.
     """
     weights = dict(state_dict_of(checkpoint))
     step = count_of(weights.pop(STEPS, 0)) or 0
