@@ -6,6 +6,7 @@ from copy import deepcopy
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.dropout import _DropoutNd
 
 from slotcon_mm.fused_sgd import can_fuse
 from slotcon_mm.models.functional import teacher_momentum
@@ -13,13 +14,17 @@ from slotcon_mm.models.necks.grouping_neck import Grouping, GroupingNeck
 
 __all__ = ["Teacher"]
 
+# what layers call the share that they drop in training: DropPath and DropBlock; attention of mmpretrain, timm, torch
+# and torchvision, which hand a number on to torch's functions; DenseNets
+SHARES_DROPPED = ("drop_prob", "attn_drop", "attn_drop_p", "dropout", "attention_dropout", "drop_rate")
+
 
 class Teacher(nn.Module):
     """Exponential moving average of backbone and neck (design: parameters move at the start of a step).
 
     MMEngine's averaged models copy the student's buffers at every update and the parameters at the first one; here
     only parameters move, always by the average, and BN statistics come from the teacher's own training-mode forward.
-    It drops no path (stochastic depth): its targets are those of the whole network.
+    It drops nothing (dropout, stochastic depth): its targets are those of the whole network.
     It is a plain ``nn.Module`` so that MMEngine's ``init_weights`` does not draw it anew.
 
     Args:
@@ -33,7 +38,7 @@ class Teacher(nn.Module):
         if not 0 <= momentum < 1:
             raise ValueError(f"expected teacher_momentum in [0, 1), got {momentum}")
         self.momentum = momentum
-        self.backbone = keep_paths(deepcopy(backbone)).requires_grad_(False)
+        self.backbone = without_dropping(deepcopy(backbone)).requires_grad_(False)
         self.neck = deepcopy(neck).requires_grad_(False)
         self.register_buffer("steps", torch.zeros((), dtype=torch.long))
 
@@ -64,12 +69,13 @@ class Teacher(nn.Module):
         return mine, [*backbone.parameters(), *neck.parameters()]
 
 
-def keep_paths(backbone: nn.Module) -> nn.Module:
-    """Takes stochastic depth out of mmcv's, timm's and torchvision's networks, in place."""
+def without_dropping(backbone: nn.Module) -> nn.Module:
+    """Takes dropout, DropBlock and stochastic depth out of mmcv's, timm's and torchvision's networks, in place."""
     for layer in backbone.modules():
-        kind = type(layer).__name__
-        if kind in ("DropPath", "StochasticDepth"):
-            setattr(layer, "drop_prob" if kind == "DropPath" else "p", 0.0)
+        of_dropout = isinstance(layer, _DropoutNd) or type(layer).__name__ == "StochasticDepth"
+        for name in (*SHARES_DROPPED, *(("p",) if of_dropout else ())):
+            if isinstance(vars(layer).get(name), int | float):
+                setattr(layer, name, 0.0)
     return backbone
 
 

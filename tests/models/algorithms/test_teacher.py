@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import pytest
 import torch
+import torchvision
 from helpers import TinyBackbone
-from mmpretrain.models import VisionTransformer
+from mmdet.models.layers import DropBlock
+from mmpretrain.models import DenseNet, ResNet, SwinTransformer, VisionTransformer
 from reference import slotcon as reference
+from torch import nn
 
 from slotcon_mm import fused_sgd
 from slotcon_mm.models import GroupingNeck, Teacher
@@ -89,12 +92,73 @@ def test_a_teacher_that_is_like_its_student_rests_to_the_bit(fused, dtype, monke
     assert teacher[0].equal(student[0])
 
 
-def test_a_teacher_drops_no_path():
+ARCH = dict(embed_dims=8, num_layers=3, num_heads=2, feedforward_channels=16)
+SWIN_ARCH = dict(embed_dims=8, depths=[1, 1, 1, 1], num_heads=[1, 1, 1, 1])
+DENSE_ARCH = dict(growth_rate=4, depths=[1, 1, 1, 1], init_channels=8)
+CONVOLUTIONS = dict(depth=18, base_channels=4, stem_channels=4)
+
+
+class Maps(nn.Module):
+    """torchvision's features of one map."""
+
+    def __init__(self, features: nn.Module, channels_last: bool = False) -> None:
+        super().__init__()
+        self.features, self.channels_last = features, channels_last
+
+    def forward(self, images):
+        found = self.features(images)
+        return (found.permute(0, 3, 1, 2) if self.channels_last else found,)
+
+
+def vit(**rates):
+    return VisionTransformer(ARCH, img_size=32, out_type="featmap", **rates), 8
+
+
+def vit_that_drops_attention():
+    backbone, channels = vit()
+    for layer in backbone.layers:
+        layer.attn.attn_drop = 0.5  # as MultiheadAttention(attn_drop=0.5) and its heirs have it
+    return backbone, channels
+
+
+def torchvision_swin(**rates):
+    network = torchvision.models.SwinTransformer([4, 4], 8, [1, 1], [1, 1], [2, 2], stochastic_depth_prob=0.0, **rates)
+    return Maps(network.features, channels_last=True), 16
+
+
+def with_dropblock():
+    return nn.Sequential(ResNet(**CONVOLUTIONS), Dropping()), 32
+
+
+class Dropping(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = DropBlock(0.5, 1, warmup_iters=0)
+
+    def forward(self, maps):
+        return (self.layer(maps[-1]),)
+
+
+@pytest.mark.parametrize(
+    "network",
+    [
+        lambda: vit(drop_path_rate=0.9),
+        lambda: vit(drop_rate=0.5),
+        vit_that_drops_attention,
+        lambda: (SwinTransformer(SWIN_ARCH, img_size=32, pad_small_map=True, drop_rate=0.5), 64),
+        lambda: torchvision_swin(attention_dropout=0.5),
+        lambda: torchvision_swin(dropout=0.5),
+        lambda: (DenseNet(DENSE_ARCH, drop_rate=0.5), 8),
+        with_dropblock,
+    ],
+    ids=["paths", "units", "attention", "Swin's units", "torchvision's attention", "torchvision's units",
+         "DenseNet's units", "blocks"],
+)  # fmt: skip
+def test_a_teacher_drops_nothing(network):
     torch.manual_seed(0)
-    arch = dict(embed_dims=8, num_layers=3, num_heads=2, feedforward_channels=16)
-    backbone = VisionTransformer(arch, img_size=32, out_type="featmap", drop_path_rate=0.9)
+    backbone, channels = network()
     backbone.train()
-    teacher = Teacher(backbone, GroupingNeck(in_channels=8, hidden_channels=4, out_channels=3, num_prototypes=5))
+    teacher = Teacher(backbone, GroupingNeck(in_channels=channels, hidden_channels=4, out_channels=3, num_prototypes=5))
     images = torch.rand(8, 3, 32, 32)
     assert torch.equal(teacher(images).scores, teacher(images).scores)
     assert not torch.equal(backbone(images)[0], backbone(images)[0])
