@@ -48,7 +48,8 @@ class MaskedVisionTransformer(RegisterVisionTransformer):
         patches = self.patch_embed.projection
         nn.init.xavier_uniform_(patches.weight.view(len(patches.weight), -1))
         bound = patches.weight[0].numel() ** -0.5
-        nn.init.uniform_(patches.bias, -bound, bound)
+        if patches.bias is not None:  # pre_norm=True and patch_cfg=dict(bias=False) have none
+            nn.init.uniform_(patches.bias, -bound, bound)
 
     def get_layer_depth(self, param_name: str, prefix: str = "") -> tuple[int, int]:
         """For learning rates that decay with depth: the mask token enters where patches do."""

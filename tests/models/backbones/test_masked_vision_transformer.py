@@ -113,3 +113,12 @@ def test_masks_of_another_grid_and_senseless_settings_are_refused(network):
 def test_the_mask_token_lies_at_the_depth_of_the_patches(network):
     assert network.get_layer_depth("mask_token") == network.get_layer_depth("patch_embed.projection.weight")
     assert network.get_layer_depth("backbone.mask_token", "backbone.") == (0, 4)
+
+
+@pytest.mark.parametrize("without_bias", [dict(pre_norm=True), dict(patch_cfg=dict(bias=False))])
+def test_patches_without_a_bias_are_initialized(without_bias):
+    network = MaskedVisionTransformer(ARCH, img_size=16, patch_size=4, **without_bias)
+    network.init_weights()
+    assert network.patch_embed.projection.bias is None
+    bound = (6 / (ARCH["embed_dims"] + 3 * 16)) ** 0.5  # Xavier's, of a row for each channel
+    assert bound / 2 < network.patch_embed.projection.weight.abs().max() <= bound
