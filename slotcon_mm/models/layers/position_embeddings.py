@@ -30,7 +30,10 @@ def sine_cosine_positions(height: int, width: int, channels: int, *, extra: int)
 def resize_positions(
     positions: Tensor, grid: tuple[int, int], new_grid: tuple[int, int], *, extra: int, antialias: bool
 ) -> Tensor:
-    """Bicubic, as DINO, DINOv2 and mmpretrain do it; embeddings of class and register tokens stay.
+    """Bicubic, as mmpretrain and DINOv2 with registers do it; embeddings of class and register tokens stay.
+
+    DINO, SlotMIM and DINOv2 without registers add 0.1 to the new grid and scale by that factor, so that their positions
+    lie a little elsewhere wherever the grid is another.
 
     Args:
         positions: (1, extra + H W, C), those of extra tokens first, then row by row.
