@@ -55,9 +55,7 @@ def test_binary_masks_of_0_and_255_would_lose_their_object(tmp_path):
 def test_label_maps_in_which_nothing_counts_are_refused(tmp_path):
     """A training's loss would be 0 for good."""
     dataset = folder_with(tmp_path, [labels_of(255), labels_of(255)])
-    with pytest.raises(
-        BadLabelMapError, match=r"got none in all 2 .*/1.png for one: they hold only the values 255"
-    ):
+    with pytest.raises(BadLabelMapError, match=r"got none in all 2 .*/1.png for one: they hold only the values 255"):
         try_labeled_samples(dataset)
     meanings = (dict(values=[7], ignore=[255, 0]), dict(palette=["#ff0000"], ignore=["#ffffff"]))
     for meaning in meanings:
