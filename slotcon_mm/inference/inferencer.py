@@ -113,10 +113,10 @@ class SlotInferencer(BaseInferencer):
 
         Returns:
             ``predictions``, in the order of the inputs, each a dict of ``name``; ``group_map`` (H, W), the prototype id
-            of every pixel of the image, in the smallest unsigned integer type that holds K ids; ``prototypes`` (N,),
-            the ids that occur, and of each its ``areas`` (N,) in pixels and its slot, ``slots`` (N, D); or of ``name``
-            and ``error`` for an image that cannot be read. ``visualization``: overlays (H, W, 3) uint8 RGB, None where
-            there is none.
+            of every pixel of the image as its EXIF orientation turns it, in the smallest unsigned integer type that
+            holds K ids; ``prototypes`` (N,), the ids that occur, and of each its ``areas`` (N,) in pixels and its slot,
+            ``slots`` (N, D); or of ``name`` and ``error`` for an image that cannot be read. ``visualization``: overlays
+            (H, W, 3) uint8 RGB, None where there is none.
         """
         predictions, overlays = [], []
         for prediction, overlay in self._drawn(list_sources(inputs, once=False), batch_size, draw, out_dir):

@@ -11,6 +11,7 @@ from mmcv.transforms import BaseTransform
 from slotcon_mm.checks import printable
 from slotcon_mm.datasets.label_files import BadLabelMapError
 from slotcon_mm.datasets.label_storage import expect_read_alike
+from slotcon_mm.datasets.orientations import if_turned
 from slotcon_mm.registry import TRANSFORMS
 
 __all__ = ["CheckLabelMap"]
@@ -44,7 +45,10 @@ class CheckLabelMap(BaseTransform):
             )
         size = tuple(results["ori_shape"][:2])
         if labels.shape != size:
-            raise BadLabelMapError(f"{name}: expected a label map of the image's size {size}, got {labels.shape}")
+            raise BadLabelMapError(
+                f"{name}: expected a label map of the image's size {size}, got {labels.shape}"
+                + if_turned(str(results.get("img_path")))
+            )
         present = np.flatnonzero(np.bincount(labels.ravel(), minlength=1))
         strange = present[(present >= self.num_classes) & (present != self.ignore_index)]
         if strange.size:
