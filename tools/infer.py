@@ -6,6 +6,8 @@ python tools/infer.py work_dirs/slotcon_r50_coco IMAGES... --out-dir masks/ --na
 
 With names of prototypes ("names.json", made on the page of visualize_slots.py), it writes masks of what was named: one
 COCO JSON, palette PNGs, or a labelme JSON for each image.
+Masks and overlays are of images as viewers show them: turned as their EXIF orientation says. Fine-tuning reads labeled
+images as stored: turn the files themselves first if some carry an orientation.
 IMAGES are files, folders and addresses; WEIGHTS a work dir, or a raw, published or converted pretraining checkpoint.
 """
 

@@ -42,6 +42,7 @@ __all__ = [
     "highest_value",
     "image_bytes",
     "read_image",
+    "size_in_header",
 ]
 
 LOGGING: Any = getattr(cv2.utils, "logging", cv2)  # of OpenCV 5, and of 4
@@ -154,7 +155,7 @@ def expect_sane_size(content: bytes, path: str) -> None:
 
 
 def size_in_header(content: bytes) -> tuple[int, int]:
-    """Width and height; zeros where Pillow does not know the format (OpenCV may, and has its own limit)."""
+    """Width and height as stored; zeros where Pillow does not know the format (OpenCV may, and has its own limit)."""
     if header := read_tiff_header(content):  # Pillow does not know all kinds of pixels
         return header.width, header.height
     try:

@@ -9,7 +9,7 @@ from PIL import Image
 
 from slotcon_mm.checks import printable
 
-__all__ = ["is_turned", "turned_images"]
+__all__ = ["if_turned", "is_turned", "turned_images"]
 
 TRIED = 64  # images whose headers are looked at
 ORIENTATION = 0x0112  # EXIF tag
@@ -24,6 +24,13 @@ def is_turned(path: str) -> bool:
             return image.getexif().get(ORIENTATION, 1) != 1
     except Exception:  # decoders raise many kinds
         return False
+
+
+def if_turned(path: str) -> str:
+    """The end of a message about labels of another size than an image: the reason, if it carries an orientation."""
+    if not is_turned(path):
+        return ""
+    return ": the image carries an EXIF orientation and is read as stored; if labels were drawn on it turned, turn it"
 
 
 def turned_images(count: int, path_of: Callable[[int], str]) -> str | None:

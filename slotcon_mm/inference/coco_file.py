@@ -30,7 +30,7 @@ def coco_file(
     earlier call with the same inputs is replaced, another one stays.
     """
     inputs = digest_of("\n".join(source.identity for source in sources))
-    path = free_path(folder / "instances.json", inputs, {".json": belongs_to})
+    path = free_path(folder, "instances.json", inputs, {".json": belongs_to})
     info = dict(description=f"Groups of slotcon_mm {slotcon_mm.__version__}", inputs=inputs)
     categories = [dict(id=1 + i, name=name, supercategory="") for i, name in enumerate(names.categories)]
     with open_atomically(path) as file, tempfile.TemporaryFile(dir=folder) as images:

@@ -99,7 +99,7 @@ class SlotInferencer(BaseInferencer):
 
     def list_inputs(self, inputs: Any) -> list:
         """Files, folders (all images below), arrays (H, W, 3) uint8 RGB, addresses, or a list of these."""
-        return [source.given for source in list_sources(inputs)]
+        return [source.given for source in list_sources(inputs, once=False)]
 
     def __call__(self, inputs: Any, batch_size: int = 8, draw: bool = False, out_dir: str | Path | None = None) -> dict:
         """Groups images and returns all results; ``write`` keeps none of them.
@@ -113,13 +113,13 @@ class SlotInferencer(BaseInferencer):
 
         Returns:
             ``predictions``, in the order of the inputs, each a dict of ``name``; ``group_map`` (H, W), the prototype id
-            of every pixel of the image, in the smallest unsigned integer type that holds K ids; ``prototypes`` (N,),
-            the ids that occur, and of each its ``areas`` (N,) in pixels and its slot, ``slots`` (N, D); or of ``name``
-            and ``error`` for an image that cannot be read. ``visualization``: overlays (H, W, 3) uint8 RGB, None where
-            there is none.
+            of every pixel of the image as its EXIF orientation turns it, in the smallest unsigned integer type that
+            holds K ids; ``prototypes`` (N,), the ids that occur, and of each its ``areas`` (N,) in pixels and its slot,
+            ``slots`` (N, D); or of ``name`` and ``error`` for an image that cannot be read. ``visualization``: overlays
+            (H, W, 3) uint8 RGB, None where there is none.
         """
         predictions, overlays = [], []
-        for prediction, overlay in self._drawn(list_sources(inputs, out_dir), batch_size, draw, out_dir):
+        for prediction, overlay in self._drawn(list_sources(inputs, once=False), batch_size, draw, out_dir):
             predictions.append(prediction)
             overlays.append(overlay if draw else None)
         return dict(predictions=predictions, visualization=overlays)
@@ -130,9 +130,9 @@ class SlotInferencer(BaseInferencer):
         Memory is bounded by the batch, whatever the number of images.
 
         Yields:
-            For each image, in order, its ``name`` and the ``path`` of its overlay; or its ``name`` and ``error``.
+            For each image once, in order, its ``name`` and the ``path`` of its overlay; or its ``name`` and ``error``.
         """
-        for prediction, _ in self._drawn(list_sources(inputs, out_dir), batch_size, False, out_dir):
+        for prediction, _ in self._drawn(list_sources(inputs), batch_size, False, out_dir):
             yield {key: prediction[key] for key in ("name", "path", "error") if key in prediction}
 
     def write_named(
@@ -149,14 +149,14 @@ class SlotInferencer(BaseInferencer):
             batch_size: As of a call.
 
         Yields:
-            For each image, in order, its ``name`` and the ``path`` of what holds its masks; or its ``name`` and
+            For each image once, in order, its ``name`` and the ``path`` of what holds its masks; or its ``name`` and
             ``error``.
 
         Raises:
             ValueError: The names are not for these weights, or not such as the format can hold.
         """
         named = read_names(names, self.model.neck.num_prototypes, fingerprint_of(self.model))
-        sources = list_sources(inputs, out_dir)
+        sources = list_sources(inputs)
         with NAMED_FORMATS[file_format](Path(out_dir), named, sources) as add:
             for source, prediction in self._grouped(sources, batch_size):
                 if "error" in prediction:

@@ -49,7 +49,7 @@ def label_maps(
     written: set[str] = set()
 
     def add(source: Source, prediction: dict[str, Any]) -> Path:
-        path = free_path(map_of(folder, source.stem), source.identity, {".png": is_own_png})
+        path = free_path(folder, f"SegmentationClass/{source.stem}.png", source.identity, {".png": is_own_png})
         image = Image.fromarray(names.category_map(prediction["group_map"]))
         image.putpalette(PALETTE.tobytes())
         save_png(path, image, source.identity)

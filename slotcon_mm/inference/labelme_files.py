@@ -36,7 +36,7 @@ def labelme_files(
 
 
 def write_shapes(folder: Path, names: GroupNames, source: Source, prediction: dict[str, Any]) -> Path:
-    path = free_path(folder / f"{source.stem}.json", source.identity, {".json": is_own})
+    path = free_path(folder, f"{source.stem}.json", source.identity, {".json": is_own})
     height, width = prediction["group_map"].shape
     shapes = [
         dict(

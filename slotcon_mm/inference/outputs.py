@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from urllib.parse import urlparse
 
 import numpy as np
+from mmengine.logging import print_log
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from pycocotools import mask as coco_mask
@@ -34,6 +35,9 @@ __all__ = [
 ]
 
 OWNER = "slotcon_mm input"  # in a PNG's text: the identity of the input that it was made from
+SUFFIXES = (".png", ".json")  # of outputs
+MOST_BYTES = 230  # of a name: file systems take 255, and a suffix, a digest and numbers come behind it
+MOST_OF_SUFFIX = 10
 Owner = Callable[[Path, str], bool]  # whether a file is an output of the input of that identity
 
 
@@ -55,31 +59,57 @@ class Source(NamedTuple):
         """A digest: of a file's whole path, of an address, or of an array's shape and pixels."""
         if isinstance(self.given, np.ndarray):
             return hashlib.sha256(repr(self.given.shape).encode() + self.given.tobytes()).hexdigest()
-        return digest_of(os.path.abspath(self.given) if is_local(self.given) else os.fspath(self.given))
+        return digest_of(whole_name(self.given))
 
 
-def list_sources(inputs: Any, out_dir: str | Path | None = None) -> list[Source]:
+def list_sources(inputs: Any, *, once: bool = True) -> list[Source]:
     """Files, all images below folders, arrays and addresses, in their order, each with a stem of its own.
 
     Of one folder, stems are its images' paths without their suffix. Of several inputs, a folder's name comes before
     them. Images that would share a stem keep their suffix (``a.jpg`` and ``a.png``), and if that is not enough, get a
-    number. Stems that differ in case only count as one, since some file systems do not tell them apart.
+    number; so do those whose outputs would have the name of a folder of the tree. Stems that differ in case only count
+    as one, since some file systems do not tell them apart. Long names are shortened.
 
-    What this package wrote into ``out_dir`` is no image of a folder that holds it.
+    PNGs below a folder that this package wrote are no images of it.
+
+    Args:
+        inputs: As of ``SlotInferencer``.
+        once: Whether a file or address that is given again, by a folder or itself, is left out.
+
+    Raises:
+        ValueError: A folder has no image.
     """
     items = inputs if isinstance(inputs, list | tuple) else [inputs]
-    places = [place for item in items for place in places_of(item, out_dir, alone=len(items) == 1)]
+    places = [place for item in items for place in places_of(item, alone=len(items) == 1)]
+    places = first_of_each(places) if once else places
     shared = count_folded(path.with_suffix("") for _, path in places)
-    stems = [str(path if shared[fold(path.with_suffix(""))] > 1 else path.with_suffix("")) for _, path in places]
+    folders = {fold(folder) for _, path in places for folder in path.parents}
     shared_folder = common_folder(items)
     used: set[str] = set()
     found = []
-    for (given, _), stem in zip(places, stems, strict=True):
-        numbered = (stem, *(f"{stem}-{number}" for number in range(2, len(stems) + 1)))
-        chosen = next(name for name in numbered if fold(name) not in used)
+    for given, path in places:
+        short = path.with_suffix("")
+        stem = str(path if shared[fold(short)] > 1 or names_folder(short, folders) else short)
+        numbered = (stem, *(f"{stem}-{number}" for number in range(2, len(places) + len(folders) + 1)))
+        chosen = next(name for name in numbered if fold(name) not in used and not names_folder(name, folders))
         used.add(fold(chosen))
         found.append(Source(given, chosen, name_below(shared_folder, given, chosen)))
     return found
+
+
+def first_of_each(places: list[tuple[Any, PurePosixPath]]) -> list[tuple[Any, PurePosixPath]]:
+    """Without files and addresses that come again; arrays stay."""
+    found: dict[Any, tuple[Any, PurePosixPath]] = {}
+    for number, place in enumerate(places):
+        found.setdefault(number if isinstance(place[0], np.ndarray) else whole_name(place[0]), place)
+    if left := len(places) - len(found):
+        print_log(f"images that are given more than once are taken once: {left} left out", "current", level=30)
+    return [*found.values()]
+
+
+def names_folder(stem: Any, folders: set[str]) -> bool:
+    """Whether an output of that stem would have the name of a folder of the tree."""
+    return any(f"{fold(stem)}{suffix}" in folders for suffix in SUFFIXES)
 
 
 def common_folder(items: Iterable[Any]) -> str:
@@ -103,7 +133,12 @@ def is_local(given: Any) -> bool:
     return not isinstance(given, np.ndarray) and "://" not in os.fspath(given)
 
 
-def places_of(item: Any, out_dir: str | Path | None, *, alone: bool) -> list[tuple[Any, PurePosixPath]]:
+def whole_name(given: Any) -> str:
+    """A file's whole path, or an address."""
+    return os.path.abspath(given) if is_local(given) else os.fspath(given)
+
+
+def places_of(item: Any, *, alone: bool) -> list[tuple[Any, PurePosixPath]]:
     """The images of an input, and where each lies in the tree."""
     if isinstance(item, np.ndarray):
         return [(item, PurePosixPath("array"))]
@@ -113,16 +148,38 @@ def places_of(item: Any, out_dir: str | Path | None, *, alone: bool) -> list[tup
     if not os.path.isdir(name):
         return [(item, safe_path([os.path.basename(name)]))]
     top = [] if alone else [os.path.basename(os.path.abspath(name))]
-    images = [path for path in list_images(name) if not (out_dir and is_below(path, out_dir) and mark_of(path))]
-    return [(path, safe_path([*top, *Path(path).relative_to(name).parts])) for path in images]
+    return [(path, safe_path([*top, *Path(path).relative_to(name).parts])) for path in images_below(name)]
 
 
-def is_below(path: str, folder: str | Path) -> bool:
-    return Path(os.path.abspath(path)).is_relative_to(os.path.abspath(folder))
+def images_below(folder: str) -> list[str]:
+    """Those that this package has not written."""
+    images = list_images(folder)
+    written = {path for path in images if path.lower().endswith(".png") and mark_of(path)}
+    if len(written) == len(images):
+        raise ValueError(
+            f"expected images below {printable(folder)}, got only {len(written)} PNGs that infer.py has written: name "
+            "the files themselves if you mean these"
+        )
+    if written:
+        print_log(
+            f"not read as images below {printable(folder)}: {len(written)} PNGs that infer.py has written, "
+            f"{printable(min(written))} for one",
+            "current", level=30,
+        )  # fmt: skip
+    return [path for path in images if path not in written]
 
 
 def safe_path(parts: Iterable[str]) -> PurePosixPath:
-    return PurePosixPath(*(printable(part).replace("\\", "_") for part in parts))
+    return PurePosixPath(*(fitting(printable(part).replace("\\", "_")) for part in parts))
+
+
+def fitting(name: str) -> str:
+    """A name that is too long, with a digest in place of its end, before its suffix."""
+    if len(name.encode()) <= MOST_BYTES:
+        return name
+    suffix = PurePosixPath(name).suffix
+    end = f"-{digest_of(name)[:8]}{suffix if len(suffix.encode()) <= MOST_OF_SUFFIX else ''}"
+    return name.encode()[: MOST_BYTES - len(end.encode())].decode(errors="ignore") + end
 
 
 def fold(stem: Any) -> str:
@@ -139,7 +196,7 @@ def write_outputs(folder: Path, source: Source, prediction: dict[str, Any], over
     An earlier call's outputs of the same input are replaced. Any other file stays: a digest of the input is then part
     of the new ones' names.
     """
-    path = free_path(folder / f"{source.stem}.json", source.identity, {".json": is_own, ".png": is_own_png})
+    path = free_path(folder, f"{source.stem}.json", source.identity, {".json": is_own, ".png": is_own_png})
     save_png(path.with_suffix(".png"), Image.fromarray(overlay), source.identity)
     groups = json.dumps(as_coco(prediction)).removeprefix("{")
     path.write_text(f"{beginning_of(source.identity)}, {groups}")
@@ -154,25 +211,37 @@ def beginning_of(identity: str) -> str:
     return f'{{"input": "{identity}"'
 
 
-def free_path(path: Path, identity: str, owners: Mapping[str, Owner]) -> Path:
+def free_path(folder: Path, name: str, identity: str, owners: Mapping[str, Owner]) -> Path:
     """The first of ``STEM``, ``STEM-DIGEST``, ``STEM-DIGEST-2``, ... that no file but this input's own has.
 
-    The folder is made.
+    The folders are made.
 
     Args:
-        path: With the stem.
+        folder: To write into.
+        name: The path below it, with the stem.
         identity: Of the input.
         owners: Of each suffix that is written, whether a file is an earlier call's output of that input.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    path = PurePosixPath(name)
+    inner = made_folder(folder, path.parent.parts)
     marked = f"{path.stem}-{identity[:8]}"
     numbered = (f"{marked}-{number}" for number in itertools.count(2))
-    candidates = (path.with_name(f"{stem}{path.suffix}") for stem in itertools.chain((path.stem, marked), numbered))
+    candidates = (inner / f"{stem}{path.suffix}" for stem in itertools.chain((path.stem, marked), numbered))
     return next(
         candidate
         for candidate in candidates
         if all(is_free(candidate.with_suffix(suffix), identity, owns) for suffix, owns in owners.items())
     )
+
+
+def made_folder(folder: Path, parts: Iterable[str]) -> Path:
+    """The folder at ``parts`` below another; a part whose name a file has gets a number."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for part in parts:
+        names = itertools.chain((part,), (f"{part}-{number}" for number in itertools.count(2)))
+        folder = next(path for name in names if (path := folder / name).is_dir() or not os.path.lexists(path))
+        folder.mkdir(exist_ok=True)
+    return folder
 
 
 def is_free(path: Path, identity: str, owns: Owner) -> bool:

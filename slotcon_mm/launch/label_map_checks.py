@@ -14,8 +14,9 @@ from mmengine.config import Config, ConfigDict
 from torch.utils.data import ConcatDataset, Subset
 
 from slotcon_mm.checks import printable
-from slotcon_mm.datasets.label_files import BadLabelMapError, read_values
+from slotcon_mm.datasets.label_files import BadLabelMapError, read_labels, read_values
 from slotcon_mm.datasets.label_sets import IGNORED, LabelSet
+from slotcon_mm.datasets.label_values import ranges
 from slotcon_mm.launch.configs import LOADERS
 from slotcon_mm.launch.dataset_configs import pipelines_of
 
@@ -46,28 +47,59 @@ def try_labeled_samples(dataset: Any) -> None:
     """Loads a few samples of a dataset with labels, so that a bad one stops the run before it begins.
 
     Raises:
-        BadLabelMapError: A label map is not of its classes or its image's size, or all are binary masks of 0 and 255.
+        BadLabelMapError: A label map is not of its classes or its image's size; or all are binary masks of 0 and 255,
+            or hold nothing that counts.
     """
     if not len(dataset):
         return
     first = info_of(dataset, 0)
     if not (first.get("seg_map_path") or "annotations" in first):
         return
-    reads_values = bool(first.get("seg_map_path")) and ignores_255(first.get("label_set"))
-    values: set[int] = set()
+    tried = np.unique(np.linspace(0, len(dataset) - 1, TRIED).astype(int)).tolist()
+    values: dict[int, bool] = {}
     with generators_kept():
-        for index in np.unique(np.linspace(0, len(dataset) - 1, TRIED).astype(int)):
-            dataset[int(index)]
-            if reads_values:
-                path = info_of(dataset, int(index))["seg_map_path"]
-                values.update(np.unique(read_values(path)).tolist())
-    if values == {0, IGNORED}:
+        for index in tried:
+            dataset[index]
+            if first.get("seg_map_path"):
+                info = info_of(dataset, index)
+                path = printable(str(info["seg_map_path"]))
+                for value, counts in values_in(info).items():
+                    values[value] = values.get(value, False) or counts
+    if set(values) == {0, IGNORED} and ignores_255(first.get("label_set")):
         raise BadLabelMapError(
-            f"expected label maps with classes, got only the values 0 and {IGNORED} in {printable(path)} and others. "
+            f"expected label maps with classes, got only the values 0 and {IGNORED} in {path} and others. "
             f"{IGNORED} does not count: if it is the object of binary masks, write it as 1, or give LabelMapDataset a "
             "label_set=dict(classes=('background', 'object'), values=[0, 255], ignore=()); as options, --ignore none "
             "and --classes FILE with the lines 'background,0' and 'object,255'"
         )
+    if values and not any(values.values()):
+        raise BadLabelMapError(
+            f"expected label maps with classes, got none in all {len(tried)} that were looked at, {path} for one: they "
+            f"hold only the values {ranges(np.array(sorted(values)))}, which do not count. Correct the files, or "
+            "reduce_zero_label, metainfo.classes or label_set of the dataset; where no labels are needed, leave "
+            "seg_map_path out of data_prefix"
+        )
+
+
+def values_in(info: dict[str, Any]) -> dict[int, bool]:
+    """The values in a sample's label map, or the classes of its colors, and whether pixels of each count."""
+    path, label_set = info["seg_map_path"], info.get("label_set")
+    if label_set is not None and label_set.colors is not None:
+        return {value: value != IGNORED for value in np.unique(read_labels(path, label_set)).tolist()}
+    try:
+        values = np.unique(read_values(path)).tolist()
+    except ValueError as error:
+        raise BadLabelMapError(f"{printable(str(path))}: {error}") from None
+    if label_set is not None:
+        return {value: bool(label_set.table[value] != IGNORED) for value in values}
+    return {value: class_in_mmseg(value, info) != IGNORED for value in values}
+
+
+def class_in_mmseg(value: int, info: dict[str, Any]) -> int:
+    """What mmseg makes of a value by ``reduce_zero_label``, then by the classes that were chosen (``label_map``)."""
+    if info.get("reduce_zero_label"):
+        value = IGNORED if value in (0, IGNORED) else value - 1
+    return (info.get("label_map") or {}).get(value, value)
 
 
 def info_of(dataset: Any, index: int) -> dict[str, Any]:

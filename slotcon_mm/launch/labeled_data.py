@@ -10,6 +10,7 @@ from mmengine.config import Config
 from mmengine.registry import DATASETS
 
 from slotcon_mm.checks import listing
+from slotcon_mm.launch.annotation_sizes import expect_sizes_as_stored
 from slotcon_mm.launch.configs import HOSTS, LOADERS
 from slotcon_mm.launch.dataset_configs import annotation_file, coco_datasets, pipelines_of
 from slotcon_mm.launch.label_map_checks import insert_label_map_checks
@@ -27,6 +28,7 @@ def prepare_labeled_data(config: Config) -> list[str]:
     insert_label_map_checks(config)
     notes = read_as_stored(config) + expect_class_names(config)
     expect_masks(config)
+    expect_sizes_as_stored(config)
     return notes
 
 

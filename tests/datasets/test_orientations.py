@@ -11,7 +11,8 @@ from slotcon_mm.datasets import label_map_dataset
 from slotcon_mm.datasets.label_files import BadLabelMapError
 from slotcon_mm.datasets.label_map_dataset import LabelMapDataset
 from slotcon_mm.datasets.orientations import is_turned, turned_images
-from slotcon_mm.datasets.transforms.evaluation_transforms import LoadLabels
+from slotcon_mm.datasets.transforms.check_label_map import CheckLabelMap
+from slotcon_mm.datasets.transforms.evaluation_transforms import LoadInstances, LoadLabels
 from slotcon_mm.datasets.transforms.load_image import LoadImage
 
 
@@ -63,3 +64,14 @@ def test_a_dataset_with_labels_says_so(tmp_path, monkeypatch):
 def test_labels_that_were_drawn_on_the_turned_image_are_named_with_the_reason(tmp_path):
     with pytest.raises(BadLabelMapError, match=r"label map of \(4, 6\) .* got \(6, 4\) .* EXIF orientation .* turn it"):
         write_turned(tmp_path, (6, 4))[0]
+
+
+def test_so_are_instances_and_label_maps_of_mmseg(tmp_path):
+    write_turned(tmp_path, (6, 4))
+    image = str(tmp_path / "images/a.jpg")
+    results = dict(img=np.zeros((4, 6, 3), np.uint8), img_path=image, height=6, width=4, annotations=[])
+    with pytest.raises(BadLabelMapError, match=r"a.jpg of 6 x 4 pixels, .* got 4 x 6: .* EXIF orientation .* turn it"):
+        LoadInstances().transform(results)
+    results = dict(gt_seg_map=np.zeros((6, 4), np.uint8), ori_shape=(4, 6), img_path=image, seg_map_path="a.png")
+    with pytest.raises(BadLabelMapError, match=r"size \(4, 6\), got \(6, 4\): .* EXIF orientation .* turn it"):
+        CheckLabelMap(2).transform(results)

@@ -23,6 +23,7 @@ from pycocotools import mask as coco_mask
 
 import slotcon_mm
 from slotcon_mm.checkpoints.publish import publish
+from slotcon_mm.datasets.coco_instances import read_coco
 from slotcon_mm.inference.inferencer import SlotInferencer, describe
 
 
@@ -191,6 +192,20 @@ def test_writing_keeps_nothing(inferencer, tmp_path):
     results = list(inferencer.write([random_image(), str(tmp_path / "none.png")], tmp_path / "out"))
     assert results[0] == dict(name="array", path=str(tmp_path / "out/array.png"))
     assert results[1].keys() == {"name", "error"}
+
+
+def test_a_call_answers_each_input_and_what_writes_takes_an_image_once(inferencer, tmp_path):
+    paths = [str(tmp_path / f"in/{name}.png") for name in "ab"]
+    (tmp_path / "in").mkdir()
+    for path in paths:
+        cv2.imwrite(path, random_image())
+    given = [*paths, paths[0]]
+    assert [found["name"] for found in inferencer(given)["predictions"]] == given
+    assert [found["name"] for found in inferencer.write(given, tmp_path / "out")] == paths
+    (tmp_path / "names.json").write_text('{"names": {"0": "car"}}')
+    arguments = [*given, str(tmp_path / "in")], tmp_path / "masks", tmp_path / "names.json", "coco"
+    assert [found["name"] for found in inferencer.write_named(*arguments)] == paths
+    assert read_coco(tmp_path / "masks/instances.json").images.keys() == {"a.png", "b.png"}
 
 
 @pytest.mark.parametrize(("K", "dtype"), [(256, np.uint8), (257, np.uint16)])

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from slotcon_mm.inference import outputs
 from slotcon_mm.inference.outputs import Source, list_sources, write_outputs
 
 ARRAY = np.zeros((2, 2, 3), np.uint8)
@@ -139,12 +140,80 @@ def test_overlays_beside_the_images_leave_these_alone_and_are_no_images(tmp_path
     Image.fromarray(ARRAY).save(photo)
     before = photo.read_bytes()
     for _ in range(2):
-        sources = list_sources(photo.parent, photo.parent)
+        sources = list_sources(photo.parent)
         assert [source.given for source in sources] == [str(photo)]
         written = write(photo.parent, sources[0].given)
     assert photo.read_bytes() == before
     assert sorted(photo.parent.glob("*.png")) == sorted([photo, written])
-    assert len(list_sources(photo.parent)) == 2  # of which this call would write none
+
+
+@pytest.fixture
+def said(monkeypatch) -> list[str]:
+    lines: list[str] = []
+    monkeypatch.setattr(outputs, "print_log", lambda line, *args, **options: lines.append(line))
+    return lines
+
+
+def test_what_another_run_wrote_below_the_images_is_none_of_them(tmp_path, said):
+    """Into a folder of another name, or one that is called by a link."""
+    (tmp_path / "in/groups").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "in/groups")
+    images = [tmp_path / "in/a.png", tmp_path / "in/b.jpg"]
+    for image in images:
+        Image.fromarray(ARRAY).save(image)
+        written = write(tmp_path / "link", image, image.stem)
+    assert [source.given for source in list_sources(tmp_path / "in")] == [str(image) for image in images]
+    assert said == [
+        f"not read as images below {tmp_path}/in: 2 PNGs that infer.py has written, {tmp_path}/in/groups/a.png for one"
+    ]
+    assert [source.given for source in list_sources([written])] == [written]  # a file is what it is called
+    with pytest.raises(ValueError, match=r"expected images below .*/in/groups, got only 2 PNGs .* name the files"):
+        list_sources(tmp_path / "in/groups")
+
+
+def empty_files(folder: Path, *names: str) -> Path:
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
+    return folder
+
+
+def test_an_image_beside_a_folder_of_its_outputs_name_keeps_its_suffix(tmp_path):
+    tree = empty_files(tmp_path / "in", "a.jpg", "a.PNG/b.jpg", "c.jpg", "c.json/d/e.jpg", "f.jpg", "f/g.jpg")
+    assert stems(tree) == ["a.PNG/b", "a.jpg", "c.jpg", "c.json/d/e", "f", "f/g"]
+    for source in list_sources(tree):
+        assert write(tmp_path / "out", source.given, source.stem) == tmp_path / f"out/{source.stem}.png"
+    harder = empty_files(tmp_path / "harder", "a.jpg", "a.png/b.jpg", "a.jpg.png/c.jpg")
+    assert stems(harder) == ["a.jpg-2", "a.jpg.png/c", "a.png/b"]
+
+
+def test_a_folder_whose_name_an_earlier_output_has_gets_a_number(tmp_path):
+    assert write(tmp_path, "in/a.jpg", "a") == tmp_path / "a.png"
+    for _ in range(2):
+        assert write(tmp_path, "in/a.png/b.jpg", "a.png/b") == tmp_path / "a.png-2/b.png"
+
+
+@pytest.mark.parametrize("letter", ["x", "é", "\n"])
+def test_names_that_leave_no_room_for_a_suffix_are_shortened_and_stay_apart(letter, tmp_path):
+    length = 251 // len(letter.encode())
+    names = [f"{letter * (length - 1)}{end}.jpg" for end in "ab"] + [f"{letter * (length - 2)}/a.jpg"]
+    tree = empty_files(tmp_path / "in", *names)
+    sources = list_sources(tree)
+    assert sorted(source.file_name for source in sources) == sorted(names)
+    for _ in range(2):
+        written = {write(tmp_path / "out", source.given, source.stem) for source in sources}
+        assert len(written) == len(list((tmp_path / "out").rglob("*.png"))) == 3
+    with_digests = {write(tmp_path / "out", f"other/{source.stem}", source.stem) for source in sources}
+    assert not with_digests & written
+
+
+def test_an_image_that_is_given_twice_is_taken_once_where_files_are_written(tmp_path, said, monkeypatch):
+    tree = empty_files(tmp_path / "in", "a.jpg", "b/c.jpg")
+    monkeypatch.chdir(tree)
+    given = [tree, "b", "https://host/a.png", "https://host/a.png", str(tree / "a.jpg"), ARRAY, ARRAY]
+    assert file_names(given) == ["a.jpg", "b/c.jpg", "https://host/a.png", "array", "array-2"]
+    assert said == ["images that are given more than once are taken once: 3 left out"]
+    assert len(list_sources(given, once=False)) == 8
 
 
 def test_an_image_of_too_many_pixels_is_an_input_as_any_other(tmp_path):
@@ -155,4 +224,4 @@ def test_an_image_of_too_many_pixels_is_an_input_as_any_other(tmp_path):
     data[16:24] = (20_000).to_bytes(4, "big") * 2
     data[29:33] = zlib.crc32(bytes(data[12:29])).to_bytes(4, "big")
     (tmp_path / "a.png").write_bytes(bytes(data))
-    assert len(list_sources(tmp_path, tmp_path)) == 1
+    assert len(list_sources(tmp_path)) == 1

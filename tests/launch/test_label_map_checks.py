@@ -52,6 +52,54 @@ def test_binary_masks_of_0_and_255_would_lose_their_object(tmp_path):
         try_labeled_samples(folder_with(tmp_path, [labels_of(0, 255), labels_of(255, 0)]))
 
 
+def test_label_maps_in_which_nothing_counts_are_refused(tmp_path):
+    """A training's loss would be 0 for good."""
+    dataset = folder_with(tmp_path, [labels_of(255), labels_of(255)])
+    with pytest.raises(BadLabelMapError, match=r"got none in all 2 .*/1.png for one: they hold only the values 255"):
+        try_labeled_samples(dataset)
+    meanings = (dict(values=[7], ignore=[255, 0]), dict(palette=["#ff0000"], ignore=["#ffffff"]))
+    for meaning in meanings:
+        own = LabelMapDataset(
+            str(tmp_path), dict(img_path="images", seg_map_path="labels"), dict(classes=("a",), **meaning),
+            pipeline=[LoadImage(exif=False), LoadLabels()],
+        )  # fmt: skip
+        with pytest.raises(BadLabelMapError, match="got none in all 2"):
+            try_labeled_samples(own)
+    cv2.imwrite(str(tmp_path / "labels/1.png"), labels_of(255, 4))
+    try_labeled_samples(dataset)
+
+
+@pytest.mark.parametrize(
+    ("values", "options", "counts"),
+    [
+        ((0,), dict(reduce_zero_label=True), False),
+        ((0, 255), dict(reduce_zero_label=True), False),
+        ((0, 1), dict(reduce_zero_label=True), True),
+        ((0,), dict(reduce_zero_label=False), True),
+        ((3,), dict(metainfo=dict(classes=("b",))), False),
+        ((1,), dict(metainfo=dict(classes=("b",))), True),
+    ],
+)
+def test_what_counts_in_mmseg_is_what_its_dataset_makes_of_the_values(values, options, counts, tmp_path):
+    from mmseg.datasets import BaseSegDataset
+    from mmseg.datasets.transforms import LoadAnnotations
+
+    class Four(BaseSegDataset):
+        METAINFO = dict(classes=("a", "b", "c", "d"), palette=[[0, 0, 0]] * 4)
+
+    folder_with(tmp_path, [labels_of(*values)])
+    dataset = Four(
+        data_root=str(tmp_path), data_prefix=dict(img_path="images", seg_map_path="labels"), img_suffix=".png",
+        pipeline=[LoadAnnotations()], **options,
+    )  # fmt: skip
+    assert (dataset[0]["gt_seg_map"] != 255).any() == counts  # by mmseg
+    if counts:
+        try_labeled_samples(dataset)
+    else:
+        with pytest.raises(BadLabelMapError, match=r"labels/0.png"):
+            try_labeled_samples(dataset)
+
+
 def test_parts_and_sums_of_datasets_are_looked_into(tmp_path):
     for name in "abc":
         (tmp_path / name).mkdir()

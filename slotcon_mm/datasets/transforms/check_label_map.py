@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,8 @@ from mmcv.transforms import BaseTransform
 
 from slotcon_mm.checks import printable
 from slotcon_mm.datasets.label_files import BadLabelMapError
+from slotcon_mm.datasets.label_storage import expect_read_alike
+from slotcon_mm.datasets.orientations import if_turned
 from slotcon_mm.registry import TRANSFORMS
 
 __all__ = ["CheckLabelMap"]
@@ -28,7 +31,13 @@ class CheckLabelMap(BaseTransform):
 
     def transform(self, results: dict[str, Any]) -> dict[str, Any]:
         labels = results["gt_seg_map"]
-        name = printable(str(results["seg_map_path"]))
+        path = str(results["seg_map_path"])
+        name = printable(path)
+        if os.path.isfile(path):  # else it lies in a storage that only the host can read
+            try:
+                expect_read_alike(path)
+            except ValueError as error:
+                raise BadLabelMapError(f"{name}: {error}") from None
         if labels.ndim != 2:
             raise BadLabelMapError(
                 f"{name}: expected a label map of one channel, got shape {labels.shape}: write each pixel's class as a "
@@ -36,7 +45,10 @@ class CheckLabelMap(BaseTransform):
             )
         size = tuple(results["ori_shape"][:2])
         if labels.shape != size:
-            raise BadLabelMapError(f"{name}: expected a label map of the image's size {size}, got {labels.shape}")
+            raise BadLabelMapError(
+                f"{name}: expected a label map of the image's size {size}, got {labels.shape}"
+                + if_turned(str(results.get("img_path")))
+            )
         present = np.flatnonzero(np.bincount(labels.ravel(), minlength=1))
         strange = present[(present >= self.num_classes) & (present != self.ignore_index)]
         if strange.size:

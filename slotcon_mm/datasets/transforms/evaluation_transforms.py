@@ -15,13 +15,12 @@ from slotcon_mm.checks import expect_positive, listing, printable
 from slotcon_mm.datasets.instance_maps import draw_classes, draw_instances
 from slotcon_mm.datasets.label_files import BadLabelMapError, read_labels
 from slotcon_mm.datasets.label_sets import LabelSet, label_set_of
-from slotcon_mm.datasets.orientations import is_turned
+from slotcon_mm.datasets.orientations import if_turned
 from slotcon_mm.registry import TRANSFORMS
 
 __all__ = ["CenterCrop", "LoadInstances", "LoadLabels", "ResizeShortSide", "Squash"]
 
 LABELS = ("gt_sem_seg", "gt_instances")
-TURNED = ": the image carries an EXIF orientation and is read as stored; if labels were drawn on it turned, turn it"
 
 
 @TRANSFORMS.register_module()
@@ -52,7 +51,7 @@ class LoadLabels(BaseTransform):
         if labels.shape != results["img"].shape[:2]:
             raise BadLabelMapError(
                 f"expected a label map of {results['img'].shape[:2]} for {results['img_path']}, got {labels.shape} "
-                f"in {results['seg_map_path']}" + (TURNED if is_turned(results["img_path"]) else "")
+                f"in {results['seg_map_path']}" + if_turned(results["img_path"])
             )
         return {**results, "gt_sem_seg": labels}
 
@@ -74,7 +73,7 @@ def draw(how: Callable[..., np.ndarray], results: dict[str, Any]) -> np.ndarray:
     if stated != size:
         raise BadLabelMapError(
             f"expected {results['img_path']} of {stated[0]} x {stated[1]} pixels, as its annotations say, got "
-            f"{size[0]} x {size[1]}"
+            f"{size[0]} x {size[1]}" + if_turned(results["img_path"])
         )
     try:
         return how(results["annotations"], *size)
