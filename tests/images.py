@@ -45,7 +45,8 @@ def tiff(values: bytes, width: int, height: int, *, order: str = "<", bits: int 
     channels, is_big = tags.get("channels", 1), tags.get("big", 0)
     number, size = ("Q", 8) if is_big else ("I", 4)
     fields = {
-        256: ("I", [width]), 257: ("I", [height]), 258: ("H", [bits] * channels), 259: ("H", [tags.get("compression", 1)]),
+        256: ("I", [width]), 257: ("I", [height]), 258: ("H", [bits] * channels),
+        259: ("H", [tags.get("compression", 1)]),
         262: ("H", [tags.get("photometric", 1 if channels == 1 else 2)]), 273: (number, [0]),
         277: ("H", [channels]), 278: ("I", [height]), 279: ("I", [len(values)]),
         339: ("H", [tags.get("sample_format", 1)] * channels),

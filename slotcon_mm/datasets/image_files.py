@@ -41,6 +41,7 @@ __all__ = [
     "MOST_PIXELS",
     "UnreadableImageError",
     "decode_image",
+    "decode_values",
     "expect_sane_size",
     "highest_value",
     "image_bytes",

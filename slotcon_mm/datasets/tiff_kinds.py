@@ -15,8 +15,8 @@ METHODS_READ = (1, 2, 3, 4, 5, 7, 8, 32773, 32946)  # none, CCITT's, LZW, JPEG, 
 # read where libtiff was built with them, which it says; of all others OpenCV 5.0 makes a black image without a word
 METHODS_PERHAPS_READ = (6, 34661, 34887, 34925, 50000, 50001)
 METHODS = {
-    6: "old JPEG", 34661: "JBIG", 33003: "JPEG 2000", 33005: "JPEG 2000", 34712: "JPEG 2000", 34887: "LERC", 34925: "LZMA",
-    50000: "Zstandard", 50001: "WebP", 50002: "JPEG XL", 52546: "JPEG XL",
+    6: "old JPEG", 34661: "JBIG", 33003: "JPEG 2000", 33005: "JPEG 2000", 34712: "JPEG 2000", 34887: "LERC",
+    34925: "LZMA", 50000: "Zstandard", 50001: "WebP", 50002: "JPEG XL", 52546: "JPEG XL",
 }  # fmt: skip
 
 
