@@ -28,9 +28,10 @@ def expect_plain_annotations(config: Config) -> None:
     for loader in LOADERS:
         for dataset in datasets_within((config.get(loader) or {}).get("dataset")):
             name = dataset.get("ann_file")
-            if isinstance(name, str) and name and os.path.splitext(name)[1].lower() in TEXTS:
-                if (path := annotation_file(dataset)) is not None:
-                    expect_unmarked(path, str(config.get("default_scope")))
+            if not (isinstance(name, str) and name and os.path.splitext(name)[1].lower() in TEXTS):
+                continue
+            if path := annotation_file(dataset):
+                expect_unmarked(path, str(config.get("default_scope")))
 
 
 def parts_of(dataset: Any) -> Iterator[Any]:
