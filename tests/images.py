@@ -16,7 +16,7 @@ from PIL import Image
 GRADIENT = np.linspace(0, 255, 40).astype(np.uint8)[None].repeat(30, axis=0)
 RED = Image.new("RGB", (40, 30), (250, 10, 5))
 
-__all__ = ["GRADIENT", "READABLE", "RED", "UNREADABLE", "encoded", "large_image", "netpbm", "tiff"]
+__all__ = ["GRADIENT", "READABLE", "RED", "UNREADABLE", "encoded", "large_image", "netpbm", "packed", "tiff"]
 
 
 def encoded(image: Image.Image, file_format: str, **options: Any) -> bytes:
@@ -40,17 +40,22 @@ def large_image(width: int, height: int) -> bytes:
 
 
 def tiff(values: bytes, width: int, height: int, *, order: str = "<", bits: int = 8, **tags: int) -> bytes:
-    """An uncompressed TIFF of one strip; tags: channels, photometric, sample_format, orientation, big."""
+    """An uncompressed TIFF of one strip; tags: channels, photometric, compression, extra,
+    sample_format, orientation, big."""
     channels, is_big = tags.get("channels", 1), tags.get("big", 0)
     number, size = ("Q", 8) if is_big else ("I", 4)
     fields = {
-        256: ("I", [width]), 257: ("I", [height]), 258: ("H", [bits] * channels), 259: ("H", [1]),
+        256: ("I", [width]), 257: ("I", [height]), 258: ("H", [bits] * channels),
+        259: ("H", [tags.get("compression", 1)]),
         262: ("H", [tags.get("photometric", 1 if channels == 1 else 2)]), 273: (number, [0]),
         277: ("H", [channels]), 278: ("I", [height]), 279: ("I", [len(values)]),
         339: ("H", [tags.get("sample_format", 1)] * channels),
     }  # fmt: skip
     if "orientation" in tags:
         fields[274] = ("H", [tags["orientation"]])
+    if "extra" in tags:  # of each channel beyond the colors
+        colors = 3 if fields[262][1] == [2] else 1
+        fields[338] = ("H", [tags["extra"]] + [0] * (channels - colors - 1))
     start = 16 if is_big else 8
     count = struct.pack(order + ("Q" if is_big else "H"), len(fields))
     end = start + len(count) + len(fields) * (4 + 2 * size) + size
@@ -126,11 +131,22 @@ READABLE: dict[str, tuple[bytes, tuple[int, int], tuple[int, int, int] | None]] 
     ),
     "big.tif": (tiff(WIDE.astype("<u2").tobytes(), 40, 30, bits=16, big=1), (30, 40), None),
     "twelve-bit.tif": (tiff(packed(WIDE >> 4, 12), 40, 30, bits=12), (30, 40), None),
+    "alpha.tif": (encoded(Image.new("RGBA", (40, 30), (9, 200, 30, 0)), "TIFF"), (30, 40), (9, 200, 30)),
     "color.bmp": (encoded(RED, "BMP"), (30, 40), (250, 10, 5)),
     "color.ppm": (netpbm(COLORED >> 8, 255), (30, 40), (250, 10, 5)),
     "sixteen-bit.ppm": (netpbm(COLORED, 65535), (30, 40), (250, 10, 5)),
     "twelve-bit.pgm": (netpbm(WIDE >> 4, 4095), (30, 40), None),
     "six-bit.pgm": (netpbm(GRADIENT >> 2, 63), (30, 40), None),
+    "no-last-line.ppm": (
+        b"P3 40 30 255\n" + b" ".join(b"250 10 5" for _ in range(1200)),
+        (30, 40),
+        (250, 10, 5),
+    ),
+    "alpha.pnm": (
+        b"P7\nWIDTH 40\nHEIGHT 30\nDEPTH 4\nMAXVAL 255\nTUPLTYPE RGB_ALPHA\nENDHDR\n" + bytes((9, 200, 30, 0)) * 1200,
+        (30, 40),
+        (9, 200, 30),
+    ),
     os.fsdecode(b"not-utf8-\xe9.jpg"): (encoded(RED, "JPEG"), (30, 40), (250, 10, 5)),
 }
 
@@ -155,6 +171,7 @@ UNREADABLE: dict[str, tuple[Callable[[Path], Any], str]] = {
     "signed.tif": (write(tiff(WIDE.tobytes(), 40, 30, bits=16, sample_format=2)), "16-bit signed values"),
     "five-channels.tif": (write(tiff(bytes(6000), 40, 30, channels=5)), "5 channels of 8 bits"),
     "white-is-zero.tif": (write(tiff(WIDE.tobytes(), 40, 30, bits=16, photometric=0)), "of which 0 is white"),
+    "four-bit.tif": (write(tiff(packed(WIDE >> 12, 4), 40, 30, bits=4)), "4-bit gray, which is not read"),
     "large.tif": (write(tiff(b"", 20_000, 20_000, bits=16, channels=3)), "pixels, at most 178956970 are read"),
     "large.png": (write(large_image(20_000, 20_000)), "pixels, at most 178956970 are read"),
     "bomb.png": (write(large_image(65_000, 65_000)), "pixels, at most 178956970 are read"),

@@ -17,7 +17,9 @@ __all__ = ["IMAGENET", "read_pixels"]
 
 IMAGENET: dict[str, Any] = dict(mean=[123.675, 116.28, 103.53], std=[58.395, 57.12, 57.375], channels="RGB")
 SIDE = 32
-READERS = {"LoadImage": "RGB", "LoadImageFromFile": "BGR"}  # slotcon_mm's, and mmcv's with its heirs
+# slotcon_mm's, and mmcv's with its heirs. Their bit_depth is no fact of the network: it tells of files what is white in
+# them, which all make 255
+READERS = {"LoadImage": "RGB", "LoadLabeledImage": "BGR", "LoadImageFromFile": "BGR"}
 DEFAULTS = {"slotcon_mm": "slotcon_mm.ViewPreprocessor"}  # of a model's package
 USUAL_DEFAULT = "mmpretrain.SelfSupDataPreprocessor"
 

@@ -9,8 +9,10 @@ from slotcon_mm.datasets.transforms.evaluation_transforms import (
     LoadInstances,
     LoadLabels,
     ResizeShortSide,
+    Squash,
 )
 from slotcon_mm.datasets.transforms.load_image import LoadImage
+from slotcon_mm.datasets.transforms.load_labeled_image import LoadLabeledImage
 from slotcon_mm.datasets.transforms.paired_views import PairedViews
 from slotcon_mm.datasets.unlabeled_image_dataset import UnlabeledImageDataset
 
@@ -20,6 +22,7 @@ __all__ = [
     "LabelMapDataset",
     "LoadImage",
     "LoadInstances",
+    "LoadLabeledImage",
     "LoadLabels",
     "NumberedBatchSampler",
     "PairedViews",

@@ -10,6 +10,7 @@ from typing import Any
 from slotcon_mm.checks import printable
 from slotcon_mm.datasets.coco_instances import categories_of, read_json
 from slotcon_mm.datasets.label_set_dicts import as_color, label_set_of_dict
+from slotcon_mm.text_files import as_utf8
 
 __all__ = ["read_classes"]
 
@@ -50,7 +51,7 @@ def read_classes(path: str | Path, ignore: int | str | Sequence[int | str] | Non
 
 def read_text(path: str | Path) -> str:
     try:
-        return Path(path).read_bytes().decode("utf-8-sig")
+        return as_utf8(Path(path).read_bytes(), path).decode()
     except OSError as error:
         raise ValueError(f"expected a file of classes, got {printable(str(path))} ({error.strerror})") from None
     except UnicodeDecodeError as error:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from slotcon_mm.checks import listing, printable
 from slotcon_mm.datasets.label_set_dicts import label_set_of_dict
 from slotcon_mm.datasets.label_values import LabelSet
+from slotcon_mm.text_files import as_utf8
 
 __all__ = ["BACKGROUND", "CocoInstances", "categories_of", "read_coco", "read_json"]
 
@@ -80,7 +81,7 @@ def read_coco(path: str | Path) -> CocoInstances:
 def read_json(path: str | Path) -> dict[str, Any]:
     """ValueError, with the file's name, for what is no JSON object."""
     try:
-        content = json.loads(Path(path).read_bytes().decode("utf-8-sig"))
+        content = json.loads(as_utf8(Path(path).read_bytes(), path))
     except (OSError, ValueError, RecursionError) as error:
         raise ValueError(f"expected a readable JSON file, got {printable(str(path))} ({error})") from None
     if not isinstance(content, dict):

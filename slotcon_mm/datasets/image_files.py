@@ -6,7 +6,8 @@
 | 16 bits a value | the highest 8 of the ``bit_depth`` that are used; ``UnreadableImageError`` for a higher value |
 | 10 to 14 bits a value by the file's header, another white in a PPM or PGM | white is what the header says |
 | 32 bits, signed or floating-point values, five or more channels (TIFF) | ``UnreadableImageError`` |
-| alpha | left out |
+| three or four channels that the file does not call colors (TIFF) | the first three are red, green and blue |
+| alpha | left out: colors as they are stored |
 | EXIF or TIFF orientation | the image is turned |
 | animated, or of several pages | its first frame or page |
 | wrong extension | read as what it is |
@@ -31,13 +32,16 @@ import numpy as np
 from PIL import Image
 
 from slotcon_mm.checks import printable
+from slotcon_mm.datasets.netpbm import PAM, read_pam, with_last_line_ended
 from slotcon_mm.datasets.tiff_header import read_tiff_header
+from slotcon_mm.datasets.tiff_kinds import as_opencv_reads_it, not_decoded, not_read
 from slotcon_mm.datasets.white_value import stated_white, to_8_bits
 
 __all__ = [
     "MOST_PIXELS",
     "UnreadableImageError",
     "decode_image",
+    "decode_values",
     "expect_sane_size",
     "highest_value",
     "image_bytes",
@@ -102,9 +106,10 @@ def highest_value(content: bytes, path: str) -> int:
     Raises:
         UnreadableImageError: See the table above.
     """
-    if stated_white(content, read_tiff_header(content)) is not None:
+    if not content.startswith(PAM) and stated_white(content, read_tiff_header(content)) is not None:
         return 0
-    return int(decode_values(content, path)[0].max())
+    values, white = decode_values(content, path)
+    return int(values.max()) if white is None else 0
 
 
 def decode_values(content: bytes, path: str, *, exif: bool = True) -> tuple[np.ndarray, int | None]:
@@ -112,11 +117,15 @@ def decode_values(content: bytes, path: str, *, exif: bool = True) -> tuple[np.n
     expect_sane_size(content, path)
     if not content:
         raise unreadable(path, "empty")
+    if content.startswith(PAM):
+        return pam_values(content, path)
     header = read_tiff_header(content)
     if header is not None:
-        if reason := header.not_read():
+        if reason := not_read(header):
             raise unreadable(path, reason)
-        content = content if exif else header.as_stored(content)  # OpenCV turns a TIFF whatever its flags say
+        content = as_opencv_reads_it(content, header, exif=exif)
+    content = with_last_line_ended(content)
+    refused = (not_decoded(header) if header else "") or "cut off, or no image"
     white = stated_white(content, header)
     # OpenCV 5.0 fills 16-bit TIFFs with noise if it is asked for RGB
     is_rgb = white == 255 and READ_RGB != cv2.IMREAD_COLOR
@@ -127,14 +136,22 @@ def decode_values(content: bytes, path: str, *, exif: bool = True) -> tuple[np.n
         with opencv_silenced() if header else nullcontext():
             image = cv2.imdecode(np.frombuffer(content, np.uint8), flags)
     except cv2.error as error:
-        raise unreadable(path, "cut off, or no image") from error
+        raise unreadable(path, refused) from error
     if image is None:
-        raise unreadable(path, "cut off, or no image")
+        raise unreadable(path, refused)
     if image.dtype not in (np.uint8, np.uint16):
         raise unreadable(path, f"{image.dtype} values, whose black and white the file does not tell")
     if image.dtype == np.uint8 and (white or 65535) > 255:
         white = 255  # OpenCV has scaled them
     return image if is_rgb else cv2.cvtColor(image, cv2.COLOR_BGR2RGB), white
+
+
+def pam_values(content: bytes, path: str) -> tuple[np.ndarray, int | None]:
+    try:
+        values, white = read_pam(content)
+    except ValueError as error:
+        raise unreadable(path, str(error)) from None
+    return values, None if white == 65535 else white
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import codecs
 import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -13,8 +12,9 @@ from mmengine.logging import print_log
 
 from slotcon_mm.checks import listing, printable
 from slotcon_mm.datasets.image_samples import what_is_odd
+from slotcon_mm.text_files import as_utf8
 
-__all__ = ["FoundImages", "find_images", "lines_of", "list_images", "look_through", "paths_of", "read_list"]
+__all__ = ["FoundImages", "distinct", "find_images", "lines_of", "list_images", "look_through", "paths_of", "read_list"]
 
 EXTENSIONS = (
     ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".dib", ".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm",
@@ -101,7 +101,12 @@ def paths_of(listed: Sequence[FoundImages]) -> list[str]:
     for found in listed:
         for note in [*found.left_out(), *what_is_odd(found.images)]:
             print_log(note, "current", level=30)
-    return [*dict.fromkeys(path for found in listed for path in found.images)]  # folders may lie in one another
+    return distinct(listed)
+
+
+def distinct(listed: Sequence[FoundImages]) -> list[str]:
+    """Paths of all images, each once: folders may lie in one another."""
+    return [*dict.fromkeys(path for found in listed for path in found.images)]
 
 
 def find_images(folder: str) -> FoundImages:
@@ -161,11 +166,11 @@ def read_list(path: str, root: str) -> list[str]:
     """Paths of a list's images below ``root``, in the list's order; names may have any bytes but a line's end.
 
     Raises:
-        ValueError: There is no such list, or it is empty.
+        ValueError: There is no such list, it is empty, or it is no text.
     """
     if not os.path.isfile(path):
         raise ValueError(f"expected a list of images (dataset.ann_file), got {path}, which does not exist")
-    content = Path(path).read_bytes().removeprefix(codecs.BOM_UTF8)
+    content = as_utf8(Path(path).read_bytes(), path)
     lines = (line.removesuffix(b"\r") for line in content.split(b"\n"))
     names = [os.fsdecode(line) for line in lines if line]
     if not names:

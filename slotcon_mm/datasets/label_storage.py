@@ -13,7 +13,8 @@ import numpy as np
 from PIL import Image
 
 from slotcon_mm.datasets.tiff_header import read_tiff_header
-from slotcon_mm.datasets.white_value import PNG, PNG_BIT_DEPTH_AT, netpbm_white
+from slotcon_mm.datasets.netpbm import stated_maximum
+from slotcon_mm.datasets.white_value import PNG, PNG_BIT_DEPTH_AT
 
 __all__ = ["expect_kept", "expect_read_alike", "unstretched", "white_of"]
 
@@ -62,7 +63,8 @@ def white_of(image: Image.Image, content: bytes) -> int:
         return 2 ** content[PNG_BIT_DEPTH_AT] - 1 if content[PNG_COLOR_TYPE_AT] == GRAY else 255
     if header := read_tiff_header(content):
         return 2**header.bits - 1
-    return (netpbm_white(content) or 255) if image.format == "PPM" else 255
+    stated = stated_maximum(content)
+    return stated[1] if stated else 255
 
 
 def unstretched(values: np.ndarray, white: int) -> np.ndarray:

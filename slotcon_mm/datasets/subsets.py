@@ -14,6 +14,7 @@ from slotcon_mm.checks import listing
 from slotcon_mm.datasets.label_files import read_labels
 from slotcon_mm.datasets.label_sets import LabelSet
 from slotcon_mm.datasets.splits import split_at_random
+from slotcon_mm.text_files import as_utf8
 
 __all__ = ["as_subset", "choose", "described", "is_curated"]
 
@@ -89,7 +90,7 @@ def listed(path: str, images: list[dict[str, Any]], places: Sequence[str]) -> li
             f"expected subset='all', 'curated' or a text file of names, got {path!r}: or dict(part='train', share=0.3, "
             "seed=0)"
         )
-    lines = Path(path).read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    lines = as_utf8(Path(path).read_bytes(), path).decode(errors="surrogateescape").splitlines()
     wanted = {line.strip() for line in lines if line.strip()}
     chosen: list[dict[str, Any]] = []
     met: Counter[str] = Counter()

@@ -6,13 +6,17 @@ Source: TIFF revision 6.0 (Adobe, 1992), section 2 and appendix A; BigTIFF as li
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-__all__ = ["TiffHeader", "read_tiff_header"]
+__all__ = ["EXTRA_CHANNELS", "ORIENTATION", "PHOTOMETRIC", "TiffHeader", "read_tiff_header", "rewritten"]
 
-WIDTH, HEIGHT, BITS, PHOTOMETRIC, ORIENTATION, CHANNELS, PLANES, SAMPLE_FORMAT = 256, 257, 258, 262, 274, 277, 284, 339
-DEFAULTS = {BITS: 1, PHOTOMETRIC: 1, CHANNELS: 1, PLANES: 1, SAMPLE_FORMAT: 1}
+WIDTH, HEIGHT, BITS, COMPRESSION, PHOTOMETRIC, ORIENTATION = 256, 257, 258, 259, 262, 274
+CHANNELS, PLANES, EXTRA_CHANNELS, SAMPLE_FORMAT = 277, 284, 338, 339
+DEFAULTS = {BITS: 1, COMPRESSION: 1, PHOTOMETRIC: 1, CHANNELS: 1, PLANES: 1, EXTRA_CHANNELS: 0, SAMPLE_FORMAT: 1}
+UNUSED = 335  # a tag that means nothing
 VALUES = {1: "B", 3: "H", 4: "I", 16: "Q"}  # a field's type and its format in struct
+SHORT = 3
 SAMPLE_KINDS = {1: "unsigned", 2: "signed", 3: "floating-point"}
 
 
@@ -24,10 +28,13 @@ class TiffHeader(NamedTuple):
         bits: Of a value.
         channels: Values of a pixel.
         kind: Of its values.
-        is_inverted: Whether 0 is white.
+        compression, photometric: The numbers of the specification.
+        extra: What the first channel beyond the colors is: 1 alpha that colors are multiplied by, 2 alpha that they are
+            not multiplied by, 0 not said.
         is_planar: Whether channels lie one after the other.
         has_more_pages: Whether another page follows.
-        orientation_at: Where its orientation stands, as (place, format in struct); None if it has none.
+        places: Of the entries, by their tags.
+        form: Of an entry up to its value, and of the room for that, in struct's spelling.
     """
 
     width: int
@@ -35,33 +42,27 @@ class TiffHeader(NamedTuple):
     bits: int
     channels: int
     kind: str
-    is_inverted: bool
+    compression: int
+    photometric: int
+    extra: int
     is_planar: bool
     has_more_pages: bool
-    orientation_at: tuple[int, str] | None
+    places: dict[int, int]
+    form: tuple[str, int]
 
-    def not_read(self) -> str:
-        """Why values of this kind have no shade of gray; empty for those that have."""
-        if self.kind != "unsigned" or self.bits > 16:
-            return (
-                f"{self.bits}-bit {self.kind} values, whose black and white the file does not tell: save 8 or 16 bits"
-            )
-        if self.channels > 4 or (self.bits > 8 and self.channels == 2):
-            return f"{self.channels} channels of {self.bits} bits: save one, or three of color"
-        if self.bits > 8 and self.is_planar and self.channels > 1:  # OpenCV 5.0 fills them with noise
-            return f"{self.bits}-bit channels one after the other (planar): save them pixel by pixel"
-        if self.bits > 8 and self.is_inverted:
-            return f"{self.bits}-bit values of which 0 is white: save them with 0 for black"
-        return ""
 
-    def as_stored(self, content: bytes) -> bytes:
-        """The file without an orientation."""
-        if self.orientation_at is None:
-            return content
-        changed = bytearray(content)
-        place, form = self.orientation_at
-        struct.pack_into(form, changed, place, 1)
-        return bytes(changed)
+def rewritten(content: bytes, header: TiffHeader, values: Mapping[int, int | None]) -> bytes:
+    """The file with other values of tags that it has; None: without the tag."""
+    values = {tag: value for tag, value in values.items() if tag in header.places}
+    if not values:
+        return content
+    changed = bytearray(content)
+    form, room = header.form
+    for tag, value in values.items():
+        entry = struct.pack(form, UNUSED if value is None else tag, SHORT, 1)
+        number = struct.pack(form[0] + "H", value or 0).ljust(room, b"\0")
+        changed[header.places[tag] : header.places[tag] + len(entry) + room] = entry + number
+    return bytes(changed)
 
 
 def read_tiff_header(content: Any) -> TiffHeader | None:
@@ -86,14 +87,13 @@ def parse(content: Any) -> TiffHeader | None:
     entry = struct.Struct(order + "HH" + number)
     place = directory + struct.calcsize(count)
     step = entry.size + struct.calcsize(number)
-    values, orientation_at = dict(DEFAULTS), None
+    values, places = dict(DEFAULTS), {}
     for at in range(place, place + length * step, step):
         tag, kind, many = entry.unpack_from(content, at)
         if kind not in VALUES or many == 0:
             continue
         form, at_value = order + VALUES[kind], at + entry.size
-        if tag == ORIENTATION:
-            orientation_at = (at_value, form)
+        places[tag] = at
         if many * struct.calcsize(VALUES[kind]) > struct.calcsize(number):
             (at_value,) = struct.unpack_from(order + number, content, at_value)
         if tag in (WIDTH, HEIGHT, *DEFAULTS):
@@ -105,8 +105,11 @@ def parse(content: Any) -> TiffHeader | None:
         values[BITS],
         values[CHANNELS],
         SAMPLE_KINDS.get(values[SAMPLE_FORMAT], "other"),
-        values[PHOTOMETRIC] == 0,
+        values[COMPRESSION],
+        values[PHOTOMETRIC],
+        values[EXTRA_CHANNELS],
         values[PLANES] == 2,
         next_page != 0,
-        orientation_at,
+        places,
+        (entry.format, struct.calcsize(number)),
     )

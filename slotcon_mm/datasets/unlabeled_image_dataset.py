@@ -11,7 +11,7 @@ from mmengine.dataset import BaseDataset
 
 from slotcon_mm.checks import RunStoppedError, expect_share, listing
 from slotcon_mm.datasets.image_files import UnreadableImageError
-from slotcon_mm.datasets.image_lists import FoundImages, look_through, paths_of, read_list
+from slotcon_mm.datasets.image_lists import FoundImages, distinct, look_through, paths_of, read_list
 from slotcon_mm.datasets.transforms.load_image import check_bit_depth
 from slotcon_mm.registry import DATASETS
 
@@ -77,7 +77,7 @@ class UnlabeledImageDataset(BaseDataset):
         else:
             found = look_through(named.data_root, named.folders)
             counted[(named.data_root, *named.folders)] = found
-            count = sum(len(folder.images) for folder in found)
+            count = len(distinct(found))
         chosen = named._indices
         if isinstance(chosen, int):
             return len(range(count)[:chosen] if chosen >= 0 else range(count)[chosen:])

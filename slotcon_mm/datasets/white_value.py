@@ -7,18 +7,16 @@ says it, for a whole dataset: stretching each image would give one gray value an
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 
+from slotcon_mm.datasets.netpbm import stated_maximum
 from slotcon_mm.datasets.tiff_header import TiffHeader
 
-__all__ = ["BIT_DEPTHS", "expect_bit_depth", "netpbm_white", "stated_white", "to_8_bits"]
+__all__ = ["BIT_DEPTHS", "expect_bit_depth", "stated_white", "to_8_bits"]
 
 BIT_DEPTHS = range(8, 17)
 PNG = b"\x89PNG\r\n\x1a\n"
 PNG_BIT_DEPTH_AT = 24
-NETPBM = re.compile(rb"P[2356]\s")
 
 
 def expect_bit_depth(bit_depth: int | None) -> None:
@@ -39,19 +37,12 @@ def stated_white(content: bytes, header: TiffHeader | None) -> int | None:
         return None if header.bits == 16 else 255 if header.bits <= 8 else 65535
     if content.startswith(PNG):
         return None if content[PNG_BIT_DEPTH_AT : PNG_BIT_DEPTH_AT + 1] == b"\x10" else 255
-    if white := netpbm_white(content):
-        if content[1:2] in b"23" and white <= 255:  # of numbers in text OpenCV has made white 255
+    if stated := stated_maximum(content):
+        kind, white = stated
+        if kind in b"23" and white <= 255:  # of numbers in text OpenCV has made white 255
             return 255
         return None if white == 65535 else white
     return 255
-
-
-def netpbm_white(content: bytes) -> int | None:
-    """White in the numbers of a PGM or PPM file; None of other files."""
-    if not NETPBM.match(content):
-        return None
-    fields = re.sub(rb"#[^\n]*", b"", content[:1024]).split()
-    return max(1, int(fields[3])) if len(fields) > 3 and fields[3].isdigit() else 255
 
 
 def to_8_bits(image: np.ndarray, white: int) -> np.ndarray:

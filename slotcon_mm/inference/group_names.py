@@ -14,6 +14,7 @@ import numpy as np
 from slotcon_mm.checks import listing, printable
 from slotcon_mm.evaluation.matching import match_majority
 from slotcon_mm.models.algorithms.grouping_algorithm import GroupingAlgorithm
+from slotcon_mm.text_files import as_utf8
 
 __all__ = ["GroupNames", "fingerprint_of", "names_as_text", "propose_names", "read_names"]
 
@@ -55,15 +56,16 @@ def read_names(path: str | Path, num_prototypes: int, fingerprint: str) -> Group
         ValueError: The file cannot be understood, belongs to other weights, or names nothing; it, the value and what to
             do are named.
     """
+    content = as_utf8(Path(path).read_bytes(), path)
     try:
-        return names_of(parse(Path(path).read_bytes()), num_prototypes, fingerprint)
+        return names_of(parse(content), num_prototypes, fingerprint)
     except ValueError as error:
         raise ValueError(f"{printable(str(path))}: {error}") from None
 
 
 def parse(content: bytes) -> Any:
     try:
-        return json.loads(content.decode("utf-8-sig"), object_pairs_hook=once_each)
+        return json.loads(content.decode(), object_pairs_hook=once_each)
     except (UnicodeDecodeError, json.JSONDecodeError) as error:
         raise ValueError(f"expected JSON such as {EXAMPLE}, got {error}") from None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mmengine.config import Config, ConfigDict
 
 from slotcon_mm.checks import expect_share
+from slotcon_mm.config_nodes import short_type
 
 __all__ = ["adapt_gently"]
 
@@ -41,8 +42,8 @@ def adapt_gently(config: Config) -> list[str]:
         notes.append(
             f"adaptation: projector and prototypes learn alone for {epochs} of {config.train_cfg.max_epochs} epochs"
         )
-    kinds = {hook["type"] for hook in hooks}
-    config.custom_hooks = [hook for hook in config.custom_hooks if hook["type"] not in kinds] + hooks
+    kinds = {short_type(hook) for hook in hooks}
+    config.custom_hooks = [hook for hook in config.custom_hooks if short_type(hook) not in kinds] + hooks
     return notes
 
 

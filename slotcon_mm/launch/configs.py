@@ -8,16 +8,18 @@ from pathlib import Path
 
 from mmengine.config import Config
 
+from slotcon_mm.config_nodes import short_type
 from slotcon_mm.launch.auto_keys import expect_auto_where_known
 from slotcon_mm.launch.data_configs import expect_data_only
 from slotcon_mm.launch.device import select_device
 from slotcon_mm.launch.launchers import prepare_process
 from slotcon_mm.launch.overrides import expect_known_arguments, merge_overrides
 from slotcon_mm.requirements import require
+from slotcon_mm.text_files import expect_unmarked
 
 __all__ = ["HOSTS", "LOADERS", "is_pretraining", "prepare"]
 
-ALGORITHMS = ("slotcon_mm.SlotCon", "slotcon_mm.SlotMIM")
+ALGORITHMS = ("SlotCon", "SlotMIM")
 HOSTS = ("mmdet", "mmseg")
 LOADERS = ("train_dataloader", "val_dataloader", "test_dataloader")
 
@@ -51,6 +53,8 @@ def prepare(args: argparse.Namespace) -> tuple[Config, list[str]]:
 
 def read_config(path: str) -> Config:
     """ImportError with the command that installs it where a config inherits from a package that is absent."""
+    if not path.endswith((".yaml", ".yml")):  # whose reader knows marks
+        expect_unmarked(path, "MMEngine")
     expect_data_only(path)
     try:
         return Config.fromfile(path)
@@ -63,4 +67,4 @@ def read_config(path: str) -> Config:
 
 def is_pretraining(config: Config) -> bool:
     """Whether a config's model is one of this package's algorithms, rather than a downstream model."""
-    return config.model.type in ALGORITHMS
+    return short_type(config.model) in ALGORITHMS

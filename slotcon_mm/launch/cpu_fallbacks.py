@@ -8,11 +8,13 @@ from typing import Any
 import torch
 from mmengine.config import Config
 
-from slotcon_mm.config_nodes import dicts_within
+from slotcon_mm.config_nodes import dicts_within, short_type
 from slotcon_mm.launch.configs import LOADERS, is_pretraining
 from slotcon_mm.launch.resumable import PROCESSES_WAIT_SECONDS
 
 __all__ = ["adapt_to_cpu"]
+
+SYNCHRONIZED = ("SyncBN", "SyncBatchNorm")  # as configs name it, and torch's class
 
 
 def adapt_to_cpu(config: Config) -> list[str]:
@@ -23,7 +25,7 @@ def adapt_to_cpu(config: Config) -> list[str]:
         if loader and loader.get("pin_memory"):
             loader.pin_memory = False  # torch warns of it without a device
     optim_wrapper = config.get("optim_wrapper") or {}
-    if optim_wrapper.get("type") == "AmpOptimWrapper":
+    if short_type(optim_wrapper) == "AmpOptimWrapper":
         optim_wrapper["type"] = "OptimWrapper"
         for name in ("loss_scale", "dtype", "use_fsdp"):
             optim_wrapper.pop(name, None)
@@ -55,7 +57,7 @@ def adapt_processes(config: Config) -> list[str]:
 
 def replace_sync_bn(node: Any) -> bool:
     """Sets every norm of type SyncBN below ``node`` to BN; whether there was one."""
-    found = [norm for _, norm in dicts_within(node) if norm.get("type") == "SyncBN"]
+    found = [norm for _, norm in dicts_within(node) if short_type(norm) in SYNCHRONIZED]
     for norm in found:
         norm["type"] = "BN"
     return bool(found)

@@ -11,6 +11,7 @@ from mmengine.config import Config
 
 from slotcon_mm.checkpoints.config_changes import leaves
 from slotcon_mm.checks import listing
+from slotcon_mm.config_nodes import short_type
 from slotcon_mm.launch.evaluation_data import (
     add_data_arguments,
     data_options,
@@ -20,9 +21,10 @@ from slotcon_mm.launch.evaluation_data import (
 )
 from slotcon_mm.launch.resumable import LOADER_WAIT_SECONDS
 
-__all__ = ["LOOP", "Often", "add_evaluation_arguments", "evaluate_while_training", "evaluation_changes"]
+__all__ = ["LOOP", "LOOP_NAME", "Often", "add_evaluation_arguments", "evaluate_while_training", "evaluation_changes"]
 
-LOOP = "slotcon_mm.FrozenFeatureLoop"
+LOOP_NAME = "FrozenFeatureLoop"
+LOOP = f"slotcon_mm.{LOOP_NAME}"
 MOST_IMAGES = 500  # of each part: a minute or so on a CPU, seconds on a GPU
 BEST = "knn_mIoU"
 # of loader and datasets, what does not tell another measurement: where files lie, and how they are read
@@ -58,7 +60,7 @@ def evaluate_while_training(config: Config, args: argparse.Namespace) -> list[st
         return []
     if args.evaluate_every < 1:
         raise ValueError(f"expected --evaluate-every of 1 epoch or more, got {args.evaluate_every}")
-    if config.get("val_cfg") and config.val_cfg.get("type") != LOOP:
+    if config.get("val_cfg") and short_type(config.val_cfg) != LOOP_NAME:
         raise ValueError(f"expected a config without a validation for --evaluate-every, got {config.val_cfg}")
     if not is_by_epochs(config.train_cfg):
         raise ValueError(f"expected a training by epochs for --evaluate-every, got {config.train_cfg}")
@@ -115,7 +117,7 @@ def evaluation_changes(then: Mapping[str, Any], now: Mapping[str, Any]) -> str |
 def settings(config: Mapping[str, Any]) -> dict[str, Any]:
     """What moves the scores of ``FrozenFeatureLoop``; nothing without it."""
     loop = config.get("val_cfg") or {}
-    if loop.get("type") != LOOP:
+    if short_type(loop) != LOOP_NAME:
         return {}
     held_out = (config.get("val_dataloader") or {}).get("dataset")
     return {**dict(leaves(loop, "val_cfg", PLACES)), **dict(leaves(held_out, "val_dataloader.dataset", PLACES))}

@@ -36,7 +36,7 @@ def mask_rcnn(pretrained: str, data_root: Path, work_dir: Path, seed: int, num_l
     print(f"Mask R-CNN from {pretrained}, seed {seed}", flush=True)
     config = Config.fromfile(MASK_RCNN)
     annotations = instances_file(data_root, "val2017")
-    classes = tuple(category["name"] for category in json.loads(annotations.read_text())["categories"])
+    classes = tuple(category["name"] for category in json.loads(annotations.read_bytes())["categories"])
     for head in (config.model.roi_head.bbox_head, config.model.roi_head.mask_head):
         head.num_classes = len(classes)
     config.launcher, config.log_level, config.randomness = "none", "WARNING", dict(seed=seed)

@@ -14,11 +14,13 @@ from mmengine.config import Config, ConfigDict
 from torch.utils.data import ConcatDataset, Subset
 
 from slotcon_mm.checks import printable
+from slotcon_mm.config_nodes import short_type
 from slotcon_mm.datasets.label_files import BadLabelMapError, read_labels, read_values
 from slotcon_mm.datasets.label_sets import IGNORED, LabelSet
 from slotcon_mm.datasets.label_values import ranges
 from slotcon_mm.launch.configs import LOADERS
 from slotcon_mm.launch.dataset_configs import pipelines_of
+from slotcon_mm.launch.kinds import is_transform
 
 __all__ = ["insert_label_map_checks", "try_labeled_samples"]
 
@@ -38,9 +40,11 @@ def insert_label_map_checks(config: Config) -> None:
     )
     for loader in LOADERS:
         for pipeline in pipelines_of((config.get(loader) or {}).get("dataset")):
-            kinds = [step.get("type") for step in pipeline]
-            if "LoadAnnotations" in kinds and check["type"] not in kinds:
-                pipeline.insert(kinds.index("LoadAnnotations") + 1, ConfigDict(check))
+            if any(short_type(step) == "CheckLabelMap" for step in pipeline):
+                continue
+            loading = [i for i, step in enumerate(pipeline) if is_transform(step, "LoadAnnotations", "mmseg")]
+            if loading:
+                pipeline.insert(loading[0] + 1, ConfigDict(check))
 
 
 def try_labeled_samples(dataset: Any) -> None:

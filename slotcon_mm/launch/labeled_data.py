@@ -13,7 +13,9 @@ from slotcon_mm.checks import listing
 from slotcon_mm.launch.annotation_sizes import expect_sizes_as_stored
 from slotcon_mm.launch.configs import HOSTS, LOADERS
 from slotcon_mm.launch.dataset_configs import annotation_file, coco_datasets, pipelines_of
+from slotcon_mm.launch.kinds import is_transform
 from slotcon_mm.launch.label_map_checks import insert_label_map_checks
+from slotcon_mm.launch.labeled_lists import expect_plain_annotations
 from slotcon_mm.launch.mask_checks import expect_masks
 
 __all__ = ["expect_class_names", "prepare_labeled_data", "read_as_stored"]
@@ -25,6 +27,7 @@ def prepare_labeled_data(config: Config) -> list[str]:
     """All of this, for configs of mmdet and mmseg, in place; returns lines for the log."""
     if config.get("default_scope") not in HOSTS:
         return []
+    expect_plain_annotations(config)
     insert_label_map_checks(config)
     notes = read_as_stored(config) + expect_class_names(config)
     expect_masks(config)
@@ -41,7 +44,7 @@ def read_as_stored(config: Config) -> list[str]:
     for loader in LOADERS:
         for pipeline in pipelines_of((config.get(loader) or {}).get("dataset")):
             for step in pipeline:
-                if step.get("type") in ("LoadImageFromFile", "mmdet.LoadImageFromFile", "mmseg.LoadImageFromFile"):
+                if is_transform(step, "LoadImageFromFile", config.get("default_scope")):
                     color = step.get("color_type", "color")
                     step["color_type"] = AS_STORED.get(color, color)
                     changed += color in AS_STORED

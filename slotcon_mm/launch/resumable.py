@@ -7,6 +7,7 @@ from typing import Any
 from mmengine.config import Config, ConfigDict
 from mmengine.registry import OPTIMIZERS
 
+from slotcon_mm.config_nodes import short_type
 from slotcon_mm.launch.configs import is_pretraining
 from slotcon_mm.launch.leftovers import found_in
 from slotcon_mm.visualization.tolerant_vis_backend import tolerate_failing_backends
@@ -20,10 +21,10 @@ EPOCH_LOOP, ITER_LOOP = "slotcon_mm.PlacedEpochTrainLoop", "slotcon_mm.PlacedIte
 LOOPS = {
     "EpochBasedTrainLoop": EPOCH_LOOP,
     "IterBasedTrainLoop": ITER_LOOP,
-    EPOCH_LOOP: EPOCH_LOOP,
-    ITER_LOOP: ITER_LOOP,
+    "PlacedEpochTrainLoop": EPOCH_LOOP,
+    "PlacedIterTrainLoop": ITER_LOOP,
 }
-DEVICE_GUARD = "slotcon_mm.FiniteGuardHook"
+DEVICE_GUARD = "FiniteGuardHook"
 SAMPLERS = ("DefaultSampler", "InfiniteSampler")
 BATCH_SAMPLERS = ("AspectRatioBatchSampler", "NumberedBatchSampler")
 OWN_HOOKS = ("StepSeedHook", "RankAgreementHook")
@@ -58,7 +59,7 @@ def make_resumable(config: Config, *, resumed_iteration: int = 0, minutes: float
     config.env_cfg = {**environment, "dist_cfg": processes}
     notes = [*place_loop(config), *accumulate_in_steps(config)]
     interim = ConfigDict(type="slotcon_mm.InterimCheckpointHook", minutes=minutes)
-    others = [hook for hook in config.get("custom_hooks") or [] if hook["type"] != interim["type"]]
+    others = [hook for hook in config.get("custom_hooks") or [] if short_type(hook) != short_type(interim)]
     config.custom_hooks = [*others, interim]
     if is_pretraining(config):
         place_batches(loader)
@@ -66,41 +67,42 @@ def make_resumable(config: Config, *, resumed_iteration: int = 0, minutes: float
         if not getattr(optimizer, "stands_still_on_device", False):
             for hook in config.get("custom_hooks") or []:
                 # other optimizers cannot stand still by a flag on the device
-                hook.type = "slotcon_mm.BlockingFiniteGuardHook" if hook.type == DEVICE_GUARD else hook.type
+                hook.type = "slotcon_mm.BlockingFiniteGuardHook" if short_type(hook) == DEVICE_GUARD else hook.type
         return notes
     checkpoint_hook = config.get("default_hooks", {}).get("checkpoint", {})
-    if checkpoint_hook.get("type") == "CheckpointHook":
+    if short_type(checkpoint_hook) == "CheckpointHook":
         checkpoint_hook["type"] = "slotcon_mm.PlainCheckpointHook"
     if strange := samplers_of_others(loader):
         notes.append(
             f"{strange}: its batches are not numbered, so that a resumed run will draw other samples than one at once"
         )
     else:
-        endless = str(loader.get("sampler", {}).get("type")).endswith("InfiniteSampler")
+        endless = short_type(loader.get("sampler", {})).endswith("InfiniteSampler")
         by_iterations = config.train_cfg.get("type") == ITER_LOOP
         number_samples(loader, start=resumed_iteration if by_iterations and endless else 0)
     hooks = config.get("custom_hooks") or []
-    known = {hook["type"] for hook in hooks}
-    added = [f"slotcon_mm.{name}" for name in (*OWN_HOOKS, "BlockingFiniteGuardHook")]
-    config.custom_hooks = [*hooks, *(dict(type=name) for name in added if name not in known)]
+    known = {short_type(hook) for hook in hooks}
+    added = [name for name in (*OWN_HOOKS, "BlockingFiniteGuardHook") if name not in known]
+    config.custom_hooks = [*hooks, *(dict(type=f"slotcon_mm.{name}") for name in added)]
     return notes
 
 
 def samplers_of_others(loader: Any) -> str | None:
     """A sampler or batch sampler that is none of those whose order is known to be a function of seed and epoch."""
     for key, known in (("sampler", SAMPLERS), ("batch_sampler", BATCH_SAMPLERS)):
-        kind = (loader.get(key) or {}).get("type")
-        if kind is not None and str(kind).rpartition(".")[2] not in known:
-            return f"{key} {kind}"
+        given = loader.get(key) or {}
+        if given.get("type") is not None and short_type(given) not in known:
+            return f"{key} {given['type']}"
     return None
 
 
 def place_loop(config: Config) -> list[str]:
     """Sets the training loop to one that can begin anywhere."""
     train_cfg = config.train_cfg
-    kind = train_cfg.get("type") or ("EpochBasedTrainLoop" if train_cfg.get("by_epoch", True) else "IterBasedTrainLoop")
+    usual = "EpochBasedTrainLoop" if train_cfg.get("by_epoch", True) else "IterBasedTrainLoop"
+    kind = short_type(train_cfg) if train_cfg.get("type") else usual
     if kind not in LOOPS:
-        return [f"train_cfg {kind}: a run that resumes from a checkpoint within an epoch may not be exact"]
+        return [f"train_cfg {train_cfg['type']}: a run that resumes from a checkpoint within an epoch may not be exact"]
     train_cfg.pop("by_epoch", None)
     train_cfg["type"] = LOOPS[kind]
     return []
@@ -119,7 +121,7 @@ def accumulate_in_steps(config: Config) -> list[str]:
     former = train_cfg.get("micro_batches", 1)  # in the config that a run left in its work dir
     if parts == former:
         return []
-    if train_cfg.get("type") not in LOOPS:
+    if short_type(train_cfg) not in LOOPS:
         raise ValueError(
             f"expected a training loop by epochs or iterations with accumulative_counts={parts}, got {train_cfg.type}"
         )
@@ -148,7 +150,7 @@ def accumulate_in_steps(config: Config) -> list[str]:
 
 def number_samples(loader: Any, *, start: int) -> None:
     """Puts the dataset into a SeededDataset and the batches into a NumberedBatchSampler."""
-    if loader.get("dataset", {}).get("type") == "slotcon_mm.SeededDataset":
+    if short_type(loader.get("dataset", {})) == "SeededDataset":
         loader.batch_sampler.start = start  # the config that a run left in its work dir
         return
     loader.dataset = dict(type="slotcon_mm.SeededDataset", dataset=loader.dataset)
@@ -158,7 +160,7 @@ def number_samples(loader: Any, *, start: int) -> None:
 def place_batches(loader: Any, **arguments: Any) -> None:
     """Puts the batches into a NumberedBatchSampler, which can leave out the first of them unread."""
     given = loader.get("batch_sampler")
-    if given and given.get("type") == "slotcon_mm.NumberedBatchSampler":
+    if given and short_type(given) == "NumberedBatchSampler":
         return
     batches = dict(type="slotcon_mm.NumberedBatchSampler", drop_last=loader.pop("drop_last", False))
     if given:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from slotcon_mm.config_nodes import short_type
 from slotcon_mm.launch.configs import read_config
 from slotcon_mm.launch.schedules import schedules_of_config
 
@@ -48,5 +49,5 @@ def frozen_epochs(config: Mapping[str, Any]) -> dict[str, int]:
     return {
         f"custom_hooks.{number}.epochs": hook["epochs"]
         for number, hook in hooks
-        if hook["type"] == "slotcon_mm.FrozenPrototypesHook"
+        if short_type(hook) == "FrozenPrototypesHook"
     }

@@ -26,8 +26,10 @@ from slotcon_mm.engine.optimizers.schedule import expect_warmup_within
 from slotcon_mm.launch.backbone_checks import expect_masks_that_fit, expect_strides_of_patches, try_backbone
 from slotcon_mm.launch.compiled_operators import expect_operators, expect_precision
 from slotcon_mm.launch.configs import HOSTS, is_pretraining
-from slotcon_mm.launch.evaluation_while_training import LOOP, evaluation_changes
+from slotcon_mm.launch.evaluation_while_training import LOOP_NAME, evaluation_changes
 from slotcon_mm.launch.label_map_checks import try_labeled_samples
+from slotcon_mm.launch.labeled_depth import expect_visible_images
+from slotcon_mm.launch.labeled_lists import expect_listed_images, say_what_endings_leave_out
 from slotcon_mm.launch.network_checks import compare_networks, say
 from slotcon_mm.launch.run_length import frozen_epochs
 from slotcon_mm.launch.schedules import schedules_of_config
@@ -68,7 +70,7 @@ def check_start(runner: Runner, given: GivenWeights | None = None) -> None:
             "model.backbone.norm_cfg=dict(type='SyncBN')"
         )
     for place, schedule in schedules_of_config(runner.cfg).items():
-        if schedule.get("type") == "slotcon_mm.WarmupCosineLR":
+        if short_type(schedule) == "WarmupCosineLR":
             expect_warmup_within(schedule["warmup"], runner.max_epochs, place)
     rises = runner.cfg.model.get("temperature_epochs") or 0
     if rises > runner.max_epochs:
@@ -84,10 +86,13 @@ def check_start(runner: Runner, given: GivenWeights | None = None) -> None:
             )
     loading = runner.cfg.get("train_dataloader")
     expect_masks_that_fit(model, *find_step(loading, "PairedViews", place="train_dataloader"))
+    look_at_files(runner, loader.dataset)
     try_labeled_samples(loader.dataset)
+    if runner.cfg.get("val_dataloader"):
+        look_at_files(runner, runner.val_loop.dataloader.dataset)
     if runner.cfg.get("default_scope") == "mmseg" and runner.cfg.get("val_dataloader"):
         try_labeled_samples(runner.val_loop.dataloader.dataset)
-    if (runner.cfg.get("val_cfg") or {}).get("type") == LOOP:
+    if short_type(runner.cfg.get("val_cfg") or {}) == LOOP_NAME:
         parts = runner.val_loop.parts
         try_labeled_samples(parts.train)
         try_labeled_samples(parts.held_out)
@@ -171,6 +176,18 @@ def open_training_images(runner: Runner) -> Any:
         ) from None
 
 
+def look_at_files(runner: Runner, dataset: Any) -> None:
+    """Of mmdet's and mmseg's datasets: which images they take, and whether these can be seen once they are read."""
+    scope = runner.cfg.get("default_scope")
+    if scope not in HOSTS:
+        return
+    if scope == "mmseg":
+        expect_listed_images(dataset)
+        for note in say_what_endings_leave_out(dataset):
+            runner.logger.warning(note)
+    expect_visible_images(dataset, runner.cfg)
+
+
 def say_what_is_turned(runner: Runner, dataset: Any) -> None:
     def path_of(index: int) -> str:
         return str((dataset.get_data_info(index) or {}).get("img_path"))
@@ -217,6 +234,7 @@ def check_test(runner: Runner) -> None:
     """ValueError unless labels fit, and the checkpoint the whole model: MMEngine leaves at random what it lacks."""
     model = model_of(runner)
     expect_operators(model, runner.cfg.get("default_scope"))
+    look_at_files(runner, runner.test_loop.dataloader.dataset)
     try_labeled_samples(runner.test_loop.dataloader.dataset)
     path = runner.cfg.load_from
     checkpoint = load_from_safe_local(path, "cpu")

@@ -112,6 +112,11 @@ def test_names_in_a_list_may_have_spaces_an_extension_or_a_folder_and_those_of_n
     names.write_text("two words\r\nsub/b.jpg\nsub/c.d\n  e.jpg\n\nno such name\nlef\n")
     assert load(tmp_path, str(names)) == ["e", "b", "c.d", "two words"]
     assert said == [f"{names}: 2 of 6 names are those of no labeled image: lef, no such name"]
+    said.clear()
+    for encoding in ("utf-8-sig", "utf-16"):
+        names.write_text("two words\nsub/b\n", encoding=encoding)
+        assert load(tmp_path, str(names)) == ["b", "two words"]
+    assert said == []
 
 
 def test_what_is_scored_is_told_to_the_metric_without_a_warning(tmp_path, caplog):

@@ -112,6 +112,15 @@ def test_a_list_gives_its_images_in_its_order(tree):
     assert len(UnlabeledImageDataset(str(tree), ann_file=str(tree / "mine.txt"))) == 3
 
 
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-32"])
+def test_a_list_may_begin_with_a_mark_of_its_encoding(tree, encoding):
+    """As Windows' editors and PowerShell's ``>`` write it."""
+    (tree / "mine.txt").write_text("c/4.jpg\r\na/0.webp\r\n", encoding=encoding, newline="")
+    dataset = UnlabeledImageDataset(str(tree), ann_file="mine.txt")
+    found = [os.path.relpath(dataset.get_data_info(i)["img_path"], tree) for i in range(len(dataset))]
+    assert found == ["c/4.jpg", "a/0.webp"]
+
+
 def test_a_list_that_is_empty_or_absent_is_named(tree):
     (tree / "empty.txt").write_text("\n")
     with pytest.raises(ValueError, match=r"empty.txt, which is empty"):
@@ -126,6 +135,8 @@ def test_a_list_that_is_empty_or_absent_is_named(tree):
         dict(),
         dict(folders=["a", "c"]),
         dict(folders="b"),
+        dict(folders=["", "a", "c"]),
+        dict(folders=["a", "a/", ""]),
         dict(ann_file="some.txt"),
         dict(indices=2),
         dict(indices=99),

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import pytest
 from mmengine.config import Config
+from mmengine.optim import AmpOptimWrapper
 
 from slotcon_mm.launch.cpu_fallbacks import adapt_to_cpu, replace_sync_bn
 
 
-def test_mixed_precision_becomes_fp32_and_says_so():
-    config = Config(
-        dict(launcher="none", optim_wrapper=dict(type="AmpOptimWrapper", loss_scale="dynamic", optimizer={}))
-    )
+@pytest.mark.parametrize("kind", ["AmpOptimWrapper", "mmengine.AmpOptimWrapper", AmpOptimWrapper])
+def test_mixed_precision_becomes_fp32_and_says_so(kind):
+    config = Config(dict(launcher="none", optim_wrapper=dict(type=kind, loss_scale="dynamic", optimizer={})))
     assert adapt_to_cpu(config) == ["CPU: training in fp32 instead of the config's automatic mixed precision"]
     assert config.optim_wrapper == dict(type="OptimWrapper", optimizer={})
 
@@ -30,7 +30,9 @@ def test_a_plain_config_stays_as_it_is():
 
 def test_sync_bn_of_other_models_becomes_bn_at_every_depth():
     model = dict(
-        backbone=dict(norm_cfg=dict(type="SyncBN")), heads=[dict(norm_cfg=dict(type="SyncBN"))], n=dict(type="GN")
+        backbone=dict(norm_cfg=dict(type="SyncBN")),
+        heads=[dict(norm_cfg=dict(type="mmengine.SyncBN"))],
+        n=dict(type="GN"),
     )
     assert replace_sync_bn(model)
     assert model["backbone"]["norm_cfg"]["type"] == model["heads"][0]["norm_cfg"]["type"] == "BN"

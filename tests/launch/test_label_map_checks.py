@@ -11,9 +11,10 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from mmengine.config import Config
+from mmengine.config import Config, ConfigDict
 from torch.utils.data import ConcatDataset, Subset
 
+from slotcon_mm.config_nodes import short_type
 from slotcon_mm.datasets import LabelMapDataset, LoadImage, LoadLabels
 from slotcon_mm.datasets.label_files import BadLabelMapError
 from slotcon_mm.datasets.transforms.check_label_map import CheckLabelMap
@@ -183,6 +184,23 @@ def test_the_check_follows_every_loading_of_annotations_once():
     for pipeline in (inner[0].pipeline, inner[1].pipeline, changed.test_dataloader.dataset.pipeline):
         assert [step["type"] for step in pipeline] == ["Load", "LoadAnnotations", "slotcon_mm.CheckLabelMap", "Pack"]
         assert pipeline[2] == dict(type="slotcon_mm.CheckLabelMap", num_classes=19, ignore_index=255)
+
+
+def test_the_check_follows_it_however_its_type_is_spelled():
+    from mmseg.datasets.transforms import LoadAnnotations
+
+    class Mine(LoadAnnotations):
+        pass
+
+    for kind in ("mmseg.LoadAnnotations", LoadAnnotations, Mine):
+        pipeline = [dict(type="Load"), dict(type=kind), dict(type="Pack")]
+        changed = Config(dict(default_scope="mmseg", model=dict(decode_head=dict(num_classes=2))))
+        changed.test_dataloader = ConfigDict(dataset=dict(type="Any", pipeline=pipeline))
+        insert_label_map_checks(changed)
+        assert [short_type(step) for step in changed.test_dataloader.dataset.pipeline][1:3] == [
+            short_type(dict(type=kind)),
+            "CheckLabelMap",
+        ]
 
 
 def test_other_hosts_are_left_alone():

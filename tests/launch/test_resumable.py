@@ -45,6 +45,23 @@ def test_a_pretraining_by_iterations_is_refused(loop):
         make_resumable(config)
 
 
+def test_types_are_known_with_their_package_too():
+    plain, scoped = downstream(), downstream()
+    scoped.train_cfg.type, scoped.default_hooks.checkpoint.type = (
+        "mmengine.IterBasedTrainLoop",
+        "mmengine.CheckpointHook",
+    )
+    assert make_resumable(scoped) == make_resumable(plain) == []
+    assert scoped.to_dict() == plain.to_dict()
+
+
+def test_a_pretraining_is_known_by_its_name_alone():
+    config = downstream(default_scope="slotcon_mm")
+    config.model.type = "SlotCon"
+    with pytest.raises(ValueError, match=r"expected train_cfg\.by_epoch=True for pretraining"):
+        make_resumable(config)
+
+
 def test_iterations_by_the_older_spelling_are_placed_too():
     config = downstream()
     config.train_cfg = dict(by_epoch=False, max_iters=10)

@@ -8,7 +8,7 @@ import os
 import warnings
 from typing import NamedTuple
 
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from slotcon_mm.datasets.image_files import UnreadableImageError, decode_image, highest_value, image_bytes
 
@@ -95,6 +95,8 @@ def oddities_of_kind(content: bytes, extension: str) -> list[str]:
                 frames = getattr(image, "n_frames", 1)
                 orientation = image.getexif().get(ORIENTATION, 1)
                 alpha = "A" in mode or "transparency" in image.info
+        except UnidentifiedImageError:  # whose text is an address in memory
+            return ["Pillow does not read it"]
         except Exception as error:  # OpenCV read it; Pillow may stumble over anything in it
             return [f"Pillow does not read it: {error}"]
     found = [KINDS[mode]] if mode in KINDS else []
