@@ -25,6 +25,7 @@ from slotcon_mm.launch.backbone_checks import expect_masks_that_fit, expect_stri
 from slotcon_mm.launch.compiled_operators import expect_operators, expect_precision
 from slotcon_mm.launch.configs import HOSTS, is_pretraining
 from slotcon_mm.launch.evaluation_while_training import LOOP, evaluation_changes
+from slotcon_mm.launch.evaluator_files import expect_evaluator_file
 from slotcon_mm.launch.label_map_checks import try_labeled_samples
 from slotcon_mm.launch.network_checks import compare_networks, say
 from slotcon_mm.launch.run_length import frozen_epochs
@@ -39,6 +40,7 @@ def check_start(runner: Runner, given: GivenWeights | None = None) -> None:
     """ValueError for what would pass unseen or fail late: too few images, a long warm-up, another model's weights."""
     model = model_of(runner)
     expect_operators(model, runner.cfg.get("default_scope"))
+    expect_evaluator_file(runner.cfg, "val_evaluator")
     expect_precision(runner.cfg.get("default_scope"), runner.cfg.get("optim_wrapper") or {})
     if given:
         expect_same_on_all_ranks("weights to start from", given.file)
@@ -154,7 +156,8 @@ def open_training_images(runner: Runner) -> Any:
             raise
         raise ValueError(
             "expected images for train_dataloader.dataset, got none: correct its data_root, data_prefix or ann_file, "
-            "or what its files' names end in (of mmseg's datasets img_suffix='.jpg' and seg_map_suffix='.png')"
+            "what its files' names end in (of mmseg's datasets img_suffix='.jpg' and seg_map_suffix='.png'), or its "
+            "filter_cfg, which leaves out images without objects (filter_empty_gt) and small ones (min_size)"
         ) from None
 
 
@@ -187,6 +190,7 @@ def check_test(runner: Runner) -> None:
     """ValueError unless labels fit, and the checkpoint the whole model: MMEngine leaves at random what it lacks."""
     model = model_of(runner)
     expect_operators(model, runner.cfg.get("default_scope"))
+    expect_evaluator_file(runner.cfg, "test_evaluator")
     try_labeled_samples(runner.test_loop.dataloader.dataset)
     path = runner.cfg.load_from
     checkpoint = load_from_safe_local(path, "cpu")
