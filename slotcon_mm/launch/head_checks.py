@@ -21,6 +21,9 @@ __all__ = ["expect_number_of_classes"]
 # RPN has one class, whatever the data; the semantic head of HTC has those of stuff
 HEADS = ("bbox_head", "mask_head", "mask_iou_head", "point_head", "segm_head")
 
+# others are of videos, whose types list classes that no head learns, and of texts
+BASES = {"BaseDetDataset", "BaseSegDataset"}
+
 
 def expect_number_of_classes(config: Config) -> None:
     """ValueError for heads of other numbers of classes than the first dataset's.
@@ -46,7 +49,9 @@ def classes_of_data(config: Config) -> list[str] | None:
             if "Panoptic" in short_type(node):
                 return None
             kind = type_of(node, DATASETS, config.get("default_scope"))
-            if kind and (classes := classes_of(node, kind)):
+            if not kind or BASES.isdisjoint(base.__name__ for base in kind.__mro__):
+                continue
+            if classes := classes_of(node, kind):
                 return classes
     return None
 

@@ -61,7 +61,8 @@ def test_the_type_s_classes_count():
         expect_number_of_classes(config(two_stage(2, mask=8), kind="CityscapesDataset", metainfo=None))
 
 
-def test_masks_of_no_class_words_of_texts_and_panoptic_data_have_numbers_of_their_own():
+def test_masks_of_no_class_words_of_texts_videos_and_panoptic_data_have_numbers_of_their_own():
+    expect_number_of_classes(config(two_stage(1), kind="MOTChallengeDataset", metainfo=None))
     agnostic = dict(mask_head=dict(type="FCNMaskHead", num_classes=80, class_agnostic=True))
     expect_number_of_classes(config(agnostic))
     expect_number_of_classes(config(dict(language_model=dict(), bbox_head=dict(num_classes=256))))
