@@ -12,8 +12,8 @@ import struct
 import numpy as np
 from PIL import Image
 
-from slotcon_mm.datasets.tiff_header import read_tiff_header
 from slotcon_mm.datasets.netpbm import stated_maximum
+from slotcon_mm.datasets.tiff_header import read_tiff_header
 from slotcon_mm.datasets.white_value import PNG, PNG_BIT_DEPTH_AT
 
 __all__ = ["expect_kept", "expect_read_alike", "unstretched", "white_of"]

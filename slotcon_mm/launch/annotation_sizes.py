@@ -2,67 +2,47 @@
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from mmengine.config import Config
 
 from slotcon_mm.checks import printable
 from slotcon_mm.datasets.image_files import image_bytes, size_in_header
 from slotcon_mm.datasets.orientations import is_turned
-from slotcon_mm.launch.configs import LOADERS
-from slotcon_mm.launch.dataset_configs import annotation_file, coco_datasets
+from slotcon_mm.launch.coco_files import CocoFile
 
 __all__ = ["expect_sizes_as_stored"]
 
 TRIED = 512  # images whose headers are looked at: a second
-IMAGES = re.compile(r'"images"\s*:\s*\[')
 
 
-def expect_sizes_as_stored(config: Config) -> None:
+def expect_sizes_as_stored(file: CocoFile, dataset: Mapping[str, Any]) -> None:
     """ValueError where a file in COCO's format has width and height of an image as its EXIF orientation turns it.
 
     Images are read as stored (``read_as_stored``). mmdet (3.3.0) does not compare sizes, and boxes and masks then lie
     elsewhere. Of many images some are looked at, spread over the file.
+
+    Args:
+        file: That of the dataset.
+        dataset: Its config.
     """
-    looked_at: set[tuple[Path, Path]] = set()
-    for dataset in [found for loader in LOADERS for found in coco_datasets((config.get(loader) or {}).get("dataset"))]:
-        path, folder = annotation_file(dataset), image_folder(dataset)
-        if path is None or (path, folder) in looked_at:
-            continue
-        looked_at.add((path, folder))
-        turned = list(turned_annotations(images_in(path), folder))
-        if turned:
-            name, stated, stored = turned[0]
-            raise ValueError(
-                f"expected {printable(str(path))} to have the sizes of images as stored, by which labeled images are "
-                f"read, got {stated[0]} x {stated[1]} for {printable(name)}, stored as {stored[0]} x {stored[1]} with "
-                f"an EXIF orientation, and such for {len(turned)} of the images looked at: its boxes and masks are of "
-                "the turned image. Turn the files themselves (exiftran -ai or mogrify -auto-orient, which "
-                "also remove the orientation), and keep the annotations"
-            )
+    turned = list(turned_annotations(file.images, image_folder(dataset)))
+    if turned:
+        name, stated, stored = turned[0]
+        raise ValueError(
+            f"expected {file.name} to have the sizes of images as stored, by which labeled images are read, got "
+            f"{stated[0]} x {stated[1]} for {printable(name)}, stored as {stored[0]} x {stored[1]} with an EXIF "
+            f"orientation, and such for {len(turned)} of the images looked at: its boxes and masks are of the turned "
+            "image. Turn the files themselves (exiftran -ai or mogrify -auto-orient, which also remove the "
+            "orientation), and keep the annotations"
+        )
 
 
-def image_folder(dataset: Any) -> Path:
+def image_folder(dataset: Mapping[str, Any]) -> Path:
     prefix = dataset.get("data_prefix") or {}
     return Path(dataset.get("data_root") or "", prefix.get("img") or prefix.get("img_path") or "")
-
-
-def images_in(path: Path) -> list[Any]:
-    """The images of a COCO file, without reading its annotations: hundreds of megabytes for COCO itself.
-
-    Of a file that cannot be read none: the host says so.
-    """
-    text = path.read_text(encoding="utf-8")
-    found = IMAGES.search(text)
-    try:
-        return json.JSONDecoder().raw_decode(text, found.end() - 1)[0] if found else []
-    except ValueError:
-        return []
 
 
 def turned_annotations(images: list[Any], folder: Path) -> Iterator[tuple[str, tuple[int, int], tuple[int, int]]]:

@@ -1,14 +1,17 @@
-"""Walks through the config of a dataset: pipelines, datasets within datasets, annotation files."""
+"""Walks through the config of a dataset: pipelines, datasets within datasets, types, annotation files."""
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from slotcon_mm.config_nodes import dicts_within, short_type
+from mmengine.registry import Registry
 
-__all__ = ["annotation_file", "coco_datasets", "pipelines_of"]
+from slotcon_mm.config_nodes import dicts_within
+
+__all__ = ["annotation_file", "datasets_within", "pipelines_of", "type_of"]
 
 
 def pipelines_of(dataset: Any) -> Iterator[list[Any]]:
@@ -21,11 +24,13 @@ def datasets_within(dataset: Any) -> Iterator[Any]:
     return (node for _, node in dicts_within(dataset, leave_out="pipeline"))
 
 
-def coco_datasets(dataset: Any) -> Iterator[Any]:
-    """A dataset's config and those within it that are of mmdet's CocoDataset."""
-    for node in datasets_within(dataset):
-        if short_type(node) == "CocoDataset" and node.get("ann_file"):
-            yield node
+def type_of(node: Any, registry: Registry, scope: str | None) -> Any:
+    """The class that a config's ``type`` names within ``scope``; None without a type, and for one that is unknown."""
+    kind = node.get("type")
+    if isinstance(kind, str):
+        with registry.switch_scope_and_registry(scope) as scoped:
+            kind = scoped.get(kind)
+    return kind if inspect.isclass(kind) else None
 
 
 def annotation_file(dataset: Any) -> Path | None:

@@ -2,46 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
-from mmengine.config import Config
-from mmengine.registry import DATASETS
+from slotcon_mm.config_nodes import dicts_within
+from slotcon_mm.launch.dataset_configs import pipelines_of
 
-from slotcon_mm.checks import printable
-from slotcon_mm.launch.configs import LOADERS
-from slotcon_mm.launch.dataset_configs import annotation_file, coco_datasets, pipelines_of
-
-__all__ = ["expect_masks"]
+__all__ = ["expect_masks", "reads_masks", "scores_masks"]
 
 FOR_BOXES = "configs/detection/faster-rcnn_r50_fpn_1x_coco.py"
-ANNOTATION = re.compile(r'"bbox"\s*:')
-MASK = re.compile(r'"segmentation"\s*:(?!\s*(?:null|""|\[\s*\]|\{\s*\}))')
-
-
-def expect_masks(config: Config) -> None:
-    """ValueError where an mmdet config reads masks that a file in COCO's format does not have for every annotation.
-
-    mmdet (3.3.0) ends in "KeyError: 'mask'" in a loader's worker, or after the first epoch where only the validation
-    lacks them.
-    """
-    for loader in LOADERS:
-        evaluator = config.get(loader.replace("dataloader", "evaluator"))
-        for dataset in coco_datasets((config.get(loader) or {}).get("dataset")):
-            path = annotation_file(dataset)
-            if path is None or not (reads_masks(dataset) or scores_masks(evaluator)):
-                continue
-            text = path.read_text(encoding="utf-8")
-            # the file is taken apart only if it may lack some: COCO's own has hundreds of megabytes
-            if len(MASK.findall(text)) >= len(ANNOTATION.findall(text)):
-                continue
-            lacking, count = instances_without_mask(dataset)
-            if lacking:
-                raise ValueError(
-                    f"expected a mask (segmentation) of each of the {count} annotations of {printable(str(path))}, for "
-                    f"a config that learns or scores masks, got none for {lacking} of them: take a config for boxes, "
-                    f"{FOR_BOXES}, or add the masks"
-                )
 
 
 def reads_masks(dataset: Any) -> bool:
@@ -49,12 +17,19 @@ def reads_masks(dataset: Any) -> bool:
 
 
 def scores_masks(evaluator: Any) -> bool:
-    metrics = evaluator if isinstance(evaluator, list | tuple) else [evaluator or {}]
-    return any("segm" in str(metric.get("metric")) for metric in metrics)
+    return any("segm" in str(metric.get("metric")) for _, metric in dicts_within(evaluator))
 
 
-def instances_without_mask(dataset: Any) -> tuple[int, int]:
-    """Of those that mmdet takes of the file, how many have no mask, and how many there are."""
-    listed = DATASETS.build({**dataset, "_scope_": "mmdet", "pipeline": []})
-    instances = [instance for index in range(len(listed)) for instance in listed.get_data_info(index)["instances"]]
-    return sum("mask" not in instance for instance in instances), len(instances)
+def expect_masks(instances: list[dict[str, Any]], name: str) -> None:
+    """ValueError where annotations that mmdet takes of a file lack their masks.
+
+    mmdet (3.3.0) ends in "KeyError: 'mask'" in a loader's worker, or after the first epoch where only the validation
+    lacks them.
+    """
+    lacking = sum(not instance.get("segmentation") for instance in instances)
+    if lacking:
+        raise ValueError(
+            f"expected a mask (segmentation) of each of the {len(instances)} annotations of {name}, for a config that "
+            f"learns or scores masks, got none for {lacking} of them: take a config for boxes, {FOR_BOXES}, or add the "
+            "masks"
+        )

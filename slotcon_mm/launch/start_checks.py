@@ -27,6 +27,7 @@ from slotcon_mm.launch.backbone_checks import expect_masks_that_fit, expect_stri
 from slotcon_mm.launch.compiled_operators import expect_operators, expect_precision
 from slotcon_mm.launch.configs import HOSTS, is_pretraining
 from slotcon_mm.launch.evaluation_while_training import LOOP_NAME, evaluation_changes
+from slotcon_mm.launch.evaluator_files import expect_evaluator_file
 from slotcon_mm.launch.label_map_checks import try_labeled_samples
 from slotcon_mm.launch.labeled_depth import expect_visible_images
 from slotcon_mm.launch.labeled_lists import expect_listed_images, say_what_endings_leave_out
@@ -43,6 +44,7 @@ def check_start(runner: Runner, given: GivenWeights | None = None) -> None:
     """ValueError for what would pass unseen or fail late: too few images, a long warm-up, another model's weights."""
     model = model_of(runner)
     expect_operators(model, runner.cfg.get("default_scope"))
+    expect_evaluator_file(runner.cfg, "val_evaluator")
     expect_precision(runner.cfg.get("default_scope"), runner.cfg.get("optim_wrapper") or {})
     if given:
         expect_same_on_all_ranks("weights to start from", given.file)
@@ -172,7 +174,8 @@ def open_training_images(runner: Runner) -> Any:
             raise
         raise ValueError(
             "expected images for train_dataloader.dataset, got none: correct its data_root, data_prefix or ann_file, "
-            "or what its files' names end in (of mmseg's datasets img_suffix='.jpg' and seg_map_suffix='.png')"
+            "what its files' names end in (of mmseg's datasets img_suffix='.jpg' and seg_map_suffix='.png'), or its "
+            "filter_cfg, which leaves out images without objects (filter_empty_gt) and small ones (min_size)"
         ) from None
 
 
@@ -235,6 +238,7 @@ def check_test(runner: Runner) -> None:
     model = model_of(runner)
     expect_operators(model, runner.cfg.get("default_scope"))
     look_at_files(runner, runner.test_loop.dataloader.dataset)
+    expect_evaluator_file(runner.cfg, "test_evaluator")
     try_labeled_samples(runner.test_loop.dataloader.dataset)
     path = runner.cfg.load_from
     checkpoint = load_from_safe_local(path, "cpu")
