@@ -35,6 +35,7 @@ def old_file(pipeline: list[Any], model: str = "FasterRCNN", package: str = "mmd
     ("model", "package"),
     [("FasterRCNN", "mmdet"), ("EncoderDecoder", "mmseg"), ("ImageClassifier", "mmcls"), ("FasterRCNN", "mmcv")],
 )
+@pytest.mark.hosts
 def test_strides_style_and_pixels_are_those_of_the_old_config(model, package):
     facts = facts_of_checkpoint(old_file([LOAD, RESIZE, PIXELS, dict(type="DefaultFormatBundle")], model, package))
     assert facts["strides"][-1] == 16
@@ -42,11 +43,13 @@ def test_strides_style_and_pixels_are_those_of_the_old_config(model, package):
     assert facts["pixels"] == dict(mean=PIXELS["mean"], std=PIXELS["std"], channels="BGR")
 
 
+@pytest.mark.hosts
 def test_channels_that_a_pipeline_turns_are_rgb():
     facts = facts_of_checkpoint(old_file([LOAD, dict(PIXELS, to_rgb=True)]))
     assert facts["pixels"] == dict(mean=PIXELS["mean"], std=PIXELS["std"], channels="RGB")
 
 
+@pytest.mark.hosts
 def test_pipelines_are_found_in_wrapped_datasets_and_in_those_of_the_test():
     inner = [LOAD, dict(type="MultiScaleFlipAug", transforms=[RESIZE, PIXELS])]
     for data in (
@@ -74,6 +77,7 @@ def test_pixels_that_a_config_does_not_tell_are_said_to_be_unknown(pipeline, tmp
         network_of_weights(tmp_path / "old.pth")
 
 
+@pytest.mark.hosts
 def test_an_evaluation_shows_the_old_network_its_pixels(tmp_path):
     torch.save(old_file([LOAD, RESIZE, PIXELS]), tmp_path / "old.pth")
     found = network_of_weights(tmp_path / "old.pth")

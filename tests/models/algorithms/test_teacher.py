@@ -6,7 +6,6 @@ import pytest
 import torch
 import torchvision
 from helpers import TinyBackbone
-from mmdet.models.layers import DropBlock
 from mmpretrain.models import DenseNet, ResNet, SwinTransformer, VisionTransformer
 from reference import slotcon as reference
 from torch import nn
@@ -133,7 +132,7 @@ def with_dropblock():
 class Dropping(nn.Module):
     def __init__(self) -> None:
         super().__init__()
-        self.layer = DropBlock(0.5, 1, warmup_iters=0)
+        self.layer = pytest.importorskip("mmdet.models.layers").DropBlock(0.5, 1, warmup_iters=0)
 
     def forward(self, maps):
         return (self.layer(maps[-1]),)
