@@ -11,7 +11,8 @@ from mmengine.registry import DATASETS
 
 from slotcon_mm.checks import listing, printable
 from slotcon_mm.launch.configs import LOADERS
-from slotcon_mm.launch.dataset_configs import datasets_within, type_of
+from slotcon_mm.launch.dataset_configs import datasets_within
+from slotcon_mm.launch.kinds import type_of
 
 __all__ = ["classes_of", "expect_one_order", "expect_tuples"]
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import codecs
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from slotcon_mm.checks import printable
 from slotcon_mm.datasets.coco_instances import read_json
+from slotcon_mm.text_files import expect_unmarked
 
 __all__ = ["CocoFile", "read_coco_file"]
 
@@ -31,12 +31,7 @@ class CocoFile(NamedTuple):
 def read_coco_file(path: Path) -> CocoFile:
     """ValueError, with the file's name, for what mmdet cannot read or has no categories."""
     name = printable(str(path))
-    with path.open("rb") as file:
-        if file.read(3) == codecs.BOM_UTF8:
-            raise ValueError(
-                f"expected annotations in UTF-8 without a byte order mark, with which mmdet cannot read them, got "
-                rf"{name}, which begins with one. Remove it: sed -i '1s/^\xef\xbb\xbf//' {name}"
-            )
+    expect_unmarked(path, "mmdet")
     content = read_json(path)
     if not content.get("categories"):
         raise ValueError(f"expected annotations in COCO's format, got {name}, which has no categories")

@@ -13,8 +13,9 @@ from mmengine.registry import DATASETS, METRICS
 
 from slotcon_mm.config_nodes import short_type
 from slotcon_mm.launch.configs import LOADERS
-from slotcon_mm.launch.dataset_configs import annotation_file, datasets_within, type_of
+from slotcon_mm.launch.dataset_configs import annotation_file, datasets_within
 from slotcon_mm.launch.evaluator_files import evaluator_of, metrics_with_files
+from slotcon_mm.launch.kinds import type_of
 from slotcon_mm.launch.mask_checks import reads_masks, scores_masks
 
 __all__ = ["CocoSet", "ScoredFile", "coco_metrics", "coco_sets"]

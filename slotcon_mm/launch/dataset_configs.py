@@ -1,17 +1,14 @@
-"""Walks through the config of a dataset: pipelines, datasets within datasets, types, annotation files."""
+"""Walks through the config of a dataset: pipelines, datasets within datasets, annotation files."""
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from mmengine.registry import Registry
-
 from slotcon_mm.config_nodes import dicts_within
 
-__all__ = ["annotation_file", "datasets_within", "pipelines_of", "type_of"]
+__all__ = ["annotation_file", "datasets_within", "pipelines_of"]
 
 
 def pipelines_of(dataset: Any) -> Iterator[list[Any]]:
@@ -22,15 +19,6 @@ def pipelines_of(dataset: Any) -> Iterator[list[Any]]:
 def datasets_within(dataset: Any) -> Iterator[Any]:
     """A dataset's config and the dicts in it, but for those of pipelines."""
     return (node for _, node in dicts_within(dataset, leave_out="pipeline"))
-
-
-def type_of(node: Any, registry: Registry, scope: str | None) -> Any:
-    """The class that a config's ``type`` names within ``scope``; None without a type, and for one that is unknown."""
-    kind = node.get("type")
-    if isinstance(kind, str):
-        with registry.switch_scope_and_registry(scope) as scoped:
-            kind = scoped.get(kind)
-    return kind if inspect.isclass(kind) else None
 
 
 def annotation_file(dataset: Any) -> Path | None:

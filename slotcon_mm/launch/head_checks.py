@@ -13,7 +13,8 @@ from slotcon_mm.checks import listing
 from slotcon_mm.config_nodes import dicts_within, short_type
 from slotcon_mm.launch.class_names import classes_of
 from slotcon_mm.launch.configs import LOADERS
-from slotcon_mm.launch.dataset_configs import datasets_within, type_of
+from slotcon_mm.launch.dataset_configs import datasets_within
+from slotcon_mm.launch.kinds import type_of
 from slotcon_mm.signatures import parameters_of
 
 __all__ = ["expect_number_of_classes"]
@@ -58,17 +59,17 @@ def classes_of_data(config: Config) -> list[str] | None:
 
 def numbers_of_classes(config: Config) -> Iterator[tuple[str, int]]:
     """Keys and values, of defaults as well."""
-    scope = config.get("default_scope")
+    model, scope = config.get("model") or {}, config.get("default_scope")
     if scope == "mmseg":
-        head, place = config.model.get("decode_head") or {}, "model.decode_head"
+        head, place = model.get("decode_head") or {}, "model.decode_head"
         if isinstance(head, list | tuple):  # a cascade ends in the one that is scored
             head, place = head[-1], f"{place}.{len(head) - 1}"
         if head.get("num_classes"):
             yield f"{place}.num_classes", head["num_classes"]
         return
-    if "language_model" in config.model:
+    if "language_model" in model:
         return  # classes are words of a text
-    for place, node in dicts_within(config.model, "model"):
+    for place, node in dicts_within(model, "model"):
         name = next(part for part in reversed(place.split(".")) if not part.isdigit())
         if name in HEADS and not node.get("class_agnostic"):
             number = node.get("num_classes", default_number(node, scope))

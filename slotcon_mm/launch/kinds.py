@@ -11,7 +11,14 @@ from mmengine.registry import TRANSFORMS
 from slotcon_mm.config_nodes import short_type
 from slotcon_mm.launch.leftovers import found_in
 
-__all__ = ["is_transform"]
+__all__ = ["is_transform", "type_of"]
+
+
+def type_of(node: Mapping[str, Any], registry: Any, scope: str | None) -> Any:
+    """The class that a part's ``type`` means under a ``default_scope``; None if nothing is called so."""
+    kind = node.get("type")
+    found = found_in(registry, kind, scope) if isinstance(kind, str) else kind
+    return found if inspect.isclass(found) else None
 
 
 def is_transform(step: Mapping[str, Any], name: str, scope: str | None) -> bool:
@@ -25,6 +32,5 @@ def is_transform(step: Mapping[str, Any], name: str, scope: str | None) -> bool:
     if short_type(step) == name.rpartition(".")[2]:
         return True
     wanted = found_in(TRANSFORMS, name, scope)
-    given = step.get("type")
-    found = given if inspect.isclass(given) else found_in(TRANSFORMS, str(given), scope)
-    return inspect.isclass(wanted) and inspect.isclass(found) and issubclass(found, wanted)
+    found = type_of(step, TRANSFORMS, scope)
+    return inspect.isclass(wanted) and found is not None and issubclass(found, wanted)

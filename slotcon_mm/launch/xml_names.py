@@ -15,7 +15,8 @@ from mmengine.registry import DATASETS
 from slotcon_mm.checks import listing, printable
 from slotcon_mm.launch.class_names import classes_of
 from slotcon_mm.launch.configs import LOADERS
-from slotcon_mm.launch.dataset_configs import annotation_file, datasets_within, type_of
+from slotcon_mm.launch.dataset_configs import annotation_file, datasets_within
+from slotcon_mm.launch.kinds import type_of
 
 __all__ = ["expect_xml_names"]
 

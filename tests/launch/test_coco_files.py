@@ -16,12 +16,10 @@ def test_the_parts_of_a_file(tmp_path):
     assert [len(file.images), len(file.annotations)] == [1, 2]
 
 
-def test_a_byte_order_mark_is_refused_with_the_command_that_removes_it(tmp_path):
+def test_a_byte_order_mark_is_refused(tmp_path):
     path = write_annotations(tmp_path / "a.json")
     path.write_bytes(codecs.BOM_UTF8 + path.read_bytes())
-    with pytest.raises(
-        ValueError, match=r"byte order mark, .* got .*a.json, .*: sed -i '1s/\^\\xef\\xbb\\xbf//' .*a.json"
-    ):
+    with pytest.raises(ValueError, match=r"without a mark \(BOM\) in .*a.json, as mmdet reads it"):
         read_coco_file(path)
 
 
