@@ -44,6 +44,7 @@ from slotcon_mm import registry
                 "LoadInstances",
                 "LoadLabels",
                 "LoadImage",
+                "LoadLabeledImage",
                 "PairedViews",
                 "ResizeShortSide",
                 "Squash",

@@ -19,7 +19,7 @@ FACTS = "run"  # key in a checkpoint's meta
 
 def facts_of(runner: Runner) -> dict[str, Any]:
     """Plain values; ``fingerprint`` stands for the list of the training images and their annotations, ``place`` for the
-    batches of the current epoch that are done."""
+    batches of the current epoch that are done, ``validated`` for the step of the last validation."""
     loader: Any = runner.train_dataloader
     loop: Any = runner.train_loop
     return dict(
@@ -31,6 +31,7 @@ def facts_of(runner: Runner) -> dict[str, Any]:
         fingerprint=dataset_fingerprint(loader.dataset),
         micro_batches=getattr(loop, "micro_batches", 1),
         place=getattr(loop, "place", 0),
+        validated=getattr(loop, "validated", 0),
     )
 
 

@@ -347,6 +347,8 @@ def test_mask_rcnn_resumes_exactly(tmp_path, monkeypatch):
         "val_evaluator.ann_file": "data/coco/annotations/instances_val2017.json",
         "train_dataloader.dataset.metainfo.classes": ("dog",),
         "val_dataloader.dataset.metainfo.classes": ("dog",),
+        "model.roi_head.bbox_head.num_classes": 1,
+        "model.roi_head.mask_head.num_classes": 1,
         "randomness": dict(seed=5),
     }
 

@@ -75,7 +75,7 @@ def test_weights_of_another_model_and_weights_of_none_are_refused(scenes, tmp_pa
     ]
     for name, state in {"other": {"conv.weight": torch.ones(3)}, "none": {}}.items():
         path = tmp_path / f"{name}.pth"
-        torch.save(dict(state_dict=state, meta=dict(epoch=1, iter=4), message_hub={}), path)
+        torch.save(dict(state_dict=state, meta=dict(epoch=1, iter=4), message_hub={}, optimizer={}), path)
         for option in ("--resume", "--pretrained"):
             result = run_tool(
                 "tools/train.py", QUICKSTART, "--work-dir", str(tmp_path / "w"), option, str(path), *options

@@ -224,7 +224,8 @@ def test_a_resumed_run_takes_a_length_that_is_given(small_folder, trained, tmp_p
 
 
 def test_a_checkpoint_that_does_not_tell_is_named_with_the_key(small_folder, tmp_path):
-    torch.save(dict(state_dict={"neck.prototypes": torch.ones(5, 2)}, meta={}), tmp_path / "epoch_1.pth")
+    content = dict(state_dict={"neck.prototypes": torch.ones(5, 2)}, meta={}, optimizer={}, message_hub={})
+    torch.save(content, tmp_path / "epoch_1.pth")
     with pytest.raises(ValueError, match=r"epoch_1.pth to tell its train_dataloader.batch_size, which 'auto'.*=NUMBER"):
         resumed(small_folder, tmp_path, {})
 

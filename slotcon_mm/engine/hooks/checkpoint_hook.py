@@ -77,8 +77,10 @@ class PlainCheckpointHook(CheckpointHook):
         checkpoint.get("meta", {}).pop("config", None)
         if WINDOWS in checkpoint.get("message_hub", {}):
             restore_log_windows(checkpoint["message_hub"])
-        if runner.cfg.get("resume") and hasattr(runner.train_loop, "place"):
-            runner.train_loop.place = checkpoint["meta"].get(FACTS, {}).get("place", 0)
+        loop, facts = runner.train_loop, checkpoint["meta"].get(FACTS, {})
+        for name in ("place", "validated"):
+            if runner.cfg.get("resume") and hasattr(loop, name):
+                setattr(loop, name, facts.get(name, 0))
 
     def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict[str, Any]) -> None:
         with self._removals_afterwards():

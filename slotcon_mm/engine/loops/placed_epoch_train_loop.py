@@ -30,20 +30,22 @@ class PlacedEpochTrainLoop(EpochBasedTrainLoop):
 
     Attributes:
         place: Batches of the current epoch that are done. ``PlainCheckpointHook`` saves it and sets it on resume.
+        validated: Epochs that were done at the last validation, saved and set likewise: ``save_best`` writes the
+            checkpoint again behind a validation.
     """
 
     def __init__(self, *args: Any, micro_batches: int = 1, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         expect_positive(micro_batches=micro_batches)
         self.micro_batches = micro_batches
-        self.place = 0
+        self.place, self.validated = 0, 0
 
     def run(self) -> nn.Module:
         count_micro_batches(self.runner, self.micro_batches)
         length = len(self.dataloader)
         self._iter = self._epoch * length + min(self.place, length)
         self.runner.call_hook("before_train")
-        if self._epoch and not self.place:
+        if self.validated < self._epoch and not self.place:
             self.validate_if_due()
         while self._epoch < self._max_epochs and not self.stop_training:
             self.run_epoch()
@@ -55,6 +57,7 @@ class PlacedEpochTrainLoop(EpochBasedTrainLoop):
         self._decide_current_val_interval()
         due = self._epoch % self.val_interval == 0 or self._epoch == self._max_epochs
         if self.runner.val_loop is not None and self._epoch >= self.val_begin and due:
+            self.validated = self._epoch
             self.runner.val_loop.run()
 
     def run_epoch(self) -> None:

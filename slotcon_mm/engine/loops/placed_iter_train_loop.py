@@ -24,12 +24,17 @@ class PlacedIterTrainLoop(IterBasedTrainLoop):
 
     Args:
         micro_batches: Forward passes of an optimizer step: ``optim_wrapper.accumulative_counts``.
+
+    Attributes:
+        validated: Steps that were done at the last validation. ``PlainCheckpointHook`` saves it and sets it on resume:
+            ``save_best`` writes the checkpoint again behind a validation.
     """
 
     def __init__(self, *args: Any, micro_batches: int = 1, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         expect_positive(micro_batches=micro_batches)
         self.micro_batches = micro_batches
+        self.validated = 0
 
     def run(self) -> nn.Module:
         count_micro_batches(self.runner, self.micro_batches)
@@ -38,7 +43,7 @@ class PlacedIterTrainLoop(IterBasedTrainLoop):
         sampler: Any = self.dataloader.batch_sampler
         for _ in range(self._iter - getattr(sampler, "start", 0)):
             next(self.dataloader_iterator)
-        if self._iter:
+        if self.validated < self._iter:
             self.validate_if_due()
         while self._iter < self._max_iters and not self.stop_training:
             self.runner.model.train()
@@ -56,4 +61,5 @@ class PlacedIterTrainLoop(IterBasedTrainLoop):
         self._decide_current_val_interval()
         due = self._iter % self.val_interval == 0 or self._iter == self._max_iters
         if self.runner.val_loop is not None and self._iter >= self.val_begin and due:
+            self.validated = self._iter
             self.runner.val_loop.run()

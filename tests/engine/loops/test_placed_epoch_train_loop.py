@@ -24,7 +24,9 @@ def loader() -> DataLoader:
     return DataLoader(sampler.dataset, batch_sampler=NumberedBatchSampler(sampler, 2))
 
 
-def run(kind: Callable, *, epoch: int, place: int = 0, done: int | None = None, **options: Any) -> list[Any]:
+def run(
+    kind: Callable, *, epoch: int, place: int = 0, done: int | None = None, validated: int = 0, **options: Any
+) -> list[Any]:
     """Batches, hooks and validations of three epochs of three steps, from a place on, and the last number of steps."""
     calls: list[Any] = []
     model = SimpleNamespace(
@@ -43,7 +45,7 @@ def run(kind: Callable, *, epoch: int, place: int = 0, done: int | None = None, 
     )  # fmt: skip
     loop = kind(runner, loader(), max_epochs=3, **options)
     loop._epoch, loop._iter = epoch, 3 * epoch + place if done is None else done
-    loop.place = place
+    loop.place, loop.validated = place, validated
     loop.run()
     return [*calls, loop.iter]
 
@@ -83,3 +85,9 @@ def test_steps_are_counted_by_the_length_that_epochs_have_now(place, done):
 
 def test_where_more_of_the_epoch_is_done_than_it_has_now_the_next_begins():
     assert run(PlacedEpochTrainLoop, epoch=1, place=8, done=17) == run(PlacedEpochTrainLoop, epoch=1, place=3)
+
+
+def test_a_validation_that_a_checkpoint_was_written_behind_is_not_made_again():
+    again = run(PlacedEpochTrainLoop, epoch=1)
+    assert again[1] == "val"
+    assert run(PlacedEpochTrainLoop, epoch=1, validated=1) == [again[0], *again[2:]]
