@@ -66,6 +66,9 @@ def build_runner(config: Config, notes: list[str]) -> Runner:
     if not has_accelerator():
         notes = notes + adapt_to_cpu(config)
     notes = notes + prepare_labeled_data(config) + allow_open_files(config)
+    if isinstance(config.get("visualizer"), dict):
+        # by a name of its own MMEngine (0.10.7) gives a second run in one process the first one's visualizer and folder
+        config.visualizer.pop("name", None)
     runner = RUNNERS.build(config) if config.get("runner_type") else ConsoleRunner.from_cfg(config)
     lines = runner.user_lines if isinstance(runner, ConsoleRunner) else show_user_lines(runner.logger)
     runner.register_hook(ConsoleHook(lines))
