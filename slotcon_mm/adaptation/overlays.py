@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from slotcon_mm.datasets.image_files import UnreadableImageError, read_image
+from slotcon_mm.datasets.image_samples import spread
 from slotcon_mm.evaluation.clustering import spherical_kmeans
 from slotcon_mm.evaluation.frozen.grids import encode_each, rows_of
 from slotcon_mm.evaluation.frozen.networks import FrozenNetwork
@@ -25,9 +26,9 @@ LONGER_SIDE = 320  # of a drawing
 def read_shown(paths: Sequence[str], count: int) -> list[np.ndarray]:
     """Images spread over a list, (H, W, 3) RGB; those that cannot be read are left out."""
     found = []
-    for place in np.linspace(0, len(paths) - 1, min(count, len(paths))).astype(int):
+    for path in spread(paths, count):
         try:
-            found.append(read_image(paths[place]))
+            found.append(read_image(path))
         except UnreadableImageError:
             continue
     return found

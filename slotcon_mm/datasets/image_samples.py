@@ -6,6 +6,7 @@ import mmap
 import os
 from collections import defaultdict
 from collections.abc import Sequence
+from typing import TypeVar
 
 import numpy as np
 
@@ -14,6 +15,8 @@ from slotcon_mm.datasets.image_files import UnreadableImageError, highest_value,
 from slotcon_mm.datasets.tiff_header import read_tiff_header
 
 __all__ = ["expect_known_bit_depth", "too_dark", "unknown_bit_depth", "what_is_odd"]
+
+T = TypeVar("T")
 
 PNG, TIFF, DEEP = (".png",), (".tif", ".tiff"), (".png", ".tif", ".tiff", ".ppm", ".pgm", ".pnm")
 HEADER = 33  # bytes: PNG's signature and its first chunk
@@ -129,8 +132,8 @@ def ending_in(endings: tuple[str, ...], paths: Sequence[str]) -> list[str]:
     return [path for path in paths if path.endswith(spellings)]  # of a million paths: no work on each but this
 
 
-def spread(paths: Sequence[str], most: int) -> list[str]:
-    """``most`` of them, from the first to the last."""
-    if len(paths) <= most:
-        return list(paths)
-    return [paths[i] for i in np.linspace(0, len(paths) - 1, most).astype(int)]
+def spread(items: Sequence[T], most: int) -> list[T]:
+    """``most`` of them, from the first to the last; all where there are no more."""
+    if len(items) <= most:
+        return list(items)
+    return [items[i] for i in np.linspace(0, len(items) - 1, most).astype(int)]

@@ -11,7 +11,7 @@ import numpy as np
 
 from slotcon_mm.datasets.image_files import read_image
 from slotcon_mm.datasets.image_lists import list_images
-from slotcon_mm.datasets.image_samples import expect_known_bit_depth
+from slotcon_mm.datasets.image_samples import expect_known_bit_depth, spread
 from slotcon_mm.datasets.label_map_dataset import LabelMapDataset
 from slotcon_mm.datasets.transforms.evaluation_transforms import LoadLabels
 from slotcon_mm.datasets.transforms.load_image import LoadImage
@@ -81,7 +81,7 @@ def read_unlabeled(
 ) -> LabeledImages:
     """Images spread over a folder, their middle cut to the report's size."""
     paths = list_images(root)
-    chosen = [paths[i] for i in np.linspace(0, len(paths) - 1, min(count, len(paths))).astype(int)]
+    chosen = spread(paths, count)
     expect_known_bit_depth(chosen, bit_depth, "Pass --bit-depth BITS")
     images = [cut_middle(read_image(path, bit_depth=bit_depth), width, height) for path in chosen]
     return LabeledImages(np.stack(images), None)

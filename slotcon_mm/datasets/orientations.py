@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import numpy as np
 from PIL import Image
 
 from slotcon_mm.checks import printable
+from slotcon_mm.datasets.image_samples import spread
 
 __all__ = ["if_turned", "is_turned", "turned_images"]
 
@@ -38,7 +38,7 @@ def turned_images(count: int, path_of: Callable[[int], str]) -> str | None:
 
     Of more than ``TRIED``, some are looked at.
     """
-    chosen = [path_of(int(index)) for index in np.unique(np.linspace(0, count - 1, TRIED).astype(int))] if count else []
+    chosen = [path_of(index) for index in spread(range(count), TRIED)]
     found = [path for path in chosen if is_turned(path)]
     if not found:
         return None

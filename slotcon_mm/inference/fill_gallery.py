@@ -14,7 +14,7 @@ from tqdm import tqdm
 from slotcon_mm.checks import expect_positive
 from slotcon_mm.datasets.image_files import read_image
 from slotcon_mm.datasets.image_lists import list_images
-from slotcon_mm.datasets.image_samples import expect_known_bit_depth
+from slotcon_mm.datasets.image_samples import expect_known_bit_depth, spread
 from slotcon_mm.datasets.label_sources import LabelSource, open_labels
 from slotcon_mm.datasets.orientations import turned_images
 from slotcon_mm.datasets.transforms.evaluation_transforms import CenterCrop, LoadLabels, ResizeShortSide
@@ -34,8 +34,7 @@ class Squares(Dataset):
         self, folder: str, size: int, labels: LabelSource | None, most: int | None, bit_depth: int | None
     ) -> None:
         paths = labels.images_among(list_images(folder), folder) if labels else list_images(folder)
-        chosen = np.linspace(0, len(paths) - 1, min(most or len(paths), len(paths))).astype(int)
-        self.paths, self.folder, self.size = [paths[i] for i in chosen], folder, size
+        self.paths, self.folder, self.size = spread(paths, most or len(paths)), folder, size
         self.labels, self.bit_depth = labels, bit_depth
         if labels and not any(labels.of(path, folder) for path in paths):
             raise ValueError(

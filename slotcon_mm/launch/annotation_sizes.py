@@ -6,29 +6,28 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from slotcon_mm.checks import printable
 from slotcon_mm.datasets.image_files import image_bytes, size_in_header
+from slotcon_mm.datasets.image_samples import spread
 from slotcon_mm.datasets.orientations import is_turned
 from slotcon_mm.launch.coco_files import CocoFile
 
-__all__ = ["expect_sizes_as_stored"]
+__all__ = ["expect_sizes_as_stored", "image_folder"]
 
 TRIED = 512  # images whose headers are looked at: a second
 
 
-def expect_sizes_as_stored(file: CocoFile, dataset: Mapping[str, Any]) -> None:
+def expect_sizes_as_stored(file: CocoFile, folder: Path) -> None:
     """ValueError where a file in COCO's format has width and height of an image as its EXIF orientation turns it.
 
     Images are read as stored (``read_as_stored``). mmdet (3.3.0) does not compare sizes, and boxes and masks then lie
     elsewhere. Of many images some are looked at, spread over the file.
 
     Args:
-        file: That of the dataset.
-        dataset: Its config.
+        file: That of a dataset.
+        folder: Of its images.
     """
-    turned = list(turned_annotations(file.images, image_folder(dataset)))
+    turned = list(turned_annotations(file.images, folder))
     if turned:
         name, stated, stored = turned[0]
         raise ValueError(
@@ -41,14 +40,14 @@ def expect_sizes_as_stored(file: CocoFile, dataset: Mapping[str, Any]) -> None:
 
 
 def image_folder(dataset: Mapping[str, Any]) -> Path:
+    """Of a dataset's config."""
     prefix = dataset.get("data_prefix") or {}
     return Path(dataset.get("data_root") or "", prefix.get("img") or prefix.get("img_path") or "")
 
 
 def turned_annotations(images: list[Any], folder: Path) -> Iterator[tuple[str, tuple[int, int], tuple[int, int]]]:
     """Of those whose size is that of the turned image: name, and (width, height) in the file and as stored."""
-    for index in np.unique(np.linspace(0, len(images) - 1, TRIED).astype(int)) if images else ():
-        image = images[index]
+    for image in spread(images, TRIED):
         name, stated = str(image.get("file_name")), (image.get("width"), image.get("height"))
         if is_turned(str(folder / name)):
             stored = size_in_header(image_bytes(str(folder / name)))

@@ -9,7 +9,7 @@ from mmdet.datasets import LVISV05Dataset, LVISV1Dataset
 from mmdet.evaluation import LVISMetric
 from mmengine.config import Config
 
-from slotcon_mm.launch.annotation_sizes import expect_sizes_as_stored
+from slotcon_mm.launch.annotation_sizes import expect_sizes_as_stored, image_folder
 from slotcon_mm.launch.class_names import classes_of
 from slotcon_mm.launch.coco_classes import expect_categories, labeled_categories
 from slotcon_mm.launch.coco_entries import expect_entries
@@ -40,8 +40,9 @@ def expect_coco_files(config: Config) -> tuple[list[str], list[tuple[str, list[s
         file = read_coco_file(path)
         readers = [item for item in sets if item.path == path]
         expect_entries_for(file, readers, [item for item in metrics if item.path == path])
+        for folder in dict.fromkeys(image_folder(item.config) for item in readers):
+            expect_sizes_as_stored(file, folder)
         for item in readers:
-            expect_sizes_as_stored(file, item.config)
             classes = classes_for(item, file)
             if classes is None:
                 continue

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -9,12 +10,12 @@ from typing import Any, NamedTuple
 from mmdet.datasets import CocoDataset, CocoPanopticDataset
 from mmdet.evaluation import CocoMetric
 from mmengine.config import Config
-from mmengine.registry import DATASETS, METRICS
+from mmengine.registry import METRICS
 
 from slotcon_mm.config_nodes import short_type
 from slotcon_mm.launch.configs import LOADERS
-from slotcon_mm.launch.dataset_configs import annotation_file, datasets_within
 from slotcon_mm.launch.evaluator_files import evaluator_of, metrics_with_files
+from slotcon_mm.launch.host_sets import file_of, sets_of
 from slotcon_mm.launch.kinds import type_of
 from slotcon_mm.launch.mask_checks import reads_masks, scores_masks
 
@@ -63,15 +64,11 @@ def coco_sets(config: Config) -> Iterator[CocoSet]:
 
     Those whose file does not exist are left out: the host names it.
     """
-    for loader in LOADERS:
-        found = []
-        for node in datasets_within((config.get(loader) or {}).get("dataset")):
-            kind = type_of(node, DATASETS, "mmdet")
-            if kind and issubclass(kind, CocoDataset) and kind.load_data_list.__module__.startswith("mmdet."):
-                found.append((node, kind))
-        for node, kind in found:
-            if node.get("ann_file") and (path := annotation_file(node)):
-                yield CocoSet(loader, node, kind, path, len(found) == 1, config.get(evaluator_of(loader)))
+    found = list(sets_of(config, CocoDataset))
+    counts = Counter(loader for loader, _, _ in found)
+    for loader, node, kind in found:
+        if path := file_of(node):
+            yield CocoSet(loader, node, kind, path, counts[loader] == 1, config.get(evaluator_of(loader)))
 
 
 def coco_metrics(config: Config) -> Iterator[ScoredFile]:

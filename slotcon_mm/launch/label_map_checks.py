@@ -15,6 +15,7 @@ from torch.utils.data import ConcatDataset, Subset
 
 from slotcon_mm.checks import printable
 from slotcon_mm.config_nodes import short_type
+from slotcon_mm.datasets.image_samples import spread
 from slotcon_mm.datasets.label_files import BadLabelMapError, read_labels, read_values
 from slotcon_mm.datasets.label_sets import IGNORED, LabelSet
 from slotcon_mm.datasets.label_values import ranges
@@ -59,7 +60,7 @@ def try_labeled_samples(dataset: Any) -> None:
     first = info_of(dataset, 0)
     if not (first.get("seg_map_path") or "annotations" in first):
         return
-    tried = np.unique(np.linspace(0, len(dataset) - 1, TRIED).astype(int)).tolist()
+    tried = spread(range(len(dataset)), TRIED)
     values: dict[int, bool] = {}
     with generators_kept():
         for index in tried:

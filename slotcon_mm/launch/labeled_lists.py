@@ -7,12 +7,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-import numpy as np
 from mmengine.config import Config
 from mmengine.registry import DATASETS
 
 from slotcon_mm.checks import listing, printable
 from slotcon_mm.datasets.image_lists import EXTENSIONS, find_images
+from slotcon_mm.datasets.image_samples import spread
 from slotcon_mm.launch.configs import LOADERS
 from slotcon_mm.launch.dataset_configs import annotation_file, datasets_within
 from slotcon_mm.text_files import expect_unmarked
@@ -58,12 +58,12 @@ def expect_listed_images(dataset: Any) -> None:
             continue
         with open(path, encoding="utf-8") as file:
             lines = [line.strip() for line in file]
-        for index in np.unique(np.linspace(0, len(lines) - 1, TRIED).astype(int)) if lines else ():
-            if not os.path.isfile(os.path.join(folder, lines[index] + suffix)):
+        for index, line in spread([*enumerate(lines)], TRIED):
+            if not os.path.isfile(os.path.join(folder, line + suffix)):
                 raise ValueError(
                     f"expected the name of an image in {printable(folder)} without its ending {suffix!r} (img_suffix) "
-                    f"on each line of {printable(path)}, got {printable(lines[index])!r} on line {index + 1}: "
-                    f"{remedy(lines[index], suffix)}"
+                    f"on each line of {printable(path)}, got {printable(line)!r} on line {index + 1}: "
+                    f"{remedy(line, suffix)}"
                 )
 
 

@@ -136,7 +136,7 @@ def accumulate_in_steps(config: Config) -> list[str]:
         return [f"no accumulation: a step takes {each} images on each process"]
     # the step's batch is cut into equal parts
     batches = loader.get("batch_sampler")
-    if not (batches and batches.get("type") == "slotcon_mm.NumberedBatchSampler"):
+    if not (batches and short_type(batches) == "NumberedBatchSampler"):
         loader.drop_last = True
     while batches:
         batches.drop_last = True

@@ -9,7 +9,7 @@ from typing import Any
 from mmengine.dist import get_world_size
 from mmengine.runner import EpochBasedTrainLoop, Runner
 
-from slotcon_mm.checkpoints.config_changes import changes_between
+from slotcon_mm.checkpoints.config_changes import Change, changes_between
 from slotcon_mm.checkpoints.filling import GivenWeights
 from slotcon_mm.checkpoints.fit import check_fit, fitting_names
 from slotcon_mm.checkpoints.plain_config import read_plain_config
@@ -33,11 +33,9 @@ from slotcon_mm.launch.labeled_depth import expect_visible_images
 from slotcon_mm.launch.labeled_lists import expect_listed_images, say_what_endings_leave_out
 from slotcon_mm.launch.network_checks import compare_networks, say
 from slotcon_mm.launch.run_length import frozen_epochs
-from slotcon_mm.launch.schedules import schedules_of_config
+from slotcon_mm.launch.schedules import schedules_of_config, what_schedules_miss
 
 __all__ = ["check_start", "check_test"]
-
-UNBOUNDED = 10**9  # MMEngine's INF, the end of a schedule without one
 
 
 def check_start(runner: Runner, given: GivenWeights | None = None) -> None:
@@ -146,10 +144,12 @@ def follow_config(runner: Runner, saved: str | None, *, replayed: bool = False) 
     Raises:
         ValueError: The optimizer is another one, whose state is not that of the checkpoint.
     """
-    if not saved:
-        if replayed:
-            runner.register_hook(ResumedSettingsHook())
-        return
+    changes = say_changes(runner, saved) if saved else []
+    if replayed or any(change.is_of_optimizer() for change in changes):
+        runner.register_hook(ResumedSettingsHook())
+
+
+def say_changes(runner: Runner, saved: str) -> list[Change]:
     then, now = read_plain_config(saved), read_plain_config(runner.cfg.pretty_text)
     changes = changes_between(then, now)
     for change in changes:
@@ -161,8 +161,7 @@ def follow_config(runner: Runner, saved: str | None, *, replayed: bool = False) 
         runner.logger.warning(f"--resume: {change.describe()}; the run continues with what the config says now")
     if note := evaluation_changes(then, now):
         runner.logger.warning(note)
-    if replayed or any(change.is_of_optimizer() for change in changes):
-        runner.register_hook(ResumedSettingsHook())
+    return changes
 
 
 def open_training_images(runner: Runner) -> Any:
@@ -200,37 +199,8 @@ def say_what_is_turned(runner: Runner, dataset: Any) -> None:
 
 
 def say_what_schedules_miss(runner: Runner) -> None:
-    """Warns of a schedule whose milestones, beginning or end lie beyond the end of the run."""
-    lengths = {True: runner.max_epochs, False: runner.max_iters}
-    for place, schedule in schedules_of_config(runner.cfg).items():
-        by_epoch = schedule.get("by_epoch", True)
-        length, unit = lengths[by_epoch], "epochs" if by_epoch else "iterations"
-        if late := late_places(schedule, length):
-            runner.logger.warning(
-                f"{place} ({schedule.get('type')}) reaches {', '.join(map(str, late))} {unit}, and the run ends after "
-                f"{length}: {quantity_of(schedule)} will not take the course that the config says. Set its numbers "
-                f"for this length (--cfg-options {place}...=...)"
-            )
-
-
-def late_places(schedule: Mapping[str, Any], length: int) -> list[int]:
-    """Where a schedule acts, as its numbers say, that a run of this ``length`` does not reach."""
-    begin = schedule.get("begin") or 0
-    acts = [*(schedule.get("milestones") or []), *([begin] if begin else [])]
-    if step_size := schedule.get("step_size"):
-        acts.append(begin + step_size)
-    if periods := schedule.get("periods"):
-        acts += [begin + sum(periods[: i + 1]) for i in range(len(periods) - 1)]  # restarts
-    ends = [schedule.get("end"), schedule.get("total_steps"), begin + sum(periods or [])]
-    if schedule.get("T_max"):
-        ends.append(begin + schedule["T_max"])
-    late = {act for act in acts if act >= length} | {end for end in ends if end and length < end < UNBOUNDED}
-    return sorted(late)
-
-
-def quantity_of(schedule: Mapping[str, Any]) -> str:
-    kind = short_type(schedule)
-    return "the momentum" if "Momentum" in kind else "weight decay" if "WeightDecay" in kind else "the learning rate"
+    for note in what_schedules_miss(runner.cfg, runner.max_epochs, runner.max_iters):
+        runner.logger.warning(note)
 
 
 def check_test(runner: Runner) -> None:

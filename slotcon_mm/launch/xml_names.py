@@ -10,13 +10,10 @@ from xml.etree import ElementTree
 from mmdet.datasets import WIDERFaceDataset, XMLDataset
 from mmengine.config import Config
 from mmengine.fileio import list_from_file
-from mmengine.registry import DATASETS
 
 from slotcon_mm.checks import listing, printable
 from slotcon_mm.launch.class_names import classes_of
-from slotcon_mm.launch.configs import LOADERS
-from slotcon_mm.launch.dataset_configs import annotation_file, datasets_within
-from slotcon_mm.launch.kinds import type_of
+from slotcon_mm.launch.host_sets import file_of, sets_of
 
 __all__ = ["expect_xml_names"]
 
@@ -66,13 +63,9 @@ def expect_xml_names(config: Config) -> tuple[list[str], list[tuple[str, list[st
 
 def xml_sets(config: Config) -> Iterator[tuple[Path, Any, Any]]:
     """Lists of images, configs and types of datasets of mmdet's XMLDataset, and of types that inherit its reading."""
-    for loader in LOADERS:
-        for node in datasets_within((config.get(loader) or {}).get("dataset")):
-            kind = type_of(node, DATASETS, "mmdet")
-            if not (kind and issubclass(kind, XMLDataset) and kind.load_data_list.__module__.startswith("mmdet.")):
-                continue
-            if node.get("ann_file") and (path := annotation_file(node)):
-                yield path, node, kind
+    for _, node, kind in sets_of(config, XMLDataset):
+        if path := file_of(node):
+            yield path, node, kind
 
 
 def annotations_of(path: Path, dataset: Any, kind: Any) -> Iterator[Path]:

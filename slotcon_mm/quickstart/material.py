@@ -7,10 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from slotcon_mm.datasets.image_lists import list_images
-from slotcon_mm.datasets.image_samples import expect_known_bit_depth
+from slotcon_mm.datasets.image_samples import expect_known_bit_depth, spread
 from slotcon_mm.datasets.label_files import BadLabelMapError
 from slotcon_mm.datasets.label_map_dataset import LabelMapDataset
 from slotcon_mm.datasets.label_sets import IGNORED
@@ -150,8 +148,3 @@ def expect_labeled(found: LabeledImages, which: str) -> None:
             f"expected labels in the images {which}, got only pixels that do not count: correct the classes, or "
             "--ignore"
         )
-
-
-def spread(positions: list[int], most: int) -> list[int]:
-    """``most`` of them, from the first to the last."""
-    return [positions[i] for i in np.linspace(0, len(positions) - 1, min(most, len(positions))).astype(int)]

@@ -30,7 +30,7 @@ def test_colors_come_as_stored_whatever_the_alpha_beside_them(extra, bits, order
     np.testing.assert_array_equal(decode_image(bands(4, bits=bits, order=order, extra=extra), "a"), BANDS[..., :3])
 
 
-def test_they_are_those_of_the_same_picture_as_png():
+def test_they_are_those_of_the_same_image_as_png():
     image = Image.fromarray(BANDS, "RGBA")
     for options in ({}, dict(compression="tiff_lzw"), dict(compression="tiff_adobe_deflate")):
         found = decode_image(encoded(image, "TIFF", **options), "a")

@@ -43,7 +43,7 @@ def config(root: Path, photos: dict[str, bytes], sizes: list[tuple[Any, Any]]) -
 
 
 def look_at(root: Path) -> None:
-    expect_sizes_as_stored(read_coco_file(root / "a.json"), dict(data_root=str(root), data_prefix=dict(img="img/")))
+    expect_sizes_as_stored(read_coco_file(root / "a.json"), root / "img")
 
 
 @pytest.mark.parametrize("orientation", [5, 6, 7, 8])

@@ -10,6 +10,7 @@ from torch import nn
 
 from slotcon_mm.checks import expect_positive
 from slotcon_mm.engine.loops.optimizer_step import count_micro_batches, optimizer_step
+from slotcon_mm.engine.loops.validation import validate_if_due
 from slotcon_mm.registry import LOOPS
 
 __all__ = ["PlacedEpochTrainLoop"]
@@ -46,19 +47,12 @@ class PlacedEpochTrainLoop(EpochBasedTrainLoop):
         self._iter = self._epoch * length + min(self.place, length)
         self.runner.call_hook("before_train")
         if self.validated < self._epoch and not self.place:
-            self.validate_if_due()
+            validate_if_due(self, self._epoch, self._max_epochs)
         while self._epoch < self._max_epochs and not self.stop_training:
             self.run_epoch()
-            self.validate_if_due()
+            validate_if_due(self, self._epoch, self._max_epochs)
         self.runner.call_hook("after_train")
         return self.runner.model
-
-    def validate_if_due(self) -> None:
-        self._decide_current_val_interval()
-        due = self._epoch % self.val_interval == 0 or self._epoch == self._max_epochs
-        if self.runner.val_loop is not None and self._epoch >= self.val_begin and due:
-            self.validated = self._epoch
-            self.runner.val_loop.run()
 
     def run_epoch(self) -> None:
         self.runner.call_hook("before_train_epoch")

@@ -9,6 +9,7 @@ from torch import nn
 
 from slotcon_mm.checks import expect_positive
 from slotcon_mm.engine.loops.optimizer_step import count_micro_batches, optimizer_step
+from slotcon_mm.engine.loops.validation import validate_if_due
 from slotcon_mm.registry import LOOPS
 
 __all__ = ["PlacedIterTrainLoop"]
@@ -44,11 +45,11 @@ class PlacedIterTrainLoop(IterBasedTrainLoop):
         for _ in range(self._iter - getattr(sampler, "start", 0)):
             next(self.dataloader_iterator)
         if self.validated < self._iter:
-            self.validate_if_due()
+            validate_if_due(self, self._iter, self._max_iters)
         while self._iter < self._max_iters and not self.stop_training:
             self.runner.model.train()
             self.run_iter(next(self.dataloader_iterator))
-            self.validate_if_due()
+            validate_if_due(self, self._iter, self._max_iters)
         self.runner.call_hook("after_train_epoch")
         self.runner.call_hook("after_train")
         return self.runner.model
@@ -56,10 +57,3 @@ class PlacedIterTrainLoop(IterBasedTrainLoop):
     def run_iter(self, data_batch: Any) -> None:
         optimizer_step(self.runner, self._iter, data_batch, self.micro_batches)
         self._iter += 1
-
-    def validate_if_due(self) -> None:
-        self._decide_current_val_interval()
-        due = self._iter % self.val_interval == 0 or self._iter == self._max_iters
-        if self.runner.val_loop is not None and self._iter >= self.val_begin and due:
-            self.validated = self._iter
-            self.runner.val_loop.run()

@@ -1,10 +1,10 @@
-"""What schedules say that a run will not reach. (The other checks: tests/integration.)"""
+"""What schedules say that a run will not reach."""
 
 from __future__ import annotations
 
 import pytest
 
-from slotcon_mm.launch.start_checks import late_places, quantity_of
+from slotcon_mm.launch.schedules import late_places, quantity_of
 
 LENGTH = 20
 
