@@ -40,6 +40,7 @@ def run(args: argparse.Namespace) -> None:
         if not config.get("test_dataloader"):
             raise ValueError(f"expected a config with a test_dataloader, got {args.config}, which only trains")
         config.load_from = str(resolve_checkpoint(args.checkpoint, "the checkpoint"))
+        config.resume = False  # which a config that a resumed run left holds: a score needs weights alone
         notes += keep_prototypes(config)
         runner = build_runner(config, notes)
         check_test(runner)

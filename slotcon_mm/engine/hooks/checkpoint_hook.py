@@ -77,10 +77,11 @@ class PlainCheckpointHook(CheckpointHook):
         checkpoint.get("meta", {}).pop("config", None)
         if WINDOWS in checkpoint.get("message_hub", {}):
             restore_log_windows(checkpoint["message_hub"])
-        loop, facts = runner.train_loop, checkpoint["meta"].get(FACTS, {})
-        for name in ("place", "validated"):
-            if runner.cfg.get("resume") and hasattr(loop, name):
-                setattr(loop, name, facts.get(name, 0))
+        if runner.cfg.get("resume"):  # only then: a scoring's runner has images to train on only if it builds the loop
+            loop, facts = runner.train_loop, checkpoint.get("meta", {}).get(FACTS, {})
+            for name in ("place", "validated"):
+                if hasattr(loop, name):
+                    setattr(loop, name, facts.get(name, 0))
 
     def _save_checkpoint_with_step(self, runner: Runner, step: int, meta: dict[str, Any]) -> None:
         with self._removals_afterwards():

@@ -64,6 +64,13 @@ def test_a_resumed_loop_learns_its_place_within_the_epoch(runner, resume, place)
     assert runner.train_loop.place == place
 
 
+def test_a_runner_that_only_scores_builds_no_training_loop(runner):
+    """Its training images may be elsewhere; weights of other libraries have no meta."""
+    del runner.train_loop
+    runner.cfg = dict(resume=False)
+    PlainCheckpointHook(interval=1).after_load_checkpoint(runner, dict(state_dict={}))
+
+
 def test_a_negative_keep_every_is_refused():
     with pytest.raises(ValueError, match="keep_every"):
         PlainCheckpointHook(interval=1, keep_every=-1)
