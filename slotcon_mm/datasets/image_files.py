@@ -46,6 +46,7 @@ __all__ = [
     "highest_value",
     "image_bytes",
     "read_image",
+    "reason_of",
     "size_in_header",
 ]
 
@@ -185,6 +186,12 @@ def size_in_header(content: bytes) -> tuple[int, int]:
         return (int(found[1]) if found else MOST_PIXELS + 1), 1
     except Exception:  # a damaged header can stumble anywhere
         return 0, 0
+
+
+def reason_of(error: Exception) -> str:
+    """What stands in brackets behind the name in ``UnreadableImageError``'s message."""
+    message = str(error)
+    return message[message.rfind(" (") + 2 : message.rfind("): ")] if "): " in message else message
 
 
 def unreadable(path: str, reason: str) -> UnreadableImageError:

@@ -29,16 +29,20 @@ TRIED = 64  # samples, spread over the dataset: seconds
 
 
 def insert_label_map_checks(config: Config) -> None:
-    """Puts ``CheckLabelMap`` behind every ``LoadAnnotations`` of an mmseg config, in place."""
+    """Puts ``CheckLabelMap`` behind every ``LoadAnnotations`` of an mmseg config, in place.
+
+    Raises:
+        ValueError: Label maps are filled up with what is no class and not ignored.
+    """
     if config.get("default_scope") != "mmseg":
         return
     head = config.model.get("decode_head") or {}
     head = head[-1] if isinstance(head, list | tuple) else head  # a cascade of heads ends in the one that is scored
     if not head.get("num_classes"):
         return
-    check = dict(
-        type="slotcon_mm.CheckLabelMap", num_classes=head["num_classes"], ignore_index=head.get("ignore_index", 255)
-    )
+    ignored = head.get("ignore_index", IGNORED)
+    expect_ignored_padding(config.model, head["num_classes"], ignored)
+    check = dict(type="slotcon_mm.CheckLabelMap", num_classes=head["num_classes"], ignore_index=ignored)
     for loader in LOADERS:
         for pipeline in pipelines_of((config.get(loader) or {}).get("dataset")):
             if any(short_type(step) == "CheckLabelMap" for step in pipeline):
@@ -46,6 +50,17 @@ def insert_label_map_checks(config: Config) -> None:
             loading = [i for i, step in enumerate(pipeline) if is_transform(step, "LoadAnnotations", "mmseg")]
             if loading:
                 pipeline.insert(loading[0] + 1, ConfigDict(check))
+
+
+def expect_ignored_padding(model: ConfigDict, num_classes: int, ignored: int) -> None:
+    """ValueError where mmseg fills label maps up with a number that is no class and counts nevertheless."""
+    preprocessor = model.get("data_preprocessor") or {}
+    padding = preprocessor.get("seg_pad_val", IGNORED)
+    if short_type(preprocessor) == "SegDataPreProcessor" and padding >= num_classes and padding != ignored:
+        raise ValueError(
+            f"expected label maps to be filled up with the head's ignore_index {ignored}, got {padding}, which is no "
+            f"class: --cfg-options model.data_preprocessor.seg_pad_val={ignored}"
+        )
 
 
 def try_labeled_samples(dataset: Any) -> None:

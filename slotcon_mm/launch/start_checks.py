@@ -30,6 +30,7 @@ from slotcon_mm.launch.evaluation_while_training import LOOP_NAME, evaluation_ch
 from slotcon_mm.launch.evaluator_files import expect_evaluator_file
 from slotcon_mm.launch.label_map_checks import try_labeled_samples
 from slotcon_mm.launch.labeled_depth import expect_visible_images
+from slotcon_mm.launch.labeled_files import expect_files, name_damaged_files
 from slotcon_mm.launch.labeled_lists import expect_listed_images, say_what_endings_leave_out
 from slotcon_mm.launch.network_checks import compare_networks, say
 from slotcon_mm.launch.run_length import frozen_epochs
@@ -187,6 +188,8 @@ def look_at_files(runner: Runner, dataset: Any) -> None:
         expect_listed_images(dataset)
         for note in say_what_endings_leave_out(dataset):
             runner.logger.warning(note)
+    expect_files(dataset)
+    name_damaged_files(dataset)
     expect_visible_images(dataset, runner.cfg)
 
 

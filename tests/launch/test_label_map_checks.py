@@ -203,6 +203,20 @@ def test_the_check_follows_it_however_its_type_is_spelled():
         ]
 
 
+@pytest.mark.parametrize(
+    ("ignored", "padding", "passes"), [(255, 255, True), (0, 255, False), (0, 0, True), (0, 18, True)]
+)
+def test_label_maps_are_filled_up_with_what_does_not_count_or_is_a_class(ignored, padding, passes):
+    changed = config()
+    changed.model.decode_head.ignore_index = ignored
+    changed.model.data_preprocessor = dict(type="SegDataPreProcessor", seg_pad_val=padding)
+    if passes:
+        insert_label_map_checks(changed)
+    else:
+        with pytest.raises(ValueError, match=r"ignore_index 0, got 255, .*model.data_preprocessor.seg_pad_val=0$"):
+            insert_label_map_checks(changed)
+
+
 def test_other_hosts_are_left_alone():
     changed = config()
     changed.default_scope = "mmdet"

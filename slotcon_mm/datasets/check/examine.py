@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from PIL import Image, UnidentifiedImageError
 
-from slotcon_mm.datasets.image_files import UnreadableImageError, decode_image, highest_value, image_bytes
+from slotcon_mm.datasets.image_files import UnreadableImageError, decode_image, highest_value, image_bytes, reason_of
 
 __all__ = ["Finding", "examine"]
 
@@ -65,12 +65,6 @@ def examine(root: str, name: str) -> Finding:
     if highest:
         oddities.append(f"16 bits, its highest value is {highest}")
     return Finding(name, size, changed, "", oddities, sha256, highest)
-
-
-def reason_of(error: Exception) -> str:
-    """What stands in brackets behind the name in ``UnreadableImageError``'s message."""
-    message = str(error)
-    return message[message.rfind(" (") + 2 : message.rfind("): ")] if "): " in message else message
 
 
 def oddities_of(content: bytes, name: str, width: int, height: int) -> list[str]:
