@@ -23,7 +23,7 @@ from mmengine.logging import MMLogger
 import slotcon_mm  # noqa: F401
 from slotcon_mm.launch.console import hosts_kept_quiet, last_paragraph
 from slotcon_mm.launch.evaluation_command import evaluation_parser, tables_of
-from slotcon_mm.launch.launchers import leave_processes
+from slotcon_mm.launch.machine.launchers import leave_processes
 
 
 def main() -> None:

@@ -1,7 +1,7 @@
 # Sourced by setup_env.sh: what this machine's NVIDIA GPUs need, and which compiled operators fit them.
 
 # of NVIDIA's GPUs a line each with the values of one of nvidia-smi's fields; none where CUDA_VISIBLE_DEVICES names no
-# GPU (-1, Slurm's NoDevFiles; slotcon_mm/launch/device.py judges alike)
+# GPU (-1, Slurm's NoDevFiles; slotcon_mm/launch/machine/device.py judges alike)
 query_gpus() {
     local answer
     case "${CUDA_VISIBLE_DEVICES-0}" in [0-9]* | GPU-* | MIG-*) ;; *) return 0 ;; esac

@@ -17,7 +17,7 @@ from slotcon_mm.launch.arguments import add_common_arguments
 from slotcon_mm.launch.auto_config import keep_prototypes
 from slotcon_mm.launch.configs import prepare
 from slotcon_mm.launch.console import hosts_kept_quiet, last_paragraph
-from slotcon_mm.launch.launchers import leave_processes
+from slotcon_mm.launch.machine.launchers import leave_processes
 from slotcon_mm.launch.runner import build_runner
 from slotcon_mm.launch.start_checks import check_test
 

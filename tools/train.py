@@ -15,7 +15,7 @@ from slotcon_mm.datasets.image_files import UnreadableImageError
 from slotcon_mm.datasets.label_files import BadLabelMapError
 from slotcon_mm.launch.arguments import add_common_arguments, add_training_arguments
 from slotcon_mm.launch.console import hosts_kept_quiet, last_paragraph
-from slotcon_mm.launch.launchers import leave_processes
+from slotcon_mm.launch.machine.launchers import leave_processes
 from slotcon_mm.launch.runner import build_runner
 from slotcon_mm.launch.start_checks import check_start
 from slotcon_mm.launch.training import lock_for_training, prepare_training, train

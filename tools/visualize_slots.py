@@ -27,8 +27,8 @@ from slotcon_mm.datasets.white_value import expect_bit_depth
 from slotcon_mm.inference.fill_gallery import fill_gallery, read_square
 from slotcon_mm.inference.group_names import fingerprint_of, names_as_text, propose_names
 from slotcon_mm.launch.console import hosts_kept_quiet
-from slotcon_mm.launch.device import device_named
 from slotcon_mm.launch.label_arguments import add_label_arguments, label_set_from
+from slotcon_mm.launch.machine.device import device_named
 from slotcon_mm.visualization.gallery_page import write_gallery
 
 

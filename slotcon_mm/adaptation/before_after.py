@@ -19,9 +19,9 @@ from slotcon_mm.evaluation.frozen.evaluate import Choices
 from slotcon_mm.evaluation.frozen.grids import Reading
 from slotcon_mm.evaluation.frozen.table import as_text, write_tables
 from slotcon_mm.launch.describing import describe_weights, description_protocol
-from slotcon_mm.launch.device import has_accelerator
 from slotcon_mm.launch.evaluating import evaluate_weights, protocol_of
 from slotcon_mm.launch.evaluation_command import Table
+from slotcon_mm.launch.machine.device import has_accelerator
 from slotcon_mm.models.input_sizes import usual_size
 
 __all__ = ["measure"]

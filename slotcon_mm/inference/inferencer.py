@@ -29,7 +29,7 @@ from slotcon_mm.inference.group_names import fingerprint_of, read_names
 from slotcon_mm.inference.label_maps import label_maps
 from slotcon_mm.inference.labelme_files import labelme_files
 from slotcon_mm.inference.outputs import Source, list_sources, write_outputs
-from slotcon_mm.launch.device import device_named
+from slotcon_mm.launch.machine.device import device_named
 from slotcon_mm.models.fitting_sizes import group_at_fitting_size
 from slotcon_mm.models.functional import upsampled_argmax
 from slotcon_mm.models.input_sizes import input_size, usual_size

@@ -15,8 +15,8 @@ from slotcon_mm.config_nodes import short_type
 from slotcon_mm.datasets.unlabeled_image_dataset import UnlabeledImageDataset
 from slotcon_mm.launch.auto_keys import AUTO, BATCH_SIZE, EPOCHS, PROTOTYPES, auto_keys
 from slotcon_mm.launch.auto_settings import ON_A_CPU, Choice, choose_settings, epochs_from_weights, most_on_gpu
-from slotcon_mm.launch.device import has_accelerator, memory_of_smallest_gpu
-from slotcon_mm.launch.launchers import number_of_processes
+from slotcon_mm.launch.machine.device import has_accelerator, memory_of_smallest_gpu
+from slotcon_mm.launch.machine.launchers import number_of_processes
 from slotcon_mm.launch.run_length import beginning_options
 
 __all__ = ["choose_auto", "keep_auto", "keep_prototypes"]

@@ -11,8 +11,8 @@ from mmengine.config import Config
 from slotcon_mm.config_nodes import short_type
 from slotcon_mm.launch.auto_keys import expect_auto_where_known
 from slotcon_mm.launch.data_configs import expect_data_only
-from slotcon_mm.launch.device import select_device
-from slotcon_mm.launch.launchers import prepare_process
+from slotcon_mm.launch.machine.device import select_device
+from slotcon_mm.launch.machine.launchers import prepare_process
 from slotcon_mm.launch.overrides import expect_known_arguments, merge_overrides
 from slotcon_mm.requirements import require
 from slotcon_mm.text_files import expect_unmarked

@@ -18,8 +18,8 @@ from slotcon_mm.evaluation.frozen.networks import FrozenNetwork, frozen
 from slotcon_mm.evaluation.frozen.parts import LabeledParts
 from slotcon_mm.evaluation.frozen.table import Row
 from slotcon_mm.evaluation.frozen.weights import network_of_weights
-from slotcon_mm.launch.device import has_accelerator, select_device
-from slotcon_mm.launch.launchers import prepare_process
+from slotcon_mm.launch.machine.device import has_accelerator, select_device
+from slotcon_mm.launch.machine.launchers import prepare_process
 from slotcon_mm.launch.resumable import PROCESSES_WAIT_SECONDS
 from slotcon_mm.models.input_sizes import usual_size
 

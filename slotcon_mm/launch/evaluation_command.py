@@ -28,7 +28,7 @@ from slotcon_mm.launch.evaluation_data import (
     open_unlabeled,
     read_preset,
 )
-from slotcon_mm.launch.label_map_checks import try_labeled_samples
+from slotcon_mm.launch.labeled_data.label_map_checks import try_labeled_samples
 
 __all__ = ["Table", "evaluation_parser", "tables_of"]
 

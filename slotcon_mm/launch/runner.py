@@ -12,16 +12,16 @@ from torch.utils.data import DataLoader
 
 from slotcon_mm.checks import RunStoppedError
 from slotcon_mm.engine.model_of import model_of
-from slotcon_mm.launch.compile_networks import compile_networks
 from slotcon_mm.launch.configs import is_pretraining
 from slotcon_mm.launch.console import ConsoleHook, show_user_lines
 from slotcon_mm.launch.cpu_fallbacks import adapt_to_cpu
-from slotcon_mm.launch.device import has_accelerator
-from slotcon_mm.launch.labeled_data import prepare_labeled_data
+from slotcon_mm.launch.labeled_data.prepare import prepare_labeled_data
+from slotcon_mm.launch.machine.compile_networks import compile_networks
+from slotcon_mm.launch.machine.device import has_accelerator
+from slotcon_mm.launch.machine.worker_signals import WorkerStart
 from slotcon_mm.launch.network_checks import say
 from slotcon_mm.launch.open_files import allow_open_files
 from slotcon_mm.launch.tolerant_log import say_once_when_log_files_fail
-from slotcon_mm.launch.worker_signals import WorkerStart
 
 __all__ = ["build_runner"]
 

@@ -24,14 +24,14 @@ from slotcon_mm.engine.hooks.resumed_settings_hook import ResumedSettingsHook
 from slotcon_mm.engine.model_of import model_of
 from slotcon_mm.engine.optimizers.schedule import expect_warmup_within
 from slotcon_mm.launch.backbone_checks import expect_masks_that_fit, expect_strides_of_patches, try_backbone
-from slotcon_mm.launch.compiled_operators import expect_operators, expect_precision
 from slotcon_mm.launch.configs import HOSTS, is_pretraining
 from slotcon_mm.launch.evaluation_while_training import LOOP_NAME, evaluation_changes
-from slotcon_mm.launch.evaluator_files import expect_evaluator_file
-from slotcon_mm.launch.label_map_checks import try_labeled_samples
-from slotcon_mm.launch.labeled_depth import expect_visible_images
-from slotcon_mm.launch.labeled_files import expect_files, name_damaged_files
-from slotcon_mm.launch.labeled_lists import expect_listed_images, say_what_endings_leave_out
+from slotcon_mm.launch.labeled_data.bit_depth import expect_visible_images
+from slotcon_mm.launch.labeled_data.evaluator_files import expect_evaluator_file
+from slotcon_mm.launch.labeled_data.files import expect_files, name_damaged_files
+from slotcon_mm.launch.labeled_data.label_map_checks import try_labeled_samples
+from slotcon_mm.launch.labeled_data.lists import expect_listed_images, say_what_endings_leave_out
+from slotcon_mm.launch.machine.compiled_operators import expect_operators, expect_precision
 from slotcon_mm.launch.network_checks import compare_networks, say
 from slotcon_mm.launch.run_length import frozen_epochs
 from slotcon_mm.launch.schedules import schedules_of_config, what_schedules_miss

@@ -13,7 +13,7 @@ from mmengine.runner import EpochBasedTrainLoop, Runner
 from slotcon_mm.checkpoints.run_facts import batch_size_of
 from slotcon_mm.checks import printable
 from slotcon_mm.engine.model_of import model_of
-from slotcon_mm.launch.device import has_accelerator
+from slotcon_mm.launch.machine.device import has_accelerator
 
 __all__ = ["summary_of_test", "summary_of_training"]
 

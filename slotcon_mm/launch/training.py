@@ -22,14 +22,14 @@ from slotcon_mm.engine.hooks.interim_checkpoint_hook import signals_noted
 from slotcon_mm.launch.adaptation import adapt_gently
 from slotcon_mm.launch.auto_config import choose_auto, keep_auto, keep_prototypes
 from slotcon_mm.launch.configs import is_pretraining, prepare
-from slotcon_mm.launch.device import has_accelerator
 from slotcon_mm.launch.evaluation_while_training import evaluate_while_training
-from slotcon_mm.launch.kept_memory import keep_freed_memory
+from slotcon_mm.launch.machine.device import has_accelerator
+from slotcon_mm.launch.machine.kept_memory import keep_freed_memory
+from slotcon_mm.launch.machine.worker_memory import objects_shared_with_workers
 from slotcon_mm.launch.overrides import keys_of
 from slotcon_mm.launch.pretrained import describe_start, use_pretrained
 from slotcon_mm.launch.resumable import make_resumable
 from slotcon_mm.launch.work_dir_lock import lock_work_dir
-from slotcon_mm.launch.worker_memory import objects_shared_with_workers
 
 __all__ = ["Start", "lock_for_training", "prepare_training", "train"]
 

@@ -15,8 +15,8 @@ from pathlib import Path
 
 from slotcon_mm.checks import RunStoppedError
 from slotcon_mm.launch.console import hosts_kept_quiet
-from slotcon_mm.launch.device import select_device
 from slotcon_mm.launch.label_arguments import add_label_arguments, label_set_from
+from slotcon_mm.launch.machine.device import select_device
 from slotcon_mm.quickstart.material import GivenLabels
 from slotcon_mm.quickstart.run import METHODS, run_quickstart
 

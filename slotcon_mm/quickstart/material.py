@@ -18,7 +18,7 @@ from slotcon_mm.datasets.scenes import CLASSES, write_scenes
 from slotcon_mm.datasets.splits import split_at_random
 from slotcon_mm.datasets.transforms.evaluation_transforms import LoadLabels
 from slotcon_mm.datasets.transforms.load_image import LoadImage
-from slotcon_mm.launch.label_map_checks import try_labeled_samples
+from slotcon_mm.launch.labeled_data.label_map_checks import try_labeled_samples
 
 __all__ = ["GivenLabels", "Material", "own_images", "own_labeled_images", "scenes"]
 

@@ -23,7 +23,7 @@ from slotcon_mm.checks import RunStoppedError
 from slotcon_mm.engine.hooks.finite_guard_hook import FiniteGuardHook
 from slotcon_mm.engine.optimizers.clipped_adamw import ClippedAdamW
 from slotcon_mm.engine.optimizers.lars import LARS
-from slotcon_mm.launch.compile_networks import compile_networks
+from slotcon_mm.launch.machine.compile_networks import compile_networks
 from slotcon_mm.launch.runner import build_runner
 from slotcon_mm.launch.training import prepare_training, train
 from slotcon_mm.models.algorithms.teacher import follow

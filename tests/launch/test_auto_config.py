@@ -13,7 +13,8 @@ from runs import CONFIGS, build_run, interrupted_at, log_of, pretraining_options
 
 from slotcon_mm.checks import RunStoppedError
 from slotcon_mm.datasets import image_lists
-from slotcon_mm.launch import auto_config, device
+from slotcon_mm.launch import auto_config
+from slotcon_mm.launch.machine import device
 from slotcon_mm.launch.runner import build_runner
 from slotcon_mm.launch.start_checks import check_start
 from slotcon_mm.launch.training import Start, prepare_training

@@ -27,7 +27,7 @@ import slotcon_mm  # noqa: F401
 from slotcon_mm.datasets import UnlabeledImageDataset
 from slotcon_mm.datasets.image_files import read_image
 from slotcon_mm.datasets.image_lists import list_images
-from slotcon_mm.launch.worker_memory import objects_shared_with_workers
+from slotcon_mm.launch.machine.worker_memory import objects_shared_with_workers
 
 
 def parse_arguments() -> argparse.Namespace:

@@ -38,8 +38,8 @@ import slotcon_mm  # noqa: F401
 from slotcon_mm.datasets import PairedViews
 from slotcon_mm.engine.hooks.finite_guard_hook import FiniteGuardHook
 from slotcon_mm.engine.optimizers.lars import LARS
-from slotcon_mm.launch.compile_networks import compile_networks
-from slotcon_mm.launch.kept_memory import keep_freed_memory
+from slotcon_mm.launch.machine.compile_networks import compile_networks
+from slotcon_mm.launch.machine.kept_memory import keep_freed_memory
 from slotcon_mm.models.algorithms.grouping_algorithm import GroupingAlgorithm
 from slotcon_mm.registry import MODELS
 

@@ -1,0 +1,1 @@
+"""What is looked at in mmdet's and mmseg's labeled data, and changed, before a run depends on it."""
