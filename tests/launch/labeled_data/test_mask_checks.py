@@ -44,4 +44,4 @@ def test_annotations_that_mmdet_leaves_out_need_none(tmp_path, unused):
 
 
 def test_the_config_that_is_named_is_there():
-    assert (Path(__file__).parents[2] / FOR_BOXES).is_file()
+    assert (Path(__file__).parents[3] / FOR_BOXES).is_file()
