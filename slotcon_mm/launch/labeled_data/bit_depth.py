@@ -14,7 +14,7 @@ from slotcon_mm.datasets.image_files import UnreadableImageError, decode_values,
 from slotcon_mm.datasets.image_samples import DECODED, DEEP, ending_in, spread, unknown_bit_depth
 from slotcon_mm.datasets.transforms.load_labeled_image import LoadLabeledImage
 from slotcon_mm.launch.configs import LOADERS
-from slotcon_mm.launch.labeled_data.lists import parts_of
+from slotcon_mm.launch.labeled_data.lists import parts_of, steps_of
 
 __all__ = ["expect_visible_images"]
 
@@ -35,7 +35,7 @@ def expect_visible_images(dataset: Any, config: Mapping[str, Any]) -> None:
         ValueError: 16-bit images use fewer bits, and nothing in the pipeline says how many.
     """
     for part in parts_of(dataset):
-        for step in getattr(getattr(part, "pipeline", None), "transforms", None) or ():
+        for step in steps_of(part):
             if isinstance(step, LoadLabeledImage):
                 reason = unknown_bit_depth(paths_of(part), step.bit_depth)
             elif isinstance(step, LoadImageFromFile) and step.color_type.startswith(("color", "grayscale")):
@@ -48,8 +48,8 @@ def expect_visible_images(dataset: Any, config: Mapping[str, Any]) -> None:
 
 def paths_of(dataset: Any) -> list[str]:
     """Of some of its images, those that may have 16 bits."""
-    chosen = np.unique(np.linspace(0, len(dataset) - 1, LISTED).astype(int)) if len(dataset) else ()
-    return ending_in(DEEP, [str((dataset.get_data_info(int(index)) or {}).get("img_path")) for index in chosen])
+    chosen = spread(range(len(dataset)), LISTED)
+    return ending_in(DEEP, [str((dataset.get_data_info(index) or {}).get("img_path")) for index in chosen])
 
 
 def nearly_black(paths: list[str]) -> str:

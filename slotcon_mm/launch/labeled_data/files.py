@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
 from typing import Any
 
 from mmcv.transforms import LoadAnnotations
@@ -11,7 +10,7 @@ from mmcv.transforms import LoadAnnotations
 from slotcon_mm.checks import printable
 from slotcon_mm.datasets.image_samples import spread
 from slotcon_mm.datasets.naming_pipeline import NamingPipeline, is_local
-from slotcon_mm.launch.labeled_data.lists import parts_of
+from slotcon_mm.launch.labeled_data.lists import parts_of, steps_of
 
 __all__ = ["expect_files", "name_damaged_files"]
 
@@ -52,10 +51,6 @@ def reads_this_machine(dataset: Any) -> bool:
     """Whether the pipeline opens files as they are, not through another storage."""
     backends = [getattr(step, key, None) for step in steps_of(dataset) for key in ("backend_args", "file_client_args")]
     return all(backend.get("backend") in ("local", "disk") for backend in backends if backend)
-
-
-def steps_of(dataset: Any) -> Sequence[Any]:
-    return getattr(getattr(dataset, "pipeline", None), "transforms", None) or ()
 
 
 def name_damaged_files(dataset: Any) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from mmengine.config import Config
@@ -17,7 +17,7 @@ from slotcon_mm.launch.configs import LOADERS
 from slotcon_mm.launch.labeled_data.dataset_configs import annotation_file, datasets_within
 from slotcon_mm.text_files import expect_unmarked
 
-__all__ = ["expect_listed_images", "expect_plain_annotations", "parts_of", "say_what_endings_leave_out"]
+__all__ = ["expect_listed_images", "expect_plain_annotations", "parts_of", "say_what_endings_leave_out", "steps_of"]
 
 TEXTS = ("", ".txt", ".json", ".csv", ".lst")  # what annotation files end in that are text
 TRIED = 10_000  # lines of a list
@@ -42,6 +42,11 @@ def parts_of(dataset: Any) -> Iterator[Any]:
         return
     for part in inner:
         yield from parts_of(part)
+
+
+def steps_of(dataset: Any) -> Sequence[Any]:
+    """Transforms of a built dataset's pipeline; none where it has no such pipeline."""
+    return getattr(getattr(dataset, "pipeline", None), "transforms", None) or ()
 
 
 def lists_by_suffix(dataset: Any) -> bool:
