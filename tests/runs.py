@@ -23,6 +23,7 @@ MEASURED = ("time", "data_time", "images_per_second", "memory")  # scalars that 
 
 __all__ = [
     "CONFIGS",
+    "SMALL_SLOTMIM",
     "InterruptedRunError",
     "build_run",
     "differences",
@@ -35,6 +36,17 @@ __all__ = [
 ]
 
 numbers = itertools.count()
+
+# SlotMIM's quickstart, for views of 32 pixels
+SMALL_SLOTMIM = {
+    "model.backbone.arch": dict(embed_dims=64, num_layers=2, num_heads=1, feedforward_channels=96),
+    "model.backbone.img_size": 32,
+    "model.backbone.patch_size": 8,
+    "model.backbone.drop_path_rate": 0.2,
+    "model.neck.in_channels": 64,
+    "train_dataloader.dataset.pipeline.1.mask.patch_size": 8,
+    "custom_hooks.3.epochs": 1,  # of held prototypes
+}
 
 
 def pretraining_options(data: Path, *, epochs: int = 4, **options: Any) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The ten-minute tour on two CPU cores: scenes, pretraining, scores and a report in work_dirs/quickstart/.
 #
-#   bash tools/quickstart.sh
+#   bash tools/quickstart.sh                   SlotCon; --method slotmim: SlotMIM
 #   bash tools/quickstart.sh --data FOLDER     your own images; with --labels LABELS --classes FILE also scored
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)

@@ -1,6 +1,6 @@
 """Object discovery on Pascal VOC 2012 val, squashed to 224 x 224: the protocol of SlotMIM (CVPR 2025).
 
-    python tools/evaluate.py work_dirs/slotcon_r50_coco --data configs/evaluation/voc_discovery.py
+    python tools/evaluate.py work_dirs/slotmim_vit-b16_cocoplus --data configs/evaluation/voc_discovery.py
 
 The paper's: 43.9 for SlotMIM on COCO+, 42.2 for DINO and 43.2 for iBOT on ImageNet, each on 241 thousand images.
 """

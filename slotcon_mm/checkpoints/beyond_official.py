@@ -9,6 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from slotcon_mm.checkpoints.formats import is_plain_resnet
+from slotcon_mm.checkpoints.vit_sizes import SIZES, heads_of
 from slotcon_mm.checks import listing
 
 __all__ = ["beyond_official"]
@@ -19,8 +20,6 @@ AROUND = ("cls_token", "pos_embed", "mask_token", "patch_embed.proj.weight", "pa
 LAYERS = ("norm1", "attn.qkv", "attn.proj", "norm2", "mlp.fc1", "mlp.fc2")  # of a block
 # linear layers of the projector and of the predictor stand between activations
 HEADS = re.compile(r"center|(projector_[qk]\.mlp\.[024]|predictor_slot\.mlp\.[02])\.(weight|bias)|grouping_[qk]\..*")
-# channels, blocks, heads and pixels of a patch's side of SlotMIM's networks (models/vision_transformer.py)
-SIZES = ((192, 12, 3, 16), (384, 12, 6, 16), (768, 12, 12, 16), (1024, 24, 16, 16), (1280, 32, 16, 14))
 
 
 def beyond_official(model: Mapping[str, Tensor], network: Mapping[str, Any] | None = None) -> list[str]:
@@ -50,7 +49,7 @@ def beyond_official(model: Mapping[str, Tensor], network: Mapping[str, Any] | No
             "keep the values that they start from there, and its features differ"
         )
     patches = model["encoder_k.patch_embed.proj.weight"]
-    heads = (network or {}).get("layers", {}).get("layers.0.attn", {}).get("heads") or len(patches) // 64
+    heads = (network or {}).get("layers", {}).get("layers.0.attn", {}).get("heads") or heads_of(len(patches))
     size = (len(patches), depth, heads, patches.shape[-1])
     if size not in SIZES:
         lines.append(

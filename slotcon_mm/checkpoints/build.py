@@ -15,6 +15,7 @@ from slotcon_mm.checkpoints.network_facts import facts_in
 from slotcon_mm.checkpoints.registered import build_registered
 from slotcon_mm.checkpoints.safe_loading import meta_of, state_dict_of
 from slotcon_mm.checkpoints.standard_resnet import backbone_of_shapes
+from slotcon_mm.checkpoints.vit_sizes import heads_of
 from slotcon_mm.models.algorithms.grouping_algorithm import GroupingAlgorithm
 
 __all__ = ["build_from_checkpoint", "config_of_weights"]
@@ -52,8 +53,8 @@ def config_of_weights(weights: Mapping[str, Tensor], noted: Mapping[str, Any] | 
 
     Args:
         weights: Of a whole pretraining.
-        noted: Facts of its network. Without them: the authors' ResNet, or a ViT with heads of 64 channels, as all
-            published ones have, on a square grid.
+        noted: Facts of its network. Without them: the authors' ResNet, or a ViT with as many heads as
+            theirs of its width, on a square grid.
     """
     noted = noted or dict(backbone={}, layers={})
     of_slotmim = is_slotmim(weights)
@@ -88,7 +89,7 @@ def vit_of_shapes(weights: Mapping[str, Tensor], heads: int | None) -> dict[str,
     channels, patch_size = patches.shape[0], patches.shape[-1]
     blocks = {name.split(".")[2] for name in weights if name.startswith("backbone.layers.")}
     arch = dict(
-        embed_dims=channels, num_layers=len(blocks), num_heads=heads or max(1, channels // 64),
+        embed_dims=channels, num_layers=len(blocks), num_heads=heads or heads_of(channels),
         feedforward_channels=len(weights["backbone.layers.0.ffn.layers.0.0.weight"]),
     )  # fmt: skip
     grid = math.isqrt(weights["backbone.pos_embed"].shape[1] - 1)

@@ -82,7 +82,7 @@ def dense_cross_entropy(
     student_temperature: float,
     teacher_temperature: float,
 ) -> Tensor:
-    """Cross entropy of the student's assignment with the teacher's centerd one, (B, H, W) (paper section 3.1)."""
+    """Cross entropy of the student's assignment with the teacher's centered one, (B, H, W) (paper section 3.1)."""
     target = ((teacher_BKHW - center_1K[:, :, None, None]) / teacher_temperature).softmax(dim=1)
     return -(target * (student_BKHW / student_temperature).log_softmax(dim=1)).sum(dim=1)
 

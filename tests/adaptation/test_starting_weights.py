@@ -11,6 +11,7 @@ from mmengine.config import Config
 from mmpretrain.registry import MODELS
 
 from slotcon_mm.adaptation.start import CONFIGS, FOLDER, config_for, write_start
+from slotcon_mm.checkpoints.registered import build_registered
 from slotcon_mm.checkpoints.safe_loading import load_from_safe_local
 
 timm = pytest.importorskip("timm")
@@ -60,6 +61,22 @@ def test_the_start_holds_the_weights_bit_for_bit_by_the_names_of_the_config(tmp_
     assert set(start["state_dict"]) == {name for name in weights if not name.startswith("fc.")}
     assert all(value.equal(weights[name]) for name, value in start["state_dict"].items())
     assert start["meta"]["views"] == [224, 224]
+
+
+def test_dinov2s_weights_fill_slotmims_network_whose_mask_token_starts_at_0(tmp_path):
+    given = saved(tmp_path, "vit_small_patch14_dinov2", img_size=224)
+    config = Config.fromfile(FOLDER / "slotmim_vit-s14_folder.py")
+    write_start(given, config, tmp_path / "start.pth")
+    network = build_registered(config.model.backbone.to_dict(), "mmpretrain")
+    network.eval()
+    network.load_state_dict(load_from_safe_local(str(tmp_path / "start.pth"), "cpu")["state_dict"], strict=True)
+    assert network.mask_token.abs().max() == 0
+    theirs = timm.create_model("vit_small_patch14_dinov2", pretrained=False, img_size=224).eval()
+    theirs.load_state_dict(torch.load(given, weights_only=True))
+    images = torch.rand(1, 3, 224, 224)
+    with torch.no_grad():
+        expected = theirs.forward_features(images)[:, 1:].transpose(1, 2).reshape(1, 384, 16, 16)
+        torch.testing.assert_close(network(images)[0], expected, rtol=1e-4, atol=1e-4)
 
 
 def test_a_whole_pretraining_gives_its_teachers_backbone_alone(tmp_path):

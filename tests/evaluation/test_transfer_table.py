@@ -42,6 +42,8 @@ def test_the_table_has_means_over_seeds_and_marks_what_is_the_papers(tmp_path):
     assert cells["mine"] == "61.0 ± 1.4 (2 seeds)"
     assert cells["SlotCon, COCO, 800 epochs (the paper's)"] == "71.6"
     assert cells["SlotCon, COCO+, 800 epochs (the paper's)"] == ""
+    of_vit = rows[0].index("upernet_vit-b16_ade20k-512x512_160k, mIoU")
+    assert [row[of_vit] for row in rows[2:] if row[of_vit]] == ["49.1"]
     with (tmp_path / "transfer.csv").open() as file:
         lines = list(csv.DictReader(file))
     assert {line["origin"] for line in lines if line["pretraining"] == "mine"} == {"measured"}

@@ -15,7 +15,7 @@ from slotcon_mm.launch.cpu_fallbacks import adapt_to_cpu
 from slotcon_mm.registry import DATASETS, MODELS
 
 CONFIGS = Path(__file__).parents[2] / "configs"
-PRETRAINING = sorted([*CONFIGS.glob("slotcon_*.py"), *CONFIGS.glob("ablations/slotcon_*.py")])
+PRETRAINING = sorted([*CONFIGS.glob("slot*.py"), *CONFIGS.glob("ablations/slot*.py")])
 
 
 def load(path: Path) -> Config:
@@ -25,13 +25,16 @@ def load(path: Path) -> Config:
 def shrink(config: Config, scenes: Path) -> None:
     """Small enough for a test: views and widths, nothing else."""
     backbone, neck, dataset = config.model.backbone, config.model.neck, config.train_dataloader.dataset
-    if backbone.get("base_channels", 64) == 64:
+    if "arch" in backbone:
+        backbone.arch = dict(embed_dims=32, num_layers=2, num_heads=2, feedforward_channels=64)
+        backbone.img_size, neck.in_channels = 64, 32
+    elif backbone.get("base_channels", 64) == 64:
         backbone.update(base_channels=16, stem_channels=16)  # a quarter
         neck.in_channels //= 4
     neck.num_prototypes = 32 if neck.num_prototypes == "auto" else neck.num_prototypes
     neck.hidden_channels = config.model.slot_head.hidden_channels = 32
     dataset.update(data_root=str(scenes), folders=["train2017"], indices=2)
-    dataset.pipeline[1].size = 64  # of which a ResNet leaves 2 x 2 pixels
+    dataset.pipeline[1].size = 64  # of which a ResNet leaves 2 x 2 pixels, a ViT 4 x 4
 
 
 @pytest.mark.parametrize("path", PRETRAINING, ids=lambda path: path.stem)
@@ -50,7 +53,9 @@ def test_config_builds_and_takes_two_steps(path, scenes):
         assert all(torch.isfinite(torch.as_tensor(value)).all() for value in logged.values())
     after = model.state_dict()
     assert int(after["teacher.steps"]) == 2
-    for part in ("backbone.", "neck.projector.", "neck.prototypes", "group_head.center", "teacher.backbone."):
+    trained = ["backbone.", "neck.projector.", "neck.prototypes", "group_head.center", "teacher.backbone."]
+    trained += ["slot_head."] if config.model.group_weight < 1 else []
+    for part in trained:
         assert any(not torch.equal(before[n], after[n]) for n in after if n.startswith(part)), part
 
 

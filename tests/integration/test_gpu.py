@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 import torch
-from helpers import as_samples, random_batch, set_total_steps, tiny_slotcon
+from helpers import as_samples, random_batch, random_masks, set_total_steps, tiny_slotcon, tiny_slotmim
 from mmengine.hooks import Hook
 from mmengine.runner import Runner
+from mmpretrain.structures import DataSample
 from runs import CONFIGS, pretraining_options, training_arguments
 from torch import distributed, nn
 from torch.nn.modules._functions import SyncBatchNorm as TorchSyncedNormalization
@@ -60,18 +61,31 @@ def test_mixed_precision_follows_fp32(dtype):
     torch.testing.assert_close(losses(dtype), losses(None), rtol=0.05, atol=0.02)
 
 
-def test_the_loss_and_its_gradient_wait_for_nothing():
-    set_total_steps()
-    model = tiny_slotcon().float().cuda()
+def slotcon_and_batch() -> tuple[nn.Module, list[torch.Tensor], list[DataSample]]:
     views, boxes, flipped = random_batch()
+    return tiny_slotcon(), views, as_samples(boxes, flipped)
+
+
+def slotmim_and_batch() -> tuple[nn.Module, list[torch.Tensor], list[DataSample]]:
+    views, boxes, flipped = random_batch(size=16)
+    return tiny_slotmim(), views, as_samples(boxes, flipped, random_masks())
+
+
+METHODS = pytest.mark.parametrize("model_and_batch", [slotcon_and_batch, slotmim_and_batch])
+
+
+@METHODS
+def test_the_loss_and_its_gradient_wait_for_nothing(model_and_batch):
+    set_total_steps()
+    model, views, samples = model_and_batch()
+    model = model.float().cuda()
     views = [view.float().cuda() for view in views]
-    samples = as_samples(boxes.float(), flipped)
     model(views, samples, mode="loss")
     torch.cuda.synchronize()
     torch.cuda.set_sync_debug_mode("error")
     try:
         result = model(views, samples, mode="loss")
-        (result["loss_group"] + result["loss_slot"]).backward()
+        sum(value for name, value in result.items() if name.startswith("loss_")).backward()
     finally:
         torch.cuda.set_sync_debug_mode("default")
 
@@ -121,12 +135,16 @@ def test_clipped_adamw_moves_on_cuda_as_on_the_cpu_and_stands_still_by_a_flag(la
         torch.testing.assert_close(on_gpu, on_cpu, rtol=1e-5, atol=1e-6)
 
 
-def test_the_cuda_loss_is_the_cpus():
+@METHODS
+def test_the_cuda_loss_is_the_cpus(model_and_batch):
     set_total_steps()
-    views, boxes, flipped = random_batch()
-    on_cpu = tiny_slotcon()(views, as_samples(boxes, flipped), mode="loss")
-    on_gpu = tiny_slotcon().cuda()([view.cuda() for view in views], as_samples(boxes, flipped), mode="loss")
-    for name in ("loss_group", "loss_slot"):
+    model, views, samples = model_and_batch()
+    on_cpu = model(views, samples, mode="loss")
+    model = model_and_batch()[0].cuda()
+    on_gpu = model([view.cuda() for view in views], samples, mode="loss")
+    names = [name for name in on_cpu if name.startswith("loss_")]
+    assert len(names) >= 2
+    for name in names:
         torch.testing.assert_close(on_gpu[name].cpu(), on_cpu[name], rtol=1e-9, atol=1e-12)
 
 

@@ -6,9 +6,10 @@ import traceback
 from collections import Counter
 from typing import Any
 
+import pytest
 import torch
 from mmengine.hooks import Hook
-from runs import build_run, pretraining_options, train
+from runs import SMALL_SLOTMIM, build_run, pretraining_options, train
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from slotcon_mm.models.heads import slot_head
@@ -64,13 +65,16 @@ class WatchHook(Hook):
             self.reads.__exit__(None, None, None)
 
 
-def test_between_two_log_lines_the_host_reads_nothing_of_the_device(scenes, tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("config", "more"), [("slotcon_r18_quickstart.py", {}), ("slotmim_vit-t16_quickstart.py", SMALL_SLOTMIM)]
+)
+def test_between_two_log_lines_the_host_reads_nothing_of_the_device(config, more, scenes, tmp_path, monkeypatch):
     # a CPU packs to the true number of slots; a device packs to the static bound
     monkeypatch.setattr(slot_head, "slot_capacity", lambda counted, pixels: min(counted.shape[1], pixels))
     options = pretraining_options(
-        scenes, epochs=2, **{"default_hooks.logger.interval": 1000, "train_dataloader.batch_size": 2}
+        scenes, epochs=2, **{"default_hooks.logger.interval": 1000, "train_dataloader.batch_size": 2, **more}
     )
-    runner = build_run("slotcon_r18_quickstart.py", tmp_path, options=options)
+    runner = build_run(config, tmp_path, options=options)
     watch = WatchHook(first=1, last=5)
     runner.register_hook(watch)
     train(runner)

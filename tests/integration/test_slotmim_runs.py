@@ -10,25 +10,25 @@ import timm
 import torch
 from helpers import run_on_two_processes, run_tool
 from mmengine.config import Config
-from runs import CONFIGS, build_run, differences, interrupted_at, log_of, pretraining_options, run_state, train
+from runs import (
+    CONFIGS,
+    SMALL_SLOTMIM,
+    build_run,
+    differences,
+    interrupted_at,
+    log_of,
+    pretraining_options,
+    run_state,
+    train,
+)
 
 from slotcon_mm.checkpoints.safe_loading import load_from_safe_local
 
 QUICKSTART = "slotmim_vit-t16_quickstart.py"
-SMALL = {
-    "model.backbone.arch": dict(embed_dims=64, num_layers=2, num_heads=1, feedforward_channels=96),
-    "model.backbone.img_size": 32,
-    "model.backbone.patch_size": 8,
-    "model.backbone.drop_path_rate": 0.2,
-    "model.neck.in_channels": 64,
-    "train_dataloader.dataset.pipeline.1.size": 32,
-    "train_dataloader.dataset.pipeline.1.mask.patch_size": 8,
-    "custom_hooks.3.epochs": 1,
-}
 
 
 def options(scenes: Path, **more: Any) -> dict[str, Any]:
-    return pretraining_options(scenes, epochs=3, **{**SMALL, **more})
+    return pretraining_options(scenes, epochs=3, **{**SMALL_SLOTMIM, **more})
 
 
 @pytest.fixture(scope="module")
@@ -137,7 +137,7 @@ def test_it_starts_from_a_vision_transformers_weights(trained, scenes, tmp_path)
     )
     torch.save(network.state_dict(), weights)
     more = {f"--cfg-options={key}={value}" for key, value in options(scenes).items() if not isinstance(value, dict)}
-    arch = [f"model.backbone.arch.{key}={value}" for key, value in SMALL["model.backbone.arch"].items()]
+    arch = [f"model.backbone.arch.{key}={value}" for key, value in SMALL_SLOTMIM["model.backbone.arch"].items()]
     given = [one.removeprefix("--cfg-options=") for one in sorted(more)]
     result = run_tool(
         "tools/train.py", str(CONFIGS / QUICKSTART), "--work-dir", str(tmp_path / "run"), "--pretrained", str(weights),

@@ -26,8 +26,9 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.usefixtures("small")
 @pytest.mark.slow
-def test_on_scenes_it_leaves_checkpoint_curves_scores_and_report(tmp_path):
-    report = run.run_quickstart(None, tmp_path, seed=1, epochs=1, lr=None)
+@pytest.mark.parametrize("method", run.METHODS)
+def test_on_scenes_it_leaves_checkpoint_curves_scores_and_report(tmp_path, method):
+    report = run.run_quickstart(None, tmp_path, seed=1, epochs=1, lr=None, method=method)
     assert report.read_text().count("data:image/jpeg") == 12 * 4 + 1
     assert (tmp_path / "prototypes/index.html").is_file()
     scores = json.loads((tmp_path / "scores.json").read_text())

@@ -2,7 +2,7 @@
 """Fine-tune a list of pretrainings on a list of benchmarks, and write one table beside the paper's numbers.
 
 python tools/benchmarks/transfer.py work_dirs/slotcon_r50_coco torchvision://resnet50 scratch --gpus 8
-python tools/benchmarks/transfer.py work_dirs/RUN --configs configs/segmentation/*.py --gpus 2 --seeds 0 1 2
+python tools/benchmarks/transfer.py work_dirs/RUN --configs configs/segmentation/fcn_*.py --gpus 2 --seeds 0 1 2
 
 A run that is finished is not run again, one that was interrupted goes on: start the same command once more. The table
 (transfer.md, transfer.csv in --work-dir) is written anew after each run. --dry-run prints the commands.

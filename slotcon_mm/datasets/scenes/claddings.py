@@ -30,7 +30,7 @@ def wallpaper(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
 
 
 def boards(rng: np.random.Generator, height: int, width: int) -> np.ndarray:
-    """Weatherboards: each is darker towards its upper edge, where the next one covers it."""
+    """Weatherboards: each is darker toward its upper edge, where the next one covers it."""
     wide = rng.uniform(10, 18)
     y = np.arange(height, dtype=np.float32)[:, None]
     return np.clip(1 - 1.4 * (y % wide / wide) + 0.4 * surface_noise(rng, "fibres", height, width, zoom=2), 0, 1)

@@ -105,5 +105,7 @@ def overlap_boxes(crops: Sequence[Crop], flipped: Sequence[bool]) -> np.ndarray:
     for i, (crop, is_flipped) in enumerate(zip(crops, flipped, strict=True)):
         x0, x1 = (left - crop.left) / crop.width, (right - crop.left) / crop.width
         y0, y1 = (top - crop.top) / crop.height, (bottom - crop.top) / crop.height
-        boxes[i] = (1 - x1, y0, 1 - x0, y1) if is_flipped else (x0, y0, x1, y1)
+        boxes[i] = (x0, y0, x1, y1)
+        if is_flipped:
+            boxes[i, [0, 2]] = 1 - boxes[i, [2, 0]]  # of rounded numbers, as in the published code
     return boxes

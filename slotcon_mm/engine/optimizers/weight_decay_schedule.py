@@ -42,6 +42,11 @@ class CosineWeightDecay(_ParamScheduler):
             raise ValueError(f"expected a final weight decay of 0 or more, got {final}")
         self.final = final
         super().__init__(optimizer, "weight_decay", begin, total, last_step, by_epoch, verbose)
+        if final and not any(self.base_values):
+            raise ValueError(
+                f"expected a weight decay above 0 to begin with, got 0 and a final one of {final}: groups without it "
+                "keep 0; set optim_wrapper.optimizer.weight_decay, or leave the schedule out"
+            )
 
     @classmethod
     def build_iter_from_epoch(

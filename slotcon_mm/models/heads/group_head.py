@@ -25,7 +25,7 @@ class GroupLossHead(BaseModule):
     Args:
         num_prototypes: K; the algorithm fills it in from the neck.
         student_temperature: Divides the student's scores.
-        teacher_temperature: Divides the teacher's centerd scores.
+        teacher_temperature: Divides the teacher's centered scores.
         center_momentum: Share of the old center in the new one.
     """
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import random
+
 import numpy as np
 import pytest
+from reference import slotmim_masks
 from scipy import ndimage
 
 from slotcon_mm.datasets.transforms.block_masks import GridMask, draw_block, draw_block_mask
@@ -21,6 +24,27 @@ def test_the_masked_share_is_distributed_as_in_the_published_recipe():
     assert share.std() == pytest.approx(0.117, abs=0.004)
     np.testing.assert_allclose(np.quantile(share, [0.01, 0.99]), [0.09, 0.49], atol=0.01)
     assert share.min() > 0
+
+
+@pytest.mark.parametrize(("side", "empty"), [(3, 0.04), (2, 0.36)])
+def test_the_masks_of_tiny_grids_are_empty_as_often_as_in_the_published_recipe(side, empty):
+    found = (~masks(4000, side, side).any(axis=(1, 2))).mean()
+    assert found == pytest.approx(empty, abs=0.005 + 4 * (empty * (1 - empty) / 4000) ** 0.5)
+
+
+class OneStream(random.Random):
+    """The draws of a numpy Generator and those of the reference, of the same uniform numbers."""
+
+    def integers(self, high: int) -> int:
+        return int(high * self.random())
+
+
+@pytest.mark.parametrize("side", [2, 3, 8, 14])
+def test_the_same_draws_mask_the_same_patches_as_in_the_reference(side):
+    ours, reference = OneStream(side), OneStream(side)
+    for _ in range(300):
+        expected = slotmim_masks.block_mask(side, reference.uniform)
+        np.testing.assert_array_equal(draw_block_mask(ours, side, side), expected.numpy())
 
 
 def test_no_mask_covers_more_than_the_drawn_share():

@@ -53,6 +53,13 @@ def test_decay_is_the_closed_form_where_there_is_any_and_stays_0_elsewhere():
     assert set(other) == {0.0}
 
 
+def test_a_decay_that_would_never_begin_is_refused():
+    with pytest.raises(ValueError, match=r"above 0 to begin with, got 0 and a final one of 0\.4"):
+        build(wrapper(start=0.0))
+    found = decays(optim_wrapper := wrapper(start=0.0), [build(optim_wrapper, final=0.0)], steps=3)
+    assert found == [[0.0] * 3] * 2
+
+
 def test_it_moves_beside_the_learning_rate_and_leaves_it_alone():
     optim_wrapper = wrapper()
     rate = WarmupCosineLR(optim_wrapper, warmup=3, end=TOTAL)

@@ -165,6 +165,16 @@ def test_a_pair_without_overlap_adds_nothing_to_the_grouping_loss_but_stays_in_i
     assert result["loss_slot"] > 0
 
 
+@pytest.mark.parametrize("box", [(1.4, 0.2, -0.6, 0.9), (0.3, 0.3, 0.3, 0.9), (2.0, 0.1, 1.5, 0.4)])
+def test_a_box_without_an_area_is_as_one_of_zeros_whatever_its_numbers(box):
+    views, boxes, flipped = random_batch()
+    losses = []
+    for written in (box, (0.0, 0.0, 0.0, 0.0)):
+        boxes[-1] = torch.tensor(written, dtype=boxes.dtype)
+        losses.append(tiny_slotcon()(views, as_samples(boxes, flipped), mode="loss"))
+    assert torch.equal(losses[0]["loss_group"], losses[1]["loss_group"])
+
+
 def test_teacher_starts_as_the_student_after_init_weights_with_its_own_statistics():
     model = tiny_slotcon()
     model._is_init = False

@@ -86,3 +86,15 @@ def test_temperature_and_epsilon_of_the_assignment_are_those_given():
     expected = torch.einsum("bdhw,bkhw->bkd", pixels, share / share.sum(dim=(2, 3), keepdim=True))
     torch.testing.assert_close(found.slots, expected)
     assert not torch.allclose(found.slots, neck(features).slots)
+
+
+@pytest.mark.parametrize(("dtype", "shares"), [(torch.float16, [0.5, 0.5]), (torch.float32, [0.01, 0.99])])
+def test_the_assignment_of_half_precision_features_has_a_larger_epsilon(dtype, shares):
+    """1e-6 there, as published: the slot of a prototype far from every pixel is the mean of all of them."""
+    neck = GroupingNeck(in_channels=2, hidden_channels=8, out_channels=2, num_prototypes=2, norm=False, epsilon=1e-12)
+    neck.projector = torch.nn.Identity()
+    with torch.no_grad():
+        neck.prototypes.copy_(torch.tensor([[1.0, 0.0], [-1.0, 0.0]]))
+    pixels = torch.tensor([[1.0, 0.0], [0.8, 0.6]], dtype=dtype)
+    slot = neck(pixels.T.reshape(1, 2, 1, 2)).slots[0, 1]
+    torch.testing.assert_close(slot, torch.tensor(shares) @ pixels.float(), rtol=0, atol=2e-3)
