@@ -5,6 +5,8 @@
 
 Half of ViT-T's width and depth, a grid of 8 x 8. As in SlotCon's quickstart a faster and sharper teacher than the
 paper's lets groups form within a thousand steps, and stronger color jitter keeps color from being what they form by.
+Projector and predictor have SlotCon's BN, unlike the paper's: without it, all pixels of the first steps fall into two
+or three groups, and a thousand steps later into little more (configs/study).
 """
 
 _base_ = "./slotmim_vit-b16_cocoplus.py"
@@ -18,9 +20,9 @@ model = dict(
         patch_size=16,
         out_type="featmap",
     ),
-    neck=dict(in_channels=96, hidden_channels=256, out_channels=128, num_prototypes=64, temperature=0.06),
+    neck=dict(in_channels=96, hidden_channels=256, out_channels=128, num_prototypes=64, temperature=0.06, norm=True),
     group_head=dict(teacher_temperature=0.06),
-    slot_head=dict(hidden_channels=256),
+    slot_head=dict(hidden_channels=256, norm=True),
     temperature_epochs=3,
     teacher_momentum=0.95,
 )

@@ -37,8 +37,10 @@ __all__ = [
 
 numbers = itertools.count()
 
-# SlotMIM's quickstart, for views of 32 pixels
+# SlotMIM's quickstart, for views of 32 pixels, and without BN, as published
 SMALL_SLOTMIM = {
+    "model.neck.norm": False,
+    "model.slot_head.norm": False,
     "model.backbone.arch": dict(embed_dims=64, num_layers=2, num_heads=1, feedforward_channels=96),
     "model.backbone.img_size": 32,
     "model.backbone.patch_size": 8,

@@ -167,6 +167,5 @@ def test_every_config_names_parts_that_fit(path):
     if views.get("mask"):
         assert views["mask"].get("patch_size", 16) == backbone.patch_size
     assert neck.temperature == config.model.group_head.teacher_temperature
-    assert not neck.norm
-    assert not config.model.slot_head.norm
+    assert neck.norm == config.model.slot_head.norm == (path.name == QUICKSTART)
     assert bool(views.get("mask")) or config.model.within_view_weight == 0

@@ -40,7 +40,7 @@ class SlotMIM(GroupingAlgorithm):
             networks; it rises evenly to ``neck.temperature``.
         temperature_epochs: Number of epochs until that; 0 for a constant temperature.
         teacher_momentum: Of the first step, as in ``GroupingAlgorithm``.
-        kwargs: As in ``GroupingAlgorithm``. The neck and the slot head have no BN here (``norm=False``), and the
+        kwargs: As in ``GroupingAlgorithm``. In the paper, the neck and the slot head have no BN (``norm=False``). The
             backbone takes masks (``MaskedVisionTransformer``) where ``PairedViews`` draws some.
     """
 
