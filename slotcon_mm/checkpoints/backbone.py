@@ -47,11 +47,12 @@ def noted_source(meta: Mapping[str, Any]) -> str | None:
 
 
 def is_slotmim(weights: Mapping[str, Any]) -> bool:
-    """Whether a pretraining's weights are SlotMIM's: its ViT takes masks, and its projector has no BN.
+    """Whether a pretraining's weights are SlotMIM's: its ViT takes masks, and its heads are not SlotCon's.
 
-    (Those of a SlotCon on the same ViT have both.)
+    (Those of a SlotCon on the same ViT have BN and a predictor of three linear layers.)
     """
-    return "backbone.mask_token" in weights and "neck.projector.1.weight" not in weights
+    layers = [name for name, value in weights.items() if name.startswith("slot_head.predictor.") and value.dim() == 2]
+    return "backbone.mask_token" in weights and ("neck.projector.1.weight" not in weights or len(layers) < 3)
 
 
 def count_of(steps: Any) -> int | None:

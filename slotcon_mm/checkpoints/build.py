@@ -68,12 +68,12 @@ def config_of_weights(weights: Mapping[str, Tensor], noted: Mapping[str, Any] | 
     hidden, in_channels = weights["neck.projector.0.weight"].shape[:2]
     neck = dict(
         type="slotcon_mm.GroupingNeck", in_channels=in_channels, hidden_channels=hidden, out_channels=D,
-        num_prototypes=K, **(dict(norm=False, epsilon=1e-12) if of_slotmim else {}),
+        num_prototypes=K, norm="neck.projector.1.weight" in weights, **(dict(epsilon=1e-12) if of_slotmim else {}),
     )  # fmt: skip
     layers = [w for name, w in weights.items() if name.startswith("slot_head.predictor.") and w.dim() == 2]
     slot_head = dict(
         type="slotcon_mm.SlotLossHead", hidden_channels=len(layers[0]), num_layers=len(layers),
-        **(dict(norm=False) if of_slotmim else {}),
+        norm="slot_head.predictor.1.weight" in weights,
     )  # fmt: skip
     return dict(
         type="slotcon_mm.SlotMIM" if of_slotmim else "slotcon_mm.SlotCon",

@@ -156,6 +156,11 @@ def to_official(checkpoint: Mapping[str, Any], network: dict[str, Any] | None = 
     step = count_of(weights.pop(STEPS, 0)) or 0
     noted = {} if network is None else {NETWORK: network}
     if is_slotmim(weights):
+        if "neck.projector.1.weight" in weights:
+            raise ValueError(
+                "expected a SlotMIM without BN, got one with BN in its projector (model.neck.norm=True): the authors' "
+                "code has no place for it"
+            )
         model = as_rows(by_names_of(rename(weights, SLOTMIM_RULES), to_ours=False))
     else:
         model = {WRAPPER + name: value for name, value in rename(weights, RULES).items()}

@@ -64,15 +64,18 @@ def test_the_start_holds_the_weights_bit_for_bit_by_the_names_of_the_config(tmp_
 
 
 def test_dinov2s_weights_fill_slotmims_network_whose_mask_token_starts_at_0(tmp_path):
-    given = saved(tmp_path, "vit_small_patch14_dinov2", img_size=224)
+    theirs = timm.create_model("vit_small_patch14_dinov2", pretrained=False, img_size=224).eval()
+    with torch.no_grad():
+        for parameter in theirs.parameters():  # layers that start at a scale of 1e-5 would not be seen
+            parameter.add_(0.1 * torch.randn_like(parameter))
+    given = str(tmp_path / "dinov2.pth")
+    torch.save(theirs.state_dict(), given)
     config = Config.fromfile(FOLDER / "slotmim_vit-s14_folder.py")
     write_start(given, config, tmp_path / "start.pth")
     network = build_registered(config.model.backbone.to_dict(), "mmpretrain")
     network.eval()
     network.load_state_dict(load_from_safe_local(str(tmp_path / "start.pth"), "cpu")["state_dict"], strict=True)
     assert network.mask_token.abs().max() == 0
-    theirs = timm.create_model("vit_small_patch14_dinov2", pretrained=False, img_size=224).eval()
-    theirs.load_state_dict(torch.load(given, weights_only=True))
     images = torch.rand(1, 3, 224, 224)
     with torch.no_grad():
         expected = theirs.forward_features(images)[:, 1:].transpose(1, 2).reshape(1, 384, 16, 16)

@@ -165,12 +165,22 @@ def test_parts_that_were_compiled_have_their_names_without(wrapped):
     assert all(torch.equal(found[name], value) for name, value in plain.items())
 
 
-def test_a_slotcon_on_the_same_network_is_no_slotmim():
-    """It has BN in its projector, which SlotMIM has not."""
+def normalized() -> dict[str, torch.Tensor]:
+    """A SlotMIM with BN in its projectors, which the authors' has not."""
     state = from_official(official())["state_dict"]
-    normalized = {name.replace("projector.2.", "projector.3."): value for name, value in state.items()}
-    normalized |= {f"{side}neck.projector.1.weight": torch.ones(HIDDEN) for side in ("", "teacher.")}
-    names = to_official(dict(state_dict=normalized))["model"]
+    state = {name.replace("projector.2.", "projector.3."): value for name, value in state.items()}
+    return state | {f"{side}neck.projector.1.weight": torch.ones(HIDDEN) for side in ("", "teacher.")}
+
+
+def test_a_slotmim_with_batch_normalization_has_no_place_there():
+    with pytest.raises(ValueError, match="expected a SlotMIM without BN, got one with BN in its projector"):
+        to_official(dict(state_dict=normalized()))
+
+
+def test_a_slotcon_on_the_same_network_is_no_slotmim():
+    """It has BN, and a predictor of three layers."""
+    slotcon = normalized() | {"slot_head.predictor.6.weight": torch.ones(2, 2)}
+    names = to_official(dict(state_dict=slotcon))["model"]
     assert {"module.grouping_q.slot_embed.weight", "module.projector_k.mlp.1.weight"} <= names.keys()
 
 

@@ -22,6 +22,7 @@ from runs import (
     train,
 )
 
+from slotcon_mm.checkpoints.build import build_from_checkpoint
 from slotcon_mm.checkpoints.safe_loading import load_from_safe_local
 
 QUICKSTART = "slotmim_vit-t16_quickstart.py"
@@ -115,6 +116,20 @@ def test_an_export_is_timms_network(trained, scenes, tmp_path):
     images = torch.rand(2, 3, 32, 32)
     expected = network.forward_features(images)[:, 1:].transpose(1, 2).reshape(2, 64, 4, 4)
     torch.testing.assert_close(run.model.teacher.backbone(images)[0], expected, rtol=1e-4, atol=1e-5)
+
+
+def test_with_batch_normalization_as_in_the_quickstart_it_is_resumed_and_used(scenes, tmp_path):
+    more = {"model.neck.norm": True, "model.slot_head.norm": True}
+    train(build_run(QUICKSTART, tmp_path / "whole", options=options(scenes, **more)))
+    interrupted_at(build_run(QUICKSTART, tmp_path / "parts", options=options(scenes, **more)), iteration=5)
+    train(build_run(QUICKSTART, tmp_path / "parts", options=options(scenes, **more), resume="latest"))
+    states = [run_state(tmp_path / part / "epoch_3.pth") for part in ("whole", "parts")]
+    assert differences(*states) == []
+    checkpoint = load_from_safe_local(str(tmp_path / "whole/epoch_3.pth"), "cpu")
+    images = torch.rand(2, 3, 32, 32)
+    of_config, of_shapes = map(build_from_checkpoint, (checkpoint, dict(state_dict=checkpoint["state_dict"])))
+    assert type(of_shapes).__name__ == "SlotMIM"
+    assert torch.equal(of_config.teacher(images).scores, of_shapes.teacher(images).scores)
 
 
 def test_it_goes_to_the_authors_names_and_back(trained, tmp_path):

@@ -28,7 +28,7 @@ class SlotLossHead(BaseModule):
         hidden_channels: Width of the predictor.
         temperature: Of the contrast.
         num_layers: Linear layers of the predictor; SlotMIM's has two.
-        norm: Whether the predictor has BN; SlotMIM's has none.
+        norm: Whether the predictor has BN; in SlotMIM's paper it has none.
     """
 
     def __init__(

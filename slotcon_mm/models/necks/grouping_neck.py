@@ -35,7 +35,7 @@ class GroupingNeck(BaseModule):
         num_prototypes: K, shared by all images: 256 on COCO, 2048 on ImageNet in the paper.
         temperature: Of the assignment, for student and teacher alike.
         in_index: Which of the backbone's feature maps is grouped; the last by default.
-        norm: Whether the projector has BN; SlotMIM's has none.
+        norm: Whether the projector has BN; in SlotMIM's paper it has none.
         epsilon: Added to each pixel's share of a prototype, so that no slot's mass is zero; at least 1e-6 where the
             projector computes in half precision.
     """

@@ -80,3 +80,8 @@ def test_boxes_point_both_views_at_the_same_part_of_the_image(width, height, see
                            crop.left + x1 * crop.width, crop.top + y1 * crop.height))  # fmt: skip
         assert 0 <= box.min() <= box.max() <= 1
     np.testing.assert_allclose(*in_image, atol=1e-3)
+    # as published: the mirror image of what was rounded
+    plain = overlap_boxes(crops, (False, False))
+    for box, expected, flip in zip(boxes, plain, flips, strict=True):
+        mirrored = [1 - expected[2], expected[1], 1 - expected[0], expected[3]]
+        np.testing.assert_array_equal(box, mirrored if flip else expected)
