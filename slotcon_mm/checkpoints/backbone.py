@@ -12,7 +12,7 @@ from slotcon_mm.checkpoints.contents import side_name
 from slotcon_mm.checkpoints.safe_loading import meta_of, state_dict_of
 from slotcon_mm.checks import printable
 
-__all__ = ["SOURCES", "Backbone", "backbone_of", "count_of", "is_slotmim", "noted_source"]
+__all__ = ["SOURCES", "Backbone", "backbone_of", "count_of", "has_norm", "is_slotmim", "noted_source"]
 
 SOURCES = {"teacher": "teacher.backbone.", "student": "backbone."}
 CLASSIFIER = "fc."
@@ -46,13 +46,18 @@ def noted_source(meta: Mapping[str, Any]) -> str | None:
     return printable(said) if isinstance(said, str) else None
 
 
+def has_norm(weights: Mapping[str, Any]) -> bool:
+    """Whether the projector of a pretraining's weights has BN."""
+    return "neck.projector.1.weight" in weights
+
+
 def is_slotmim(weights: Mapping[str, Any]) -> bool:
     """Whether a pretraining's weights are SlotMIM's: its ViT takes masks, and its heads are not SlotCon's.
 
     (Those of a SlotCon on the same ViT have BN and a predictor of three linear layers.)
     """
     layers = [name for name, value in weights.items() if name.startswith("slot_head.predictor.") and value.dim() == 2]
-    return "backbone.mask_token" in weights and ("neck.projector.1.weight" not in weights or len(layers) < 3)
+    return "backbone.mask_token" in weights and (not has_norm(weights) or len(layers) < 3)
 
 
 def count_of(steps: Any) -> int | None:

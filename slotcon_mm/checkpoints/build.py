@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from slotcon_mm.checkpoints.backbone import is_slotmim
+from slotcon_mm.checkpoints.backbone import has_norm, is_slotmim
 from slotcon_mm.checkpoints.bounded_memory import network_of_file
 from slotcon_mm.checkpoints.config_in_file import config_in_file, harmless
 from slotcon_mm.checkpoints.network_facts import facts_in
@@ -68,7 +68,7 @@ def config_of_weights(weights: Mapping[str, Tensor], noted: Mapping[str, Any] | 
     hidden, in_channels = weights["neck.projector.0.weight"].shape[:2]
     neck = dict(
         type="slotcon_mm.GroupingNeck", in_channels=in_channels, hidden_channels=hidden, out_channels=D,
-        num_prototypes=K, norm="neck.projector.1.weight" in weights, **(dict(epsilon=1e-12) if of_slotmim else {}),
+        num_prototypes=K, norm=has_norm(weights), **(dict(epsilon=1e-12) if of_slotmim else {}),
     )  # fmt: skip
     layers = [w for name, w in weights.items() if name.startswith("slot_head.predictor.") and w.dim() == 2]
     slot_head = dict(

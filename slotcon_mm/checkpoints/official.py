@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from slotcon_mm.checkpoints.backbone import count_of, is_slotmim
+from slotcon_mm.checkpoints.backbone import count_of, has_norm, is_slotmim
 from slotcon_mm.checkpoints.build import config_of_weights
 from slotcon_mm.checkpoints.formats import export_backbone, is_plain_resnet
 from slotcon_mm.checkpoints.names.translation import by_our_names, by_their_names
@@ -156,7 +156,7 @@ def to_official(checkpoint: Mapping[str, Any], network: dict[str, Any] | None = 
     step = count_of(weights.pop(STEPS, 0)) or 0
     noted = {} if network is None else {NETWORK: network}
     if is_slotmim(weights):
-        if "neck.projector.1.weight" in weights:
+        if has_norm(weights):
             raise ValueError(
                 "expected a SlotMIM without BN, got one with BN in its projector (model.neck.norm=True): the authors' "
                 "code has no place for it"

@@ -18,7 +18,7 @@ from slotcon_mm.checks import expect_share
 from slotcon_mm.models.algorithms.layer_depth import layer_depth
 from slotcon_mm.models.algorithms.micro_batch import MicroBatch
 from slotcon_mm.models.algorithms.teacher import Teacher
-from slotcon_mm.models.functional import align_to_overlap, counted_slots, upsampled_argmax
+from slotcon_mm.models.functional import align_to_overlap, counted_slots, shares_region, upsampled_argmax
 from slotcon_mm.models.heads.group_head import GroupLossHead
 from slotcon_mm.models.heads.slot_head import SlotLossHead
 from slotcon_mm.models.layers.batch_norm import convert_batch_norms, inseparable_norms, separate_statistics
@@ -191,7 +191,7 @@ def align(views: Sequence[Grouping], boxes_B24: Tensor, flipped_B2: Tensor) -> l
 def stack_geometry(inputs: list[Tensor], data_samples: list[DataSample]) -> tuple[Tensor, Tensor]:
     """Boxes (B, 2, 4) and flips (B, 2) of a batch on its device, after a check of everything's shape.
 
-    A box without an area, however it is written, becomes one of zeros: torchvision refuses negative sides.
+    The boxes of a pair that shares no region, however it is written, are zeros: torchvision refuses negative sides.
     """
     shapes = [tuple(view.shape) for view in inputs]
     if len(shapes) != 2 or shapes[0] != shapes[1] or len(shapes[0]) != 4:
@@ -206,8 +206,7 @@ def stack_geometry(inputs: list[Tensor], data_samples: list[DataSample]) -> tupl
             "expected overlap_boxes of shape (2, 4) and flipped of shape (2,) in each data sample, "
             f"got {tuple(boxes_B24.shape[1:])} and {tuple(flipped_B2.shape[1:])}"
         )
-    has_area_B2 = (boxes_B24[..., 2:] > boxes_B24[..., :2]).all(dim=-1)
-    boxes_B24 = torch.where(has_area_B2[..., None], boxes_B24, 0)
+    boxes_B24 = torch.where(shares_region(boxes_B24)[:, None, None], boxes_B24, 0)
     device = inputs[0].device
     return boxes_B24.to(device, non_blocking=True), flipped_B2.to(device, torch.bool, non_blocking=True)
 
